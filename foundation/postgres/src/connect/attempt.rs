@@ -1,0 +1,88 @@
+//! One try: socket, TLS, login, and whether the server is of the wanted kind.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+
+use super::dial::Route;
+use super::error::{ConnectError, ConnectErrorKind, Place};
+use super::socket::Socket;
+use super::{classify, standing};
+use crate::options::TargetSession;
+use crate::session::AdminConn;
+
+/// What this try does about TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// No TLS.
+    Plain,
+    /// TLS if the server says yes.
+    Opportunistic,
+    /// TLS or an error.
+    Required,
+}
+
+/// The driver's connection with its two type parameters forgotten.
+pub(crate) trait Wire: Send {
+    /// Moves bytes; see [`Connection::poll_message`].
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, tokio_postgres::Error>>>;
+    /// The latest value the server reported.
+    fn parameter(&self, name: &str) -> Option<&str>;
+}
+
+impl<S, T> Wire for Connection<S, T>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, tokio_postgres::Error>>> {
+        Self::poll_message(self, cx)
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        Self::parameter(self, name)
+    }
+}
+
+pub(super) async fn open(
+    config: &Config,
+    place: &Place,
+    route: &Arc<Route>,
+    encryption: Encryption,
+    target: TargetSession,
+) -> Result<AdminConn, ConnectError> {
+    let work = async {
+        let socket = route.dial().await.map_err(|error| classify::io(place, &error))?;
+        let (client, wire) = log_in(config, place, route, socket, encryption).await?;
+        let session = AdminConn::start(client, wire, Arc::clone(route)).await;
+        standing::check(&session, place, target).await?;
+        Ok(session)
+    };
+    match route.timeout {
+        None => work.await,
+        Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            let reason = format!("no session was ready within {} s", limit.as_secs_f32());
+            Err(ConnectError::new(ConnectErrorKind::Timeout, place, reason))
+        }),
+    }
+}
+
+async fn log_in(
+    config: &Config,
+    place: &Place,
+    route: &Route,
+    socket: Socket,
+    encryption: Encryption,
+) -> Result<(Client, Box<dyn Wire>), ConnectError> {
+    let with_tls = encryption != Encryption::Plain;
+    let refused = |error: tokio_postgres::Error| classify::driver(place, &error, with_tls.then_some(&*route.tls));
+    if with_tls {
+        let (client, wire) = config.connect_raw(socket, route.tls_connect()).await.map_err(refused)?;
+        Ok((client, Box::new(wire)))
+    } else {
+        let (client, wire) = config.connect_raw(socket, NoTls).await.map_err(refused)?;
+        Ok((client, Box::new(wire)))
+    }
+}
