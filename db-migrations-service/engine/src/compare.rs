@@ -1,0 +1,124 @@
+//! Files against history: the state of every migration.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::{EngineError, ErrorCode};
+use crate::migration::{MigrationId, Version};
+use crate::project::Project;
+use crate::status::{MigrationState, MigrationStatus, ServiceStatus};
+use crate::target::store::State;
+
+/// The state of each file of the project, in the project's order, and the applied migrations without a file.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    pub files: Vec<MigrationState>,
+    pub missing: Vec<MigrationId>,
+}
+
+/// SHA-256 over the bytes of every up file. Runs on a thread of its own beside the connecting.
+pub(crate) async fn hash_files(project: &Arc<Project>) -> Result<Vec<String>, EngineError> {
+    let project = Arc::clone(project);
+    let hashing = tokio::task::spawn_blocking(move || {
+        project.migrations().iter().map(|m| project.up_bytes(m).map(|bytes| sql_grammar::sha256_hex(&bytes))).collect()
+    });
+    hashing.await.map_err(|error| EngineError::new(ErrorCode::Internal, format!("hashing the files: {error}")))?
+}
+
+pub(crate) fn compare(project: &Project, hashes: &[String], state: &State) -> Result<Comparison, EngineError> {
+    let mut newest: HashMap<&str, Version> = HashMap::new();
+    for id in state.applied.keys() {
+        let known = newest.entry(&id.schema).or_insert(id.version);
+        *known = (*known).max(id.version);
+    }
+    let mut files = Vec::with_capacity(hashes.len());
+    for (migration, hash) in project.migrations().iter().zip(hashes) {
+        let id = &migration.id;
+        files.push(match state.applied.get(id) {
+            Some(applied) if applied.file_hash == *hash => MigrationState::Applied,
+            // The bytes differ: a comment or a line ending, or more?
+            Some(applied) if sql_grammar::checksum(&project.up_sql(migration)?) == applied.checksum => MigrationState::Applied,
+            Some(_) => MigrationState::Edited,
+            None if state.is_interrupted(id) => MigrationState::Interrupted,
+            None if state.failures.contains_key(id) => MigrationState::Failed,
+            None if newest.get(id.schema.as_str()).is_some_and(|newest| id.version < *newest) => MigrationState::Late,
+            None => MigrationState::Pending,
+        });
+    }
+    let known: std::collections::HashSet<&MigrationId> = project.migrations().iter().map(|m| &m.id).collect();
+    let mut missing: Vec<MigrationId> = state.applied.keys().filter(|id| !known.contains(id)).cloned().collect();
+    missing.sort();
+    Ok(Comparison { files, missing })
+}
+
+/// Whether a migration in this state would be run.
+pub(crate) fn is_open(state: MigrationState) -> bool {
+    matches!(state, MigrationState::Pending | MigrationState::Late | MigrationState::Failed | MigrationState::Interrupted)
+}
+
+/// Refuses when an applied migration in scope says something else now.
+pub(crate) fn refuse_edited(project: &Project, comparison: &Comparison, in_scope: impl Fn(&str) -> bool) -> Result<(), EngineError> {
+    let edited: Vec<MigrationId> = project
+        .migrations()
+        .iter()
+        .zip(&comparison.files)
+        .filter(|(m, state)| **state == MigrationState::Edited && in_scope(&m.service))
+        .map(|(m, _)| m.id.clone())
+        .collect();
+    let Some(first) = edited.first() else { return Ok(()) };
+    let names: Vec<String> = edited.iter().map(ToString::to_string).collect();
+    let mut error = EngineError::new(
+        ErrorCode::Edited,
+        format!("edited after it was applied: {}", names.join(", ")),
+    )
+    .cure(format!(
+        "restore the file and write a new migration instead; or, when the target is right as it is, `profe migrate repair bless {first} --reason …`"
+    ))
+    .migration(first);
+    error.related = edited;
+    Err(error)
+}
+
+/// The comparison by service, for people and programs.
+pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &State) -> Vec<ServiceStatus> {
+    let mut rows: HashMap<&str, Vec<MigrationStatus>> = HashMap::new();
+    for (migration, file_state) in project.migrations().iter().zip(&comparison.files) {
+        let applied = state.applied.get(&migration.id);
+        rows.entry(&migration.service).or_default().push(MigrationStatus {
+            migration: migration.id.clone(),
+            service: migration.service.clone(),
+            name: migration.name.clone(),
+            state: *file_state,
+            applied_at: applied.and_then(|a| time_of(a.applied_at_us)),
+            error: state.failures.get(&migration.id).and_then(|json| serde_json::from_str(json).ok()),
+        });
+    }
+    for id in &comparison.missing {
+        let Some(applied) = state.applied.get(id) else { continue };
+        rows.entry(&applied.service).or_default().push(MigrationStatus {
+            migration: id.clone(),
+            service: applied.service.clone(),
+            name: applied.name.clone(),
+            state: MigrationState::Missing,
+            applied_at: time_of(applied.applied_at_us),
+            error: None,
+        });
+    }
+    project
+        .catalogue
+        .services
+        .iter()
+        .map(|(name, service)| {
+            let mut migrations = rows.remove(name.as_str()).unwrap_or_default();
+            migrations.sort_by(|a, b| {
+                let place = |id: &MigrationId| service.schemas.iter().position(|s| *s == id.schema);
+                (place(&a.migration), &a.migration).cmp(&(place(&b.migration), &b.migration))
+            });
+            ServiceStatus { name: name.clone(), schemas: service.schemas.clone(), migrations }
+        })
+        .collect()
+}
+
+pub(crate) fn time_of(microseconds: i64) -> Option<time::OffsetDateTime> {
+    time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1_000).ok()
+}

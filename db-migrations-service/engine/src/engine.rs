@@ -1,0 +1,213 @@
+//! The public face: one project against one target.
+
+use std::sync::Arc;
+
+use postgres_link::ConnectOptions;
+
+use crate::compare::{self, Comparison};
+use crate::error::EngineError;
+use crate::migration::MigrationId;
+use crate::plan::Plan;
+use crate::planning;
+use crate::project::Project;
+use crate::request::{HistoryFilter, RollbackRequest, RunContext, RunRequest, Scope};
+use crate::run::execute::{Origin, PreparedRun, Sessions, Work};
+use crate::run::rollback;
+use crate::status::{HistoryEntry, SeedReport, SeedStatus, TargetStatus};
+use crate::target::store::{Direction, State};
+use crate::target::{lock, prepare, session, store};
+use crate::{history, seeds};
+
+/// One database in one environment.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The environment's name in the catalogue.
+    pub environment: String,
+    /// How to reach its database, as a user who may create roles and schemas.
+    pub connect: ConnectOptions,
+    /// Create the database when it does not exist (connecting to `postgres` on the same server to do so).
+    pub create_database: bool,
+}
+
+/// A project against a target. Cheap to make; connects anew for every call.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    project: Arc<Project>,
+    target: Target,
+}
+
+impl Engine {
+    /// Brings a project and a target together; nothing is read or connected yet.
+    pub fn new(project: Arc<Project>, target: Target) -> Self {
+        Self { project, target }
+    }
+
+    /// Where the target stands. One round trip after connecting; the files are hashed meanwhile.
+    pub async fn status(&self) -> Result<TargetStatus, EngineError> {
+        let (conn, state, comparison) = self.look("profe migrate status").await?;
+        let prepared = state.catalogue.as_deref() == Some(prepare::fingerprint(&self.project.catalogue).as_str());
+        Ok(TargetStatus {
+            environment: self.target.environment.clone(),
+            database: self.target.connect.database().to_owned(),
+            server_version_num: conn.map_or(0, |c| c.server_version_num()),
+            services: compare::by_service(&self.project, &comparison, &state),
+            prepared,
+        })
+    }
+
+    /// What a run would do; takes no lock and changes nothing.
+    pub async fn plan(&self, scope: &Scope, with_sql: bool) -> Result<Plan, EngineError> {
+        let (conn, state, comparison) = self.look("profe migrate plan").await?;
+        let mut plan = planning::plan(&self.project, &state, &comparison, scope, None, conn.as_ref()).await?;
+        if with_sql {
+            for planned in &mut plan.migrations {
+                if let Some(migration) = self.project.migration(&planned.migration) {
+                    planned.sql = Some(self.project.up_sql(migration)?);
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Plans a run and takes the lock. Everything that can be refused beforehand is refused here. Where nothing is
+    /// pending no lock is taken and the run ends at once.
+    pub async fn prepare_run(&self, request: RunRequest, context: RunContext) -> Result<PreparedRun, EngineError> {
+        let hashes = compare::hash_files(&self.project);
+        let name = lock::session_name(if request.dry_run { "dry run" } else { "migrate" }, &context.actor, context.run_id);
+        let conn = async {
+            if request.dry_run { session::open_existing(&self.target, &name).await } else { session::open_or_create(&self.target, &name).await.map(Some) }
+        };
+        let (hashes, conn) = tokio::join!(hashes, conn);
+        let (hashes, conn) = (hashes?, conn?);
+        let mut state = match &conn {
+            Some(conn) => store::read(conn).await?,
+            None => State::default(),
+        };
+        let mut comparison = compare::compare(&self.project, &hashes, &state)?;
+        let scope = &request.scope;
+        let to = request.to.as_ref();
+        let mut plan = planning::plan(&self.project, &state, &comparison, scope, to, conn.as_ref()).await?;
+        let mut sessions = None;
+        if let Some(conn) = conn
+            && !plan.is_empty()
+        {
+            session::check_writable(&conn, &self.target)?;
+            let guard = self.lock(&name, &context).await?;
+            lock::claim_work(&conn).await?;
+            // What stood there may have changed before the lock was ours.
+            let now = store::read(&conn).await?;
+            if now.applied.len() != state.applied.len() || now.catalogue != state.catalogue || now.journal != state.journal {
+                comparison = compare::compare(&self.project, &hashes, &now)?;
+                plan = planning::plan(&self.project, &now, &comparison, scope, to, Some(&conn)).await?;
+            }
+            state = now;
+            sessions = Some(Sessions { conn, guard });
+        }
+        let work = plan
+            .migrations
+            .iter()
+            .map(|planned| Work {
+                origin: Origin::File,
+                journal: state.journal.get(&(planned.migration.clone(), Direction::Up)).cloned().unwrap_or_default(),
+                has_leftovers: state.has_leftovers(&planned.migration),
+            })
+            .collect();
+        Ok(PreparedRun {
+            project: Arc::clone(&self.project),
+            plan,
+            work,
+            direction: Direction::Up,
+            dry_run: request.dry_run,
+            context,
+            sessions,
+            installed: state.installed,
+            prepared_before: state.catalogue.is_some(),
+        })
+    }
+
+    /// What a rollback would do (with the down SQL); refused with the list while something applied depends on it.
+    pub async fn plan_rollback(&self, request: &RollbackRequest) -> Result<Plan, EngineError> {
+        let Some(conn) = session::open_existing(&self.target, "profe migrate plan").await? else { return Ok(Plan::default()) };
+        let state = store::read(&conn).await?;
+        rollback::plan(&conn, &self.project.catalogue, &state, request).await.map(|(plan, _)| plan)
+    }
+
+    /// Plans a rollback and takes the lock.
+    pub async fn prepare_rollback(&self, request: RollbackRequest, context: RunContext) -> Result<PreparedRun, EngineError> {
+        let name = lock::session_name("rollback", &context.actor, context.run_id);
+        let conn = session::open(&self.target, &name).await?;
+        session::check_writable(&conn, &self.target)?;
+        let guard = self.lock(&name, &context).await?;
+        lock::claim_work(&conn).await?;
+        let state = store::read(&conn).await?;
+        let (plan, work) = rollback::plan(&conn, &self.project.catalogue, &state, &request).await?;
+        Ok(PreparedRun {
+            project: Arc::clone(&self.project),
+            plan,
+            work,
+            direction: Direction::Down,
+            dry_run: request.dry_run,
+            context,
+            sessions: Some(Sessions { conn, guard }),
+            installed: state.installed,
+            prepared_before: state.catalogue.is_some(),
+        })
+    }
+
+    /// What happened here, newest first.
+    pub async fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, EngineError> {
+        match session::open_existing(&self.target, "profe migrate history").await? {
+            Some(conn) => history::read(&conn, filter).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Accepts the present files of one edited migration as the applied ones, on record, its down SQL included.
+    /// Returns old and new checksum.
+    pub async fn bless(&self, migration: &MigrationId, reason: &str, actor: &str) -> Result<(String, String), EngineError> {
+        let conn = session::open(&self.target, "profe migrate repair").await?;
+        history::bless(&conn, &self.project, migration, reason, actor).await
+    }
+
+    /// Runs the seeds of the scope that fit the environment, whether or not they ran before: they are idempotent.
+    pub async fn seed(&self, scope: &Scope, context: RunContext) -> Result<SeedReport, EngineError> {
+        seeds::run(&self.project, &self.target, scope, &context, false).await
+    }
+
+    /// Which seeds ran here.
+    pub async fn seed_status(&self) -> Result<Vec<SeedStatus>, EngineError> {
+        seeds::status(&self.project, &self.target).await
+    }
+
+    /// Empties the tables of the scope and seeds it again. Refused where the environment is protected.
+    pub async fn seed_reset(&self, scope: &Scope, context: RunContext) -> Result<SeedReport, EngineError> {
+        seeds::run(&self.project, &self.target, scope, &context, true).await
+    }
+
+    /// The SQL with which a superuser can prepare the target for `user`, who may not create roles.
+    pub fn preparation_script(&self, user: &str) -> String {
+        prepare::script(&self.project.catalogue, user)
+    }
+
+    async fn lock(&self, name: &str, context: &RunContext) -> Result<postgres_link::AdminConn, EngineError> {
+        let guard = session::open(&self.target, name).await?;
+        lock::acquire(&guard, context.wait_for_lock).await?;
+        Ok(guard)
+    }
+
+    /// Connects and reads while the files are hashed.
+    async fn look(&self, what: &str) -> Result<(Option<postgres_link::AdminConn>, State, Comparison), EngineError> {
+        let read = async {
+            let conn = session::open_existing(&self.target, what).await?;
+            let state = match &conn {
+                Some(conn) => store::read(conn).await?,
+                None => State::default(),
+            };
+            Ok::<_, EngineError>((conn, state))
+        };
+        let (hashes, read) = tokio::join!(compare::hash_files(&self.project), read);
+        let (conn, state) = read?;
+        let comparison = compare::compare(&self.project, &hashes?, &state)?;
+        Ok((conn, state, comparison))
+    }
+}

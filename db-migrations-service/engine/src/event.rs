@@ -1,0 +1,178 @@
+//! Progress as typed events: the same for the API, the command line and the dashboard.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::EngineError;
+use crate::migration::MigrationId;
+
+/// A session that stands in the way of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Blocker {
+    /// Its backend process.
+    pub pid: i32,
+    /// The role it is signed in as.
+    pub user: Option<String>,
+    /// What it calls itself.
+    pub application: Option<String>,
+    /// Where it comes from.
+    pub address: Option<String>,
+    /// `active`, `idle in transaction` …
+    pub state: Option<String>,
+    /// The start of what it runs or ran last.
+    pub query: Option<String>,
+    /// How long its transaction has been open.
+    pub transaction_ms: Option<i64>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything planned was done.
+    Completed,
+    /// A migration failed; those before it stand.
+    Failed,
+    /// It was cancelled; what was in hand was taken back.
+    Cancelled,
+}
+
+/// One thing that happened in a run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// The plan stands and the lock is held.
+    Planned {
+        /// What will be applied or taken back, in order.
+        migrations: Vec<MigrationId>,
+        /// Whether nothing of it will stay.
+        dry_run: bool,
+    },
+    /// Roles, schemas and grants of the catalogue are being brought in place.
+    Preparing {
+        /// What, in words.
+        what: String,
+    },
+    /// A migration begins.
+    MigrationStarted {
+        /// Which.
+        migration: MigrationId,
+        /// Whose.
+        service: String,
+        /// Its intent.
+        name: String,
+        /// 1-based place in the run.
+        index: usize,
+        /// How many the run has.
+        total: usize,
+        /// How many statements it has.
+        statements: usize,
+        /// One transaction, or statement by statement.
+        transactional: bool,
+        /// Older than the newest applied of its schema.
+        late: bool,
+    },
+    /// A statement of a non-transactional migration is done.
+    StatementFinished {
+        /// Which migration.
+        migration: MigrationId,
+        /// 1-based.
+        statement: usize,
+        /// How many there are.
+        of: usize,
+        /// What it was: `CREATE INDEX` …
+        tag: String,
+        /// Done by an earlier, interrupted run.
+        resumed: bool,
+        /// Wall time, milliseconds.
+        duration_ms: u64,
+    },
+    /// The server waits for a lock on our behalf.
+    Waiting {
+        /// Which migration.
+        migration: MigrationId,
+        /// How long so far, milliseconds.
+        waited_ms: u64,
+        /// Who holds it.
+        blockers: Vec<Blocker>,
+    },
+    /// A lock was not had in time; the migration was taken back and will be tried again.
+    Retrying {
+        /// Which migration.
+        migration: MigrationId,
+        /// The attempt that failed, 1-based.
+        attempt: u32,
+        /// How many there will be at most.
+        of: u32,
+        /// The pause before the next one, milliseconds.
+        delay_ms: u64,
+        /// Who was in the way.
+        blockers: Vec<Blocker>,
+    },
+    /// An invalid index left by an interrupted build was dropped before the statement was run again.
+    Repaired {
+        /// Which migration.
+        migration: MigrationId,
+        /// What was done, in words.
+        what: String,
+    },
+    /// A part that a dry run could not try.
+    NotTried {
+        /// Which migration.
+        migration: MigrationId,
+        /// Why, in words.
+        why: String,
+    },
+    /// A migration is in, or taken back.
+    MigrationFinished {
+        /// Which.
+        migration: MigrationId,
+        /// Wall time, milliseconds.
+        duration_ms: u64,
+    },
+    /// A migration failed.
+    MigrationFailed {
+        /// Which.
+        migration: MigrationId,
+        /// Why, and what to do.
+        error: Box<EngineError>,
+    },
+    /// The run is over.
+    Finished {
+        /// How.
+        outcome: Outcome,
+        /// How many migrations were done.
+        done: usize,
+        /// Wall time of the whole run, milliseconds.
+        duration_ms: u64,
+    },
+}
+
+/// Where events go. Called from the run itself, so it must return at once.
+#[derive(Clone)]
+pub struct EventSink(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl EventSink {
+    /// Hands every event to `receive`, which must not block.
+    pub fn new(receive: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(receive))
+    }
+
+    /// Nobody listens.
+    pub fn none() -> Self {
+        Self::new(|_| ())
+    }
+
+    pub(crate) fn send(&self, event: Event) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for EventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventSink")
+    }
+}

@@ -1,0 +1,249 @@
+//! The order of pending migrations over all services.
+//!
+//! A migration waits for the one before it in its own schema, for those that create what it references, for what its
+//! header requires, and – where that closes no circle – for those that create what the bodies of its functions
+//! mention. References are found by parsing; what no pending migration creates must stand in the target already.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sql_grammar::{ObjectKind, ObjectName, QualifiedName, Reference};
+
+use crate::error::{EngineError, ErrorCode};
+use crate::migration::MigrationId;
+use crate::project::Script;
+
+/// What the graph knows of one pending migration; its SQL is not kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub id: MigrationId,
+    /// The place of its service in the catalogue, which breaks ties.
+    pub rank: usize,
+    pub statements: usize,
+    pub transactional: bool,
+    creates: BTreeSet<ObjectName>,
+    references: Vec<Reference>,
+    mentions: BTreeSet<QualifiedName>,
+    requires: Vec<MigrationId>,
+}
+
+impl Node {
+    pub(crate) fn new(id: MigrationId, rank: usize, script: &Script) -> Self {
+        let mut creates = BTreeSet::new();
+        let mut references = BTreeSet::new();
+        let mut mentions = BTreeSet::new();
+        for (_, facts) in &script.statements {
+            // What an earlier statement of the same file made is no reference to another migration.
+            references.extend(facts.references.iter().filter(|r| !creates.contains(&r.object)).cloned());
+            creates.extend(facts.creates.iter().cloned());
+            mentions.extend(facts.mentions.iter().cloned());
+        }
+        Self {
+            id,
+            rank,
+            statements: script.statements.len(),
+            transactional: script.is_transactional(),
+            creates,
+            references: references.into_iter().collect(),
+            mentions,
+            requires: script.directives.requires.clone(),
+        }
+    }
+}
+
+/// Why one migration waits for another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub to: usize,
+    pub why: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Graph {
+    pub nodes: Vec<Node>,
+    /// For each node, what it waits for.
+    pub edges: Vec<Vec<Edge>>,
+    creators: HashMap<ObjectName, Vec<usize>>,
+}
+
+impl Graph {
+    /// Links `nodes`. `exists` says whether a required migration that is not among them is applied already.
+    pub(crate) fn build(nodes: Vec<Node>, exists: impl Fn(&MigrationId) -> bool) -> Result<Self, EngineError> {
+        let index: BTreeMap<&MigrationId, usize> = nodes.iter().enumerate().map(|(at, n)| (&n.id, at)).collect();
+        let mut creators: HashMap<ObjectName, Vec<usize>> = HashMap::new();
+        for (at, node) in nodes.iter().enumerate() {
+            for object in &node.creates {
+                creators.entry(object.clone()).or_default().push(at);
+            }
+        }
+        let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); nodes.len()];
+        let mut previous: HashMap<&str, usize> = HashMap::new();
+        for (id, &at) in &index {
+            if let Some(before) = previous.insert(&id.schema, at) {
+                edges[at].push(Edge { to: before, why: format!("{} comes before it in its schema", nodes[before].id) });
+            }
+        }
+        for (at, node) in nodes.iter().enumerate() {
+            for required in &node.requires {
+                match index.get(required) {
+                    Some(&to) => edges[at].push(Edge { to, why: format!("its header requires {required}") }),
+                    None if exists(required) => {}
+                    None => {
+                        return Err(EngineError::new(
+                            ErrorCode::UnresolvedReference,
+                            format!("{} requires {required}, which is neither among the files nor applied", node.id),
+                        )
+                        .cure("correct the `-- requires:` line, or add the migration it names")
+                        .migration(&node.id));
+                    }
+                }
+            }
+            for reference in &node.references {
+                if let Some(to) = creator(&creators, &nodes, at, &reference.object) {
+                    push(&mut edges[at], Edge { to, why: format!("it references {}, which {} creates", reference.object.name, nodes[to].id) });
+                }
+            }
+        }
+        let mut graph = Self { nodes, edges, creators };
+        graph.refuse_cycles()?;
+        graph.add_mentions();
+        Ok(graph)
+    }
+
+    /// References into schemas for which `managed` is true that nothing pending creates, with the node's index: they
+    /// must stand in the target already.
+    pub(crate) fn unresolved(&self, managed: impl Fn(&str) -> bool) -> Vec<(usize, &Reference)> {
+        let mut open = Vec::new();
+        for (at, node) in self.nodes.iter().enumerate() {
+            for reference in &node.references {
+                let object = &reference.object;
+                let checked = matches!(object.kind, ObjectKind::Relation | ObjectKind::Routine | ObjectKind::Type);
+                if checked && managed(&object.name.schema) && !self.is_made_by_pending(at, object) {
+                    open.push((at, reference));
+                }
+            }
+        }
+        open
+    }
+
+    /// The migrations that create `object`, when all of them come later in the referencing migration's own schema.
+    pub(crate) fn only_later(&self, object: &ObjectName) -> Option<&MigrationId> {
+        self.creators.get(object).and_then(|all| all.first()).map(|&at| &self.nodes[at].id)
+    }
+
+    fn is_made_by_pending(&self, at: usize, object: &ObjectName) -> bool {
+        if creator(&self.creators, &self.nodes, at, object).is_some() {
+            return true;
+        }
+        // A relation's row type bears its name; identity sequences and the indexes behind constraints begin with
+        // their table's; and what a DO block builds by EXECUTE is at least mentioned in it.
+        let QualifiedName { schema, name } = &object.name;
+        let relation_type = object.kind == ObjectKind::Type
+            && creator(&self.creators, &self.nodes, at, &ObjectName { kind: ObjectKind::Relation, name: object.name.clone() }).is_some();
+        let implicit = object.kind == ObjectKind::Relation
+            && self.creators.keys().any(|made| {
+                made.kind == ObjectKind::Relation
+                    && made.name.schema == *schema
+                    && name.strip_prefix(made.name.name.as_str()).is_some_and(|rest| rest.starts_with('_'))
+            });
+        relation_type || implicit || self.nodes.iter().any(|node| node.mentions.contains(&object.name))
+    }
+
+    /// Indexes in the order in which they can be applied; among those that are ready the oldest version goes first.
+    pub(crate) fn order(&self) -> Vec<usize> {
+        let mut waiting: Vec<usize> = self.edges.iter().map(Vec::len).collect();
+        let mut waits_on: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        for (at, edges) in self.edges.iter().enumerate() {
+            for edge in edges {
+                waits_on[edge.to].push(at);
+            }
+        }
+        let key = |at: usize| (self.nodes[at].id.version, self.nodes[at].rank, at);
+        let mut ready: BTreeSet<_> = (0..self.nodes.len()).filter(|&at| waiting[at] == 0).map(key).collect();
+        let mut order = Vec::with_capacity(self.nodes.len());
+        while let Some((_, _, at)) = ready.pop_first() {
+            order.push(at);
+            for &next in &waits_on[at] {
+                waiting[next] -= 1;
+                if waiting[next] == 0 {
+                    ready.insert(key(next));
+                }
+            }
+        }
+        order
+    }
+
+    /// `wanted` and everything that it waits for.
+    pub(crate) fn closure(&self, wanted: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<usize> = wanted.into_iter().collect();
+        while let Some(at) = open.pop() {
+            if found.insert(at) {
+                open.extend(self.edges[at].iter().map(|edge| edge.to));
+            }
+        }
+        found
+    }
+
+    fn refuse_cycles(&self) -> Result<(), EngineError> {
+        let placed: BTreeSet<usize> = self.order().into_iter().collect();
+        // Every node that is left waits for another one that is left: walking on must come back.
+        let Some(start) = (0..self.nodes.len()).find(|at| !placed.contains(at)) else { return Ok(()) };
+        let mut path: Vec<(usize, &str)> = Vec::new();
+        let mut at = start;
+        loop {
+            if let Some(from) = path.iter().position(|(seen, _)| *seen == at) {
+                path.drain(..from);
+                break;
+            }
+            let Some(edge) = self.edges[at].iter().find(|edge| !placed.contains(&edge.to)) else { return Ok(()) };
+            path.push((at, &edge.why));
+            at = edge.to;
+        }
+        let related: Vec<_> = path.iter().map(|(at, _)| self.nodes[*at].id.clone()).collect();
+        let names: Vec<String> = related.iter().chain(related.first()).map(ToString::to_string).collect();
+        let reasons: Vec<String> = path.iter().map(|(at, why)| format!("{}: {why}", self.nodes[*at].id)).collect();
+        let mut error = EngineError::new(
+            ErrorCode::DependencyCycle,
+            format!("migrations wait for each other: {} ({})", names.join(" → "), reasons.join("; ")),
+        )
+        .cure("move one of these references into a later migration; nothing was run");
+        error.related = related;
+        Err(error)
+    }
+
+    /// Mentions are guesses: each is followed only where it closes no circle.
+    fn add_mentions(&mut self) {
+        for at in 0..self.nodes.len() {
+            let mentions: Vec<QualifiedName> = self.nodes[at].mentions.iter().cloned().collect();
+            for name in mentions {
+                let made_by = [ObjectKind::Relation, ObjectKind::Routine, ObjectKind::Type].into_iter().find_map(|kind| {
+                    creator(&self.creators, &self.nodes, at, &ObjectName { kind, name: name.clone() })
+                });
+                if let Some(to) = made_by
+                    && !self.edges[at].iter().any(|edge| edge.to == to)
+                    && !self.closure([to]).contains(&at)
+                {
+                    let why = format!("it mentions {name}, which {} creates", self.nodes[to].id);
+                    self.edges[at].push(Edge { to, why });
+                }
+            }
+        }
+    }
+}
+
+/// The pending migration that makes `object` for the node at `at`: in its own schema an earlier one, elsewhere the
+/// first.
+fn creator(creators: &HashMap<ObjectName, Vec<usize>>, nodes: &[Node], at: usize, object: &ObjectName) -> Option<usize> {
+    let id = &nodes[at].id;
+    let made = creators.get(object)?.iter().copied();
+    made.filter(|&c| nodes[c].id.schema != id.schema || nodes[c].id.version < id.version).min_by_key(|&c| nodes[c].id.version)
+}
+
+fn push(edges: &mut Vec<Edge>, edge: Edge) {
+    if !edges.iter().any(|known| known.to == edge.to) {
+        edges.push(edge);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! What a run would do, in order, and why in that order.
+
+use serde::Serialize;
+
+use crate::migration::MigrationId;
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedMigration {
+    /// Which migration.
+    pub migration: MigrationId,
+    /// The service that owns its schema.
+    pub service: String,
+    /// Its intent, from the file name.
+    pub name: String,
+    /// How many statements it has.
+    pub statements: usize,
+    /// One transaction (true), or statement by statement with a journal (false).
+    pub transactional: bool,
+    /// Older than the newest applied migration of its schema.
+    pub late: bool,
+    /// Belongs to another service than the one asked for, and comes along because something asked for needs it.
+    pub prerequisite: bool,
+    /// How many statements an earlier, interrupted run has already done.
+    pub resume_after: usize,
+    /// The pending migrations that it waits for.
+    pub waits_for: Vec<MigrationId>,
+    /// The SQL that would be run (the down SQL for a rollback).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sql: Option<String>,
+}
+
+/// An ordered plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Steps, first to last.
+    pub migrations: Vec<PlannedMigration>,
+    /// What the operator should know before: late and missing migrations, a catalogue that changed.
+    pub notes: Vec<String>,
+    /// Whether roles, schemas or grants of the catalogue must be brought in place first.
+    pub prepares_target: bool,
+}
+
+impl Plan {
+    /// Nothing to do at all.
+    pub fn is_empty(&self) -> bool {
+        self.migrations.is_empty() && !self.prepares_target
+    }
+}

@@ -1,0 +1,172 @@
+//! From files and history to an ordered plan. Whatever can be refused without touching the target is refused here.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use postgres_link::AdminConn;
+use sql_grammar::{ObjectKind, ObjectName, Reference};
+
+use crate::compare::{Comparison, is_open};
+use crate::error::{EngineError, ErrorCode};
+use crate::graph::{Graph, Node};
+use crate::migration::MigrationId;
+use crate::plan::{Plan, PlannedMigration};
+use crate::project::{Migration, Project, Script};
+use crate::request::Scope;
+use crate::status::MigrationState;
+use crate::target::prepare;
+use crate::target::quote::literal;
+use crate::target::session::own_statement;
+use crate::target::store::{Direction, State};
+
+/// What a run would do. `conn` is `None` where the database does not exist yet.
+pub(crate) async fn plan(
+    project: &Project,
+    state: &State,
+    comparison: &Comparison,
+    scope: &Scope,
+    to: Option<&MigrationId>,
+    conn: Option<&AdminConn>,
+) -> Result<Plan, EngineError> {
+    if let Scope::Service(name) = scope {
+        project.catalogue.service(name)?;
+    }
+    let mut plan = Plan {
+        prepares_target: state.catalogue.as_deref() != Some(prepare::fingerprint(&project.catalogue).as_str()),
+        ..Plan::default()
+    };
+    note_missing(comparison, &mut plan);
+    let open: Vec<(&Migration, MigrationState)> =
+        project.migrations().iter().zip(&comparison.files).filter(|(_, s)| is_open(**s)).map(|(m, s)| (m, *s)).collect();
+    let nodes = open.iter().map(|(migration, _)| read_node(project, migration)).collect::<Result<Vec<_>, _>>()?;
+    let graph = Graph::build(nodes, |id| state.applied.contains_key(id))?;
+    let wanted = wanted(&graph, &open, project, state, scope, to)?;
+    let chosen = graph.closure(wanted.iter().copied());
+    let services: BTreeSet<&str> = chosen.iter().map(|&at| open[at].0.service.as_str()).collect();
+    crate::compare::refuse_edited(project, comparison, |service| in_scope(scope, service) || services.contains(service))?;
+    refuse_unresolved(project, &graph, &chosen, conn).await?;
+    for at in graph.order().into_iter().filter(|at| chosen.contains(at)) {
+        let (migration, migration_state) = open[at];
+        let node = &graph.nodes[at];
+        let newer_applied = state.applied.keys().any(|id| id.schema == migration.id.schema && id.version > migration.id.version);
+        let journal = state.journal.get(&(migration.id.clone(), Direction::Up));
+        if newer_applied {
+            plan.notes.push(format!("{} is late: newer migrations of {} are applied already", migration.id, migration.id.schema));
+        }
+        plan.migrations.push(PlannedMigration {
+            migration: migration.id.clone(),
+            service: migration.service.clone(),
+            name: migration.name.clone(),
+            statements: node.statements,
+            transactional: node.transactional,
+            late: newer_applied || migration_state == MigrationState::Late,
+            prerequisite: !in_scope(scope, &migration.service),
+            resume_after: journal.map_or(0, |j| j.values().filter(|entry| entry.done).count()),
+            waits_for: graph.edges[at].iter().map(|edge| graph.nodes[edge.to].id.clone()).collect(),
+            sql: None,
+        });
+    }
+    Ok(plan)
+}
+
+pub(crate) fn in_scope(scope: &Scope, service: &str) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Service(name) => name == service,
+    }
+}
+
+/// Both files of a pair are parsed: a down that cannot be read is found now, not in the night it is needed.
+fn read_node(project: &Project, migration: &Migration) -> Result<Node, EngineError> {
+    let schema = &migration.id.schema;
+    let named = |error: EngineError| error.migration(&migration.id);
+    let up = Script::parse(&migration.up, project.up_sql(migration)?, schema).map_err(named)?;
+    let down = Script::parse(&migration.down, project.down_sql(migration)?, schema).map_err(named)?;
+    if down.statements.is_empty() && down.directives.irreversible.is_none() && !up.statements.is_empty() {
+        return Err(EngineError::new(ErrorCode::UnpairedFile, format!("{} holds no statement", migration.down))
+            .cure("write the way back; where there is none, say so: `-- irreversible: <why>`")
+            .migration(&migration.id));
+    }
+    let rank = project.catalogue.services.get_index_of(&migration.service).unwrap_or(usize::MAX);
+    Ok(Node::new(migration.id.clone(), rank, &up))
+}
+
+fn wanted(
+    graph: &Graph,
+    open: &[(&Migration, MigrationState)],
+    project: &Project,
+    state: &State,
+    scope: &Scope,
+    to: Option<&MigrationId>,
+) -> Result<Vec<usize>, EngineError> {
+    let all = (0..graph.nodes.len()).filter(|&at| in_scope(scope, &open[at].0.service));
+    let Some(to) = to else { return Ok(all.collect()) };
+    if project.migration(to).is_none() && !state.applied.contains_key(to) {
+        return Err(EngineError::new(ErrorCode::UnknownMigration, format!("there is no migration {to}"))
+            .cure("`profe migrate status` lists all of them"));
+    }
+    Ok(all.filter(|&at| graph.nodes[at].id == *to).collect())
+}
+
+fn note_missing(comparison: &Comparison, plan: &mut Plan) {
+    if !comparison.missing.is_empty() {
+        let names: Vec<String> = comparison.missing.iter().map(ToString::to_string).collect();
+        plan.notes.push(format!("applied, but without a file: {}", names.join(", ")));
+    }
+}
+
+/// References that nothing pending creates must stand in the target; else the run is refused before it begins.
+async fn refuse_unresolved(project: &Project, graph: &Graph, chosen: &BTreeSet<usize>, conn: Option<&AdminConn>) -> Result<(), EngineError> {
+    let managed = |schema: &str| project.catalogue.owner_of(schema).is_some();
+    let open: Vec<(usize, &Reference)> = graph.unresolved(managed).into_iter().filter(|(at, _)| chosen.contains(at)).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let standing = match conn {
+        Some(conn) => standing(conn, &open).await?,
+        None => BTreeSet::new(),
+    };
+    let Some((at, reference)) = open.iter().find(|(_, r)| !standing.contains(&r.object)) else { return Ok(()) };
+    let id = &graph.nodes[*at].id;
+    let Some(migration) = project.migration(id) else { return Ok(()) };
+    let script = Script::parse(&migration.up, project.up_sql(migration)?, &id.schema)?;
+    let byte = reference.byte.unwrap_or_else(|| script.statements.first().map_or(0, |s| s.0.start));
+    let location = script.location(byte, script.statement_at(byte));
+    let name = &reference.object.name;
+    let mut message = format!("{}:{}:{}: {name} does not exist, and no migration creates it", location.file, location.line, location.column);
+    if let Some(later) = graph.only_later(&reference.object) {
+        message = format!("{}:{}:{}: {name} does not exist yet: {later} creates it, and comes later in the same schema", location.file, location.line, location.column);
+    }
+    Err(EngineError::new(ErrorCode::UnresolvedReference, message)
+        .cure("correct the name, or add the migration that creates it; nothing was run")
+        .migration(id)
+        .at(location))
+}
+
+/// Which of the referenced objects the target has.
+async fn standing(conn: &AdminConn, open: &[(usize, &Reference)]) -> Result<BTreeSet<ObjectName>, EngineError> {
+    let mut values = String::new();
+    for (index, (_, reference)) in open.iter().enumerate() {
+        let kind = match reference.object.kind {
+            ObjectKind::Routine => 'f',
+            ObjectKind::Type => 't',
+            _ => 'r',
+        };
+        let separator = if index == 0 { "" } else { "," };
+        let name = &reference.object.name;
+        // Writing into a String cannot fail.
+        let _ = write!(values, "{separator}({index},'{kind}',{},{})", literal(&name.schema), literal(&name.name));
+    }
+    let query = format!(
+        "SELECT v.i FROM (VALUES {values}) v(i, kind, s, n) JOIN pg_namespace ns ON ns.nspname = v.s WHERE \
+         EXISTS (SELECT 1 FROM pg_class c WHERE v.kind <> 'f' AND c.relnamespace = ns.oid AND c.relname = v.n) OR \
+         EXISTS (SELECT 1 FROM pg_type t WHERE v.kind = 't' AND t.typnamespace = ns.oid AND t.typname = v.n) OR \
+         EXISTS (SELECT 1 FROM pg_proc p WHERE v.kind = 'f' AND p.pronamespace = ns.oid AND p.proname = v.n)"
+    );
+    let outcome = conn.batch(&query).await.map_err(|e| own_statement(&e, "looking up what migrations reference"))?;
+    Ok(outcome
+        .rows()
+        .filter_map(|row| row[0].as_deref()?.parse::<usize>().ok())
+        .filter_map(|index| open.get(index).map(|(_, r)| r.object.clone()))
+        .collect())
+}

@@ -1,0 +1,125 @@
+//! A project on disk or inside the binary: `migrations/`, `seeds/` and `config/services.toml`.
+//!
+//! Opening one reads the catalogue and lists the files; SQL is read when it is needed and not kept, so that memory
+//! does not grow with the number of migrations.
+
+mod discover;
+mod script;
+mod source;
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+pub(crate) use script::Script;
+pub(crate) use source::Source;
+
+use crate::catalogue::Catalogue;
+use crate::error::{EngineError, ErrorCode};
+use crate::migration::MigrationId;
+
+/// A pair of files, `<version>_<intent>.up.sql` and `.down.sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// Schema and version.
+    pub id: MigrationId,
+    /// The service that owns the schema.
+    pub service: String,
+    /// The intent, from the file name.
+    pub name: String,
+    /// Paths relative to the project.
+    pub(crate) up: String,
+    pub(crate) down: String,
+}
+
+/// One seed file: `<name>.sql` for every environment, `<name>.<environment>.sql` for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// The service that owns the schema.
+    pub service: String,
+    /// The schema folder.
+    pub schema: String,
+    /// The file's name without `.sql`.
+    pub name: String,
+    /// The only environment it is for.
+    pub environment: Option<String>,
+    pub(crate) path: String,
+}
+
+/// A project whose catalogue has been read and whose files have been listed.
+#[derive(Debug)]
+pub struct Project {
+    /// The service catalogue.
+    pub catalogue: Catalogue,
+    migrations: Vec<Migration>,
+    seeds: Vec<Seed>,
+    source: Source,
+}
+
+impl Project {
+    /// Opens a project folder.
+    pub fn open(root: &Path) -> Result<Self, EngineError> {
+        if !root.is_dir() {
+            return Err(EngineError::new(
+                ErrorCode::ProjectUnreadable,
+                format!("the project folder {} does not exist", root.display()),
+            )
+            .cure("name a folder with migrations/, seeds/ and config/services.toml"));
+        }
+        Self::from_source(Source::Folder(root.to_owned()))
+    }
+
+    /// Opens the project inside the binary: every file by its path relative to the project, `/` between folders.
+    pub fn embedded(files: Vec<(String, Cow<'static, [u8]>)>) -> Result<Self, EngineError> {
+        Self::from_source(Source::Embedded(files.into_iter().collect()))
+    }
+
+    fn from_source(source: Source) -> Result<Self, EngineError> {
+        let text = source.read_text("config/services.toml")?;
+        let catalogue = Catalogue::parse(&text)?;
+        let migrations = discover::migrations(&source, &catalogue)?;
+        let seeds = discover::seeds(&source, &catalogue)?;
+        Ok(Self { catalogue, migrations, seeds, source })
+    }
+
+    /// The folder, where it is one.
+    pub fn root(&self) -> Option<&PathBuf> {
+        match &self.source {
+            Source::Folder(root) => Some(root),
+            Source::Embedded(_) => None,
+        }
+    }
+
+    /// All migrations, by the catalogue's order of services, then schema, then version.
+    pub fn migrations(&self) -> &[Migration] {
+        &self.migrations
+    }
+
+    /// All seeds, by the catalogue's order of services, then schema, then name.
+    pub fn seeds(&self) -> &[Seed] {
+        &self.seeds
+    }
+
+    /// Looks a migration up.
+    pub fn migration(&self, id: &MigrationId) -> Option<&Migration> {
+        self.migrations.iter().find(|m| m.id == *id)
+    }
+
+    /// The text of a migration's up file.
+    pub fn up_sql(&self, migration: &Migration) -> Result<String, EngineError> {
+        self.source.read_text(&migration.up)
+    }
+
+    /// The text of a migration's down file.
+    pub fn down_sql(&self, migration: &Migration) -> Result<String, EngineError> {
+        self.source.read_text(&migration.down)
+    }
+
+    /// The up file's bytes, not yet checked to be text.
+    pub(crate) fn up_bytes(&self, migration: &Migration) -> Result<Cow<'_, [u8]>, EngineError> {
+        self.source.read(&migration.up)
+    }
+
+    pub(crate) fn seed_sql(&self, seed: &Seed) -> Result<String, EngineError> {
+        self.source.read_text(&seed.path)
+    }
+}

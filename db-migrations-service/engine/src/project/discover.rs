@@ -1,0 +1,146 @@
+//! File names into migrations and seeds. Nothing is skipped in silence: a file that is neither is an error.
+
+use std::collections::BTreeMap;
+
+use super::source::Source;
+use super::{Migration, Seed};
+use crate::catalogue::Catalogue;
+use crate::error::{EngineError, ErrorCode};
+use crate::migration::{MigrationId, Version};
+
+/// The half of a pair that has been seen: its intent and its path.
+type Half = Option<(String, String)>;
+
+pub(super) fn migrations(source: &Source, catalogue: &Catalogue) -> Result<Vec<Migration>, EngineError> {
+    let mut found = Vec::new();
+    for (schema, service) in schemas(source, catalogue, "migrations")? {
+        let folder = format!("migrations/{schema}");
+        let mut pairs: BTreeMap<Version, (Half, Half)> = BTreeMap::new();
+        for (file, is_folder) in source.list(&folder)? {
+            if is_ignored(&file) {
+                continue;
+            }
+            let path = format!("{folder}/{file}");
+            let (version, intent, is_up) = if is_folder { None } else { split_name(&file) }.ok_or_else(|| {
+                EngineError::new(ErrorCode::FileMisnamed, format!("{path} is not named as a migration"))
+                    .cure("name it <version>_<intent>.up.sql or .down.sql: digits, an underscore, lower-case words")
+            })?;
+            let pair = pairs.entry(version).or_default();
+            let half = if is_up { &mut pair.0 } else { &mut pair.1 };
+            if let Some((_, other)) = half {
+                return Err(duplicate(other, &path, version));
+            }
+            *half = Some((intent, path));
+        }
+        for (version, pair) in pairs {
+            let (name, up, down) = match pair {
+                (Some((up_name, up)), Some((down_name, down))) if up_name == down_name => (up_name, up, down),
+                (Some((_, up)), Some((_, down))) => return Err(duplicate(&up, &down, version)),
+                (Some((_, up)), None) => {
+                    let wanted = up.replace(".up.sql", ".down.sql");
+                    return Err(EngineError::new(ErrorCode::UnpairedFile, format!("{up} has no {wanted}")).cure(
+                        "write it; where there is no way back, let it hold only the line `-- irreversible: <why>`",
+                    ));
+                }
+                (None, Some((_, down))) => {
+                    return Err(EngineError::new(ErrorCode::UnpairedFile, format!("{down} has no up file"))
+                        .cure("write the up file or remove the down file"));
+                }
+                (None, None) => continue,
+            };
+            found.push(Migration { id: MigrationId::new(&schema, version), service: service.clone(), name, up, down });
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn seeds(source: &Source, catalogue: &Catalogue) -> Result<Vec<Seed>, EngineError> {
+    let mut found = Vec::new();
+    for (schema, service) in schemas(source, catalogue, "seeds")? {
+        let folder = format!("seeds/{schema}");
+        for (file, is_folder) in source.list(&folder)? {
+            if is_ignored(&file) {
+                continue;
+            }
+            let path = format!("{folder}/{file}");
+            let misnamed = |cure: String| {
+                EngineError::new(ErrorCode::FileMisnamed, format!("{path} is not named as a seed")).cure(cure)
+            };
+            let name = file
+                .strip_suffix(".sql")
+                .filter(|name| !is_folder && !name.is_empty())
+                .ok_or_else(|| misnamed("name it <name>.sql or <name>.<environment>.sql".to_owned()))?;
+            let environment = name.split_once('.').map(|(_, environment)| environment.to_owned());
+            if let Some(environment) = &environment
+                && !catalogue.environments.contains_key(environment)
+            {
+                let known: Vec<_> = catalogue.environments.keys().map(String::as_str).collect();
+                return Err(misnamed(format!("{environment:?} is no environment; use one of: {}", known.join(", "))));
+            }
+            found.push(Seed { service: service.clone(), schema: schema.clone(), name: name.to_owned(), environment, path });
+        }
+    }
+    Ok(found)
+}
+
+/// The schemas that have a folder, with their services, in the catalogue's order.
+fn schemas(source: &Source, catalogue: &Catalogue, area: &str) -> Result<Vec<(String, String)>, EngineError> {
+    let folders: Vec<String> = source
+        .list(area)?
+        .into_iter()
+        .filter(|(name, is_folder)| !is_ignored(name) && *is_folder)
+        .map(|(name, _)| name)
+        .collect();
+    for folder in &folders {
+        if catalogue.owner_of(folder).is_none() {
+            return Err(EngineError::new(
+                ErrorCode::CatalogueInvalid,
+                format!("{area}/{folder}/ belongs to no service: config/services.toml names no owner of schema {folder:?}"),
+            )
+            .cure(format!("add {folder:?} to the schemas of one service, or rename the folder")));
+        }
+    }
+    Ok(catalogue
+        .services
+        .iter()
+        .flat_map(|(name, service)| service.schemas.iter().map(move |schema| (schema.clone(), name.clone())))
+        .filter(|(schema, _)| folders.contains(schema))
+        .collect())
+}
+
+/// What editors and people leave beside migrations.
+fn is_ignored(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with('~') || name.to_ascii_lowercase().ends_with(".md")
+}
+
+/// `20260901100000_create_users.up.sql` into version, intent and direction.
+fn split_name(file: &str) -> Option<(Version, String, bool)> {
+    let (stem, is_up) = match (file.strip_suffix(".up.sql"), file.strip_suffix(".down.sql")) {
+        (Some(stem), _) => (stem, true),
+        (None, Some(stem)) => (stem, false),
+        (None, None) => return None,
+    };
+    let (digits, intent) = stem.split_once('_')?;
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    (!intent.is_empty() && intent.bytes().all(plain)).then_some(())?;
+    Some((digits.parse().ok()?, intent.to_owned(), is_up))
+}
+
+fn duplicate(one: &str, other: &str, version: Version) -> EngineError {
+    EngineError::new(ErrorCode::DuplicateVersion, format!("{one} and {other} both claim version {version}"))
+        .cure("give one of them another version")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_split_or_refused() {
+        let (version, intent, up) = split_name("0001_create_users.up.sql").unwrap();
+        assert_eq!((version.to_string().as_str(), intent.as_str(), up), ("1", "create_users", true));
+        for bad in ["1.up.sql", "_x.up.sql", "1_x.sql", "1_.down.sql", "1_X.up.sql", "x_1.up.sql", "1234567890123456789_x.up.sql"] {
+            assert!(split_name(bad).is_none(), "{bad}");
+        }
+    }
+}

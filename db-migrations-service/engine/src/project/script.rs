@@ -1,0 +1,165 @@
+//! One SQL file, read and understood.
+
+use std::ops::Range;
+
+use sql_grammar::{Facts, Position, position_at_byte};
+
+use crate::error::{EngineError, ErrorCode, Location};
+use crate::migration::MigrationId;
+
+/// What the comments at the head of a file tell the engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Directives {
+    /// `-- requires: <schema>/<version>, …`
+    pub requires: Vec<MigrationId>,
+    /// `-- transaction: none` runs the file statement by statement although nothing in it asks for that.
+    pub no_transaction: bool,
+    /// `-- irreversible: <why>` in a down file.
+    pub irreversible: Option<String>,
+}
+
+/// A file's text with its statements.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    /// The path that errors show.
+    pub file: String,
+    pub sql: String,
+    pub statements: Vec<(Range<usize>, Facts)>,
+    pub directives: Directives,
+}
+
+impl Script {
+    /// Parses `sql`; relations without a schema are taken to lie in `schema`.
+    pub(crate) fn parse(file: &str, sql: String, schema: &str) -> Result<Self, EngineError> {
+        let parsed = sql_grammar::parse(&sql).map_err(|error| {
+            let cure = error.hint.map_or_else(|| "correct the file; nothing was run".to_owned(), str::to_owned);
+            EngineError::new(ErrorCode::SyntaxError, format!("{file}:{}:{}: {}", error.position.line, error.position.column, error.message))
+                .cure(cure)
+                .at(place(file, &sql, error.position, None))
+        })?;
+        let first = parsed.first().map_or(sql.len(), |s| s.range.start);
+        let directives = directives(file, &sql, first)?;
+        let mut statements = Vec::with_capacity(parsed.len());
+        for statement in &parsed {
+            let facts = sql_grammar::facts(statement, schema);
+            if let Some(why) = facts.forbidden {
+                let position = position_at_byte(&sql, statement.range.start);
+                return Err(EngineError::new(
+                    ErrorCode::ForbiddenStatement,
+                    format!("{file}:{}:{}: this statement may not stand in a migration", position.line, position.column),
+                )
+                .cure(why)
+                .at(place(file, &sql, position, Some((statements.len(), statement.range.clone())))));
+            }
+            statements.push((statement.range.clone(), facts));
+        }
+        Ok(Self { file: file.to_owned(), sql, statements, directives })
+    }
+
+    /// Whether it runs as one transaction. A value added to an enum may stay in it only as the last statement,
+    /// since the server lets nobody use the value before it is committed.
+    pub(crate) fn is_transactional(&self) -> bool {
+        // Skipping the values at the end, any that is left has something after it.
+        let mut earlier = self.statements.iter().rev().skip_while(|(_, f)| f.commit_before_use);
+        let adds_value_early = earlier.any(|(_, f)| f.commit_before_use);
+        !self.directives.no_transaction && !adds_value_early && self.statements.iter().all(|(_, f)| f.alone.is_none())
+    }
+
+    /// The text of the statement at `index`.
+    pub(crate) fn statement(&self, index: usize) -> &str {
+        &self.sql[self.statements[index].0.clone()]
+    }
+
+    /// SHA-256 over the tokens of the statement at `index`.
+    pub(crate) fn statement_checksum(&self, index: usize) -> String {
+        sql_grammar::checksum(self.statement(index))
+    }
+
+    /// Where the byte `at` stands, within the statement `statement`.
+    pub(crate) fn location(&self, at: usize, statement: Option<usize>) -> Location {
+        let ranged = statement.map(|index| (index, self.statements[index].0.clone()));
+        place(&self.file, &self.sql, position_at_byte(&self.sql, at), ranged)
+    }
+
+    /// The index of the statement that holds the byte `at`.
+    pub(crate) fn statement_at(&self, at: usize) -> Option<usize> {
+        self.statements.iter().position(|(range, _)| range.start <= at && at <= range.end)
+    }
+}
+
+fn place(file: &str, sql: &str, position: Position, statement: Option<(usize, Range<usize>)>) -> Location {
+    Location {
+        file: file.to_owned(),
+        line: position.line,
+        column: position.column,
+        line_text: position.line_of(sql).to_owned(),
+        statement: statement.as_ref().map(|(index, _)| index + 1),
+        statement_text: statement.map(|(_, range)| sql[range].to_owned()),
+    }
+}
+
+/// Reads the directives among the comment lines before the first statement.
+fn directives(file: &str, sql: &str, first_statement: usize) -> Result<Directives, EngineError> {
+    let mut found = Directives::default();
+    let mut at = 0;
+    for line in sql[..first_statement].split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let Some(comment) = line.trim().strip_prefix("--") else { continue };
+        let Some((key, value)) = comment.split_once(':') else { continue };
+        let (key, value) = (key.trim(), value.trim());
+        let bad = |why: String| {
+            let position = position_at_byte(sql, start);
+            EngineError::new(ErrorCode::BadDirective, format!("{file}:{}: {why}", position.line))
+                .cure("directives are: -- requires: <schema>/<version>, …   -- transaction: none   -- irreversible: <why>")
+                .at(place(file, sql, position, None))
+        };
+        match key {
+            "requires" => {
+                for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                    found.requires.push(name.parse().map_err(|error| bad(format!("{error}")))?);
+                }
+                if found.requires.is_empty() {
+                    return Err(bad("`requires` names no migration".to_owned()));
+                }
+            }
+            "transaction" if value == "none" => found.no_transaction = true,
+            "transaction" => return Err(bad(format!("`transaction` knows only `none`, not {value:?}"))),
+            "irreversible" if value.is_empty() => return Err(bad("`irreversible` needs its reason".to_owned())),
+            "irreversible" => found.irreversible = Some(value.to_owned()),
+            "require" | "depends" | "depends-on" | "no-transaction" => {
+                return Err(bad(format!("`{key}` is not a directive")));
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(sql: &str) -> Script {
+        Script::parse("f.sql", sql.to_owned(), "a").unwrap()
+    }
+
+    #[test]
+    fn directives_are_read_from_the_head_only() {
+        let s = script("-- Why: because.\n-- requires: b/2, c/0003_thing\n--transaction: none\nselect 1;\n-- requires: d/4\n");
+        assert_eq!(s.directives.requires.iter().map(ToString::to_string).collect::<Vec<_>>(), ["b/2", "c/3"]);
+        assert!(s.directives.no_transaction && !s.is_transactional());
+        for bad in ["-- requires: x", "-- requires:", "-- transaction: some", "-- irreversible:", "-- depends: a/1"] {
+            let error = Script::parse("f.sql", format!("-- first\n{bad}\nselect 1"), "a").unwrap_err();
+            assert_eq!((error.code, error.location.unwrap().line), (ErrorCode::BadDirective, 2), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_enum_value_ends_a_transaction_unless_nothing_follows() {
+        assert!(script("select 1; alter type k add value 'x'; alter type k add value 'y'").is_transactional());
+        assert!(script("alter type k add value 'x'").is_transactional());
+        assert!(!script("alter type k add value 'x'; select 1").is_transactional());
+        assert!(!script("create index concurrently i on t (x)").is_transactional());
+    }
+}

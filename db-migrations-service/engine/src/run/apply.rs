@@ -1,0 +1,62 @@
+//! A migration as one transaction: one message, one round trip, one commit, its history row inside.
+
+use std::time::Instant;
+
+use super::attempt::{Hands, Stopped};
+use super::steps::Step;
+use crate::error::{EngineError, ErrorCode};
+
+/// How a step ended that did not succeed.
+#[derive(Debug)]
+pub(crate) enum StepEnd {
+    /// The migration failed; the run ends and the failure is recorded.
+    Failed(Box<EngineError>),
+    /// The run was cancelled.
+    Cancelled,
+}
+
+/// Runs the step. On success it and its history row are committed; else nothing of it is there.
+pub(crate) async fn apply(hands: &Hands<'_>, step: &Step) -> Result<u64, StepEnd> {
+    let begun = Instant::now();
+    let closing = step.record_sql(&hands.context.actor, hands.context.run_id, None);
+    let envelope = step.envelope(&step.script.sql, hands.settings.lock_timeout_ms, &closing);
+    match hands.send_with_retries(&step.id, &envelope.message).await {
+        Ok(_) => {
+            reset_session(hands, step).await;
+            Ok(begun.elapsed().as_millis() as u64)
+        }
+        Err(stopped) => Err(ended(stopped, step, |error| step.refusal(error, &envelope))),
+    }
+}
+
+/// A migration that SETs something for its session must not reach into the next one.
+pub(crate) async fn reset_session(hands: &Hands<'_>, step: &Step) {
+    if step.script.statements.iter().any(|(_, facts)| facts.sets_session) {
+        // Goes back to the settings that the session was opened with. A lost session shows in the next step.
+        let _ = hands.conn.batch("RESET ALL").await;
+    }
+}
+
+/// Why a message stopped, as the end of its step.
+pub(crate) fn ended(stopped: Stopped, step: &Step, refusal: impl Fn(&postgres_link::BatchError) -> EngineError) -> StepEnd {
+    match stopped {
+        Stopped::Cancelled => StepEnd::Cancelled,
+        Stopped::GuardLost(why) => StepEnd::Failed(Box::new(
+            EngineError::new(ErrorCode::DatabaseUnavailable, format!("the session that holds the migration lock was lost: {why}"))
+                .cure("see that the server runs, then run again; what was in hand was taken back")
+                .migration(&step.id),
+        )),
+        Stopped::Failed(error) => StepEnd::Failed(Box::new(refusal(&error))),
+        Stopped::NoLock { error, blockers, attempts } => {
+            let mut refused = refusal(&error);
+            refused.code = ErrorCode::LockTimeout;
+            let who = blockers.first().map_or_else(String::new, |b| {
+                format!("; in the way: pid {} ({})", b.pid, b.application.as_deref().filter(|a| !a.is_empty()).unwrap_or("unnamed"))
+            });
+            refused.message = format!("{}: no lock in {attempts} attempts{who}", refused.message);
+            refused.cure = Some("end the sessions in the way, or run again at a quieter hour; nothing was half applied".to_owned());
+            refused.blockers = blockers;
+            StepEnd::Failed(Box::new(refused))
+        }
+    }
+}

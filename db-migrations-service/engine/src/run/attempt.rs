@@ -1,0 +1,153 @@
+//! Sending one message and staying in control of it: it can be cancelled, it shows whom it waits for, it gives up a
+//! lock that does not come and tries again.
+
+use std::time::Duration;
+
+use postgres_link::{AdminConn, BatchError, BatchOutcome};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+
+use crate::catalogue::RunSettings;
+use crate::event::{Blocker, Event};
+use crate::migration::MigrationId;
+use crate::request::RunContext;
+use crate::target::lock;
+
+/// How often a running message is looked after: the wait is shown, a cancellation is repeated.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The sessions and settings that all parts of a run share.
+pub(crate) struct Hands<'a> {
+    /// Does the work.
+    pub conn: &'a AdminConn,
+    /// Holds the migration lock, and looks at the other one meanwhile.
+    pub guard: &'a AdminConn,
+    pub settings: &'a RunSettings,
+    pub context: &'a RunContext,
+}
+
+/// Why a message did not go through.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// The server refused it, or was lost.
+    Failed(BatchError),
+    /// The whole ladder was climbed and the lock was not had.
+    NoLock { error: BatchError, blockers: Vec<Blocker>, attempts: u32 },
+    /// The run was cancelled, and the message with it.
+    Cancelled,
+    /// The session that holds the migration lock is gone: another runner may be at work.
+    GuardLost(String),
+}
+
+impl Hands<'_> {
+    /// Sends `message`; what it waits for is reported as events of `id`. After a failure no transaction is open.
+    pub(crate) async fn send(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
+        let sent = self.send_raw(id, message).await;
+        if sent.is_err() && !self.conn.is_closed() {
+            // Ends the failed transaction; outside of one it is a warning.
+            let _ = self.conn.batch("ROLLBACK").await;
+        }
+        sent
+    }
+
+    async fn send_raw(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
+        let mut blockers = Vec::new();
+        if self.context.cancel.is_cancelled() {
+            return Err((Stopped::Cancelled, blockers));
+        }
+        if self.guard.is_closed() {
+            return Err((Stopped::GuardLost("its connection has ended".to_owned()), blockers));
+        }
+        let begun = Instant::now();
+        let mut look = interval_at(begun + LOOK, LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let work = self.conn.batch(message);
+        tokio::pin!(work);
+        let guard_closed = self.guard.closed();
+        tokio::pin!(guard_closed);
+        let (mut cancelled, mut guard_lost) = (false, None);
+        let result = loop {
+            tokio::select! {
+                biased;
+                result = &mut work => break result,
+                () = self.context.cancel.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    self.cancel_statement().await;
+                }
+                closed = &mut guard_closed, if guard_lost.is_none() => {
+                    guard_lost = Some(closed.to_string());
+                    self.cancel_statement().await;
+                }
+                _ = look.tick() => {
+                    // A cancellation that comes before the server has begun is lost: say it again until it is heard.
+                    if cancelled || guard_lost.is_some() {
+                        self.cancel_statement().await;
+                    } else {
+                        let found = lock::blockers_of(self.guard, self.conn.backend_pid()).await;
+                        if !found.is_empty() {
+                            let waited_ms = begun.elapsed().as_millis() as u64;
+                            self.context.events.send(Event::Waiting { migration: id.clone(), waited_ms, blockers: found.clone() });
+                            blockers = found;
+                        }
+                    }
+                }
+            }
+        };
+        let error = match result {
+            // It may have been too late to cancel: what is committed is committed.
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error,
+        };
+        let stopped = match (guard_lost, error.sqlstate()) {
+            (Some(why), _) => Stopped::GuardLost(why),
+            (None, Some("57014")) if cancelled => Stopped::Cancelled,
+            _ => Stopped::Failed(error),
+        };
+        Err((stopped, blockers))
+    }
+
+    /// Sends a message inside a transaction that is already open and will be rolled back, under a savepoint, so that
+    /// a refusal does not end the whole.
+    pub(crate) async fn send_in_transaction(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, Stopped> {
+        let guarded = format!("SAVEPOINT step;{message}");
+        match self.send_raw(id, &guarded).await {
+            Ok(outcome) => Ok(outcome),
+            Err((stopped, _)) => {
+                let _ = self.conn.batch("ROLLBACK TO SAVEPOINT step").await;
+                Err(stopped)
+            }
+        }
+    }
+
+    /// Sends a message that is one whole transaction, again and again while a lock in it does not come in time.
+    pub(crate) async fn send_with_retries(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, Stopped> {
+        let attempts = self.settings.lock_attempts;
+        let mut attempt = 1;
+        loop {
+            let (stopped, blockers) = match self.send(id, message).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(stopped) => stopped,
+            };
+            let error = match stopped {
+                // 55P03: lock_timeout; 40P01: the server broke a deadlock by stopping us.
+                Stopped::Failed(error) if matches!(error.sqlstate(), Some("55P03" | "40P01")) => error,
+                other => return Err(other),
+            };
+            if attempt == attempts {
+                return Err(Stopped::NoLock { error, blockers, attempts });
+            }
+            let delay_ms = self.settings.retry_delay_ms << (attempt - 1).min(4);
+            self.context.events.send(Event::Retrying { migration: id.clone(), attempt, of: attempts, delay_ms, blockers });
+            tokio::select! {
+                () = sleep(Duration::from_millis(delay_ms)) => {}
+                () = self.context.cancel.cancelled() => return Err(Stopped::Cancelled),
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn cancel_statement(&self) {
+        if let Err(error) = self.conn.cancel().await {
+            tracing::warn!(%error, "the running statement could not be cancelled");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A run from its plan to its report.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use postgres_link::AdminConn;
+
+use super::apply::{self, StepEnd};
+use super::attempt::Hands;
+use super::dry;
+use super::steps::{Record, Step};
+use super::stepwise;
+use crate::error::{EngineError, ErrorCode};
+use crate::event::{Event, Outcome};
+use crate::migration::MigrationId;
+use crate::plan::Plan;
+use crate::project::{Project, Script};
+use crate::request::RunContext;
+use crate::status::RunReport;
+use crate::target::prepare;
+use crate::target::store::{self, Direction, Journalled};
+
+/// Where the SQL of a planned step comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// The project's files, read when their turn comes.
+    File,
+    /// The history: what was applied knows its own way back.
+    History { row: i64, owner: String, down_sql: String },
+}
+
+/// What must be known of each planned migration beside the plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub origin: Origin,
+    pub journal: BTreeMap<usize, Journalled>,
+    pub has_leftovers: bool,
+}
+
+/// A run or a rollback that holds the target's lock and knows what it will do. Dropping it lets go.
+pub struct PreparedRun {
+    pub(crate) project: Arc<Project>,
+    pub(crate) plan: Plan,
+    pub(crate) work: Vec<Work>,
+    pub(crate) direction: Direction,
+    pub(crate) dry_run: bool,
+    pub(crate) context: RunContext,
+    /// `None` where there is nothing to do, or the database does not exist yet.
+    pub(crate) sessions: Option<Sessions>,
+    pub(crate) installed: bool,
+    pub(crate) prepared_before: bool,
+}
+
+/// The session that works and the one that holds the lock.
+pub(crate) struct Sessions {
+    pub conn: AdminConn,
+    pub guard: AdminConn,
+}
+
+/// How the steps ended together.
+pub(crate) struct StepsEnd {
+    pub outcome: Outcome,
+    pub done: Vec<MigrationId>,
+    pub not_tried: Vec<(MigrationId, String)>,
+    pub error: Option<Box<EngineError>>,
+}
+
+impl PreparedRun {
+    /// What it will do.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Does it. Whatever happens is in the report.
+    pub async fn execute(mut self) -> RunReport {
+        let begun = Instant::now();
+        let sessions = self.sessions.take();
+        self.context.events.send(Event::Planned {
+            migrations: self.plan.migrations.iter().map(|m| m.migration.clone()).collect(),
+            dry_run: self.dry_run,
+        });
+        let result = match &sessions {
+            None => self.nothing_to_send(),
+            Some(sessions) => {
+                let settings = &self.project.catalogue.run;
+                let hands = Hands { conn: &sessions.conn, guard: &sessions.guard, settings, context: &self.context };
+                if self.dry_run { dry::run(&self, &hands).await } else { self.steps(&hands).await }
+            }
+        };
+        if let Some(Sessions { conn, guard }) = sessions {
+            conn.close().await;
+            guard.close().await;
+        }
+        let duration_ms = begun.elapsed().as_millis() as u64;
+        self.context.events.send(Event::Finished { outcome: result.outcome, done: result.done.len(), duration_ms });
+        RunReport {
+            run_id: self.context.run_id,
+            outcome: result.outcome,
+            done: result.done,
+            not_tried: result.not_tried,
+            error: result.error,
+            duration_ms,
+        }
+    }
+
+    fn nothing_to_send(&self) -> StepsEnd {
+        let why = "the database does not exist yet; a run creates it";
+        let not_tried = self.plan.migrations.iter().map(|m| (m.migration.clone(), why.to_owned())).collect();
+        StepsEnd { outcome: Outcome::Completed, done: Vec::new(), not_tried, error: None }
+    }
+
+    async fn steps(&self, hands: &Hands<'_>) -> StepsEnd {
+        let mut result = StepsEnd { outcome: Outcome::Completed, done: Vec::new(), not_tried: Vec::new(), error: None };
+        if self.plan.prepares_target && self.direction == Direction::Up {
+            self.context.events.send(Event::Preparing { what: "roles, schemas and grants of the catalogue".to_owned() });
+            if let Err(error) = prepare::prepare(hands.conn, &self.project.catalogue, self.installed, self.prepared_before).await {
+                result.outcome = Outcome::Failed;
+                result.error = Some(Box::new(error));
+                return result;
+            }
+        }
+        for index in 0..self.plan.migrations.len() {
+            let planned = &self.plan.migrations[index];
+            let step = match self.step(index) {
+                Ok(step) => step,
+                Err(error) => {
+                    self.failed(&mut result, &planned.migration, Box::new(error));
+                    return result;
+                }
+            };
+            self.announce(index);
+            let ended = if step.script.is_transactional() {
+                apply::apply(hands, &step).await
+            } else {
+                stepwise::apply(hands, &step, &self.work[index].journal).await
+            };
+            match ended {
+                Ok(duration_ms) => {
+                    self.context.events.send(Event::MigrationFinished { migration: step.id.clone(), duration_ms });
+                    result.done.push(step.id);
+                }
+                Err(StepEnd::Cancelled) => {
+                    result.outcome = Outcome::Cancelled;
+                    result.error = Some(Box::new(
+                        EngineError::new(ErrorCode::Cancelled, format!("cancelled in {}", step.id))
+                            .cure("run again to go on: what was in hand was taken back")
+                            .migration(&step.id),
+                    ));
+                    return result;
+                }
+                Err(StepEnd::Failed(error)) => {
+                    self.remember(hands, &step, &error).await;
+                    self.failed(&mut result, &step.id, error);
+                    return result;
+                }
+            }
+        }
+        result
+    }
+
+    fn failed(&self, result: &mut StepsEnd, id: &MigrationId, error: Box<EngineError>) {
+        self.context.events.send(Event::MigrationFailed { migration: id.clone(), error: error.clone() });
+        result.outcome = Outcome::Failed;
+        result.error = Some(error);
+    }
+
+    /// Writes down why an up failed, so that the status says so. Where the server is gone, nobody can.
+    async fn remember(&self, hands: &Hands<'_>, step: &Step, error: &EngineError) {
+        let Record::Applied { checksum, .. } = &step.record else { return };
+        let Ok(json) = serde_json::to_string(error) else { return };
+        if let Err(error) = hands.conn.batch(&store::failure(&step.id, checksum, &json, self.context.run_id)).await {
+            tracing::warn!(migration = %step.id, %error, "the failure could not be recorded");
+        }
+    }
+
+    pub(crate) fn announce(&self, index: usize) {
+        let planned = &self.plan.migrations[index];
+        self.context.events.send(Event::MigrationStarted {
+            migration: planned.migration.clone(),
+            service: planned.service.clone(),
+            name: planned.name.clone(),
+            index: index + 1,
+            total: self.plan.migrations.len(),
+            statements: planned.statements,
+            transactional: planned.transactional,
+            late: planned.late,
+        });
+    }
+
+    /// Reads what the step at `index` runs. Its SQL lives only as long as the step.
+    pub(crate) fn step(&self, index: usize) -> Result<Step, EngineError> {
+        let planned = &self.plan.migrations[index];
+        let work = &self.work[index];
+        let id = planned.migration.clone();
+        let (script, owner, record) = match &work.origin {
+            Origin::File => {
+                let migration = self.project.migration(&id).ok_or_else(|| {
+                    EngineError::new(ErrorCode::UnknownMigration, format!("there is no migration {id}"))
+                })?;
+                let up_sql = self.project.up_sql(migration)?;
+                let down_sql = self.project.down_sql(migration)?;
+                let script = Script::parse(&migration.up, up_sql.clone(), &id.schema).map_err(|e| e.migration(&id))?;
+                let owner = self.project.catalogue.service(&migration.service)?.owner_role().unwrap_or_default();
+                let record = Record::Applied {
+                    checksum: sql_grammar::checksum(&up_sql),
+                    file_hash: sql_grammar::sha256_hex(up_sql.as_bytes()),
+                    up_sql,
+                    down_sql,
+                };
+                (script, owner, record)
+            }
+            Origin::History { row, owner, down_sql } => {
+                let file = format!("{id} (down SQL from the history)");
+                let script = Script::parse(&file, down_sql.clone(), &id.schema).map_err(|e| e.migration(&id))?;
+                (script, owner.clone(), Record::RolledBack { row: *row })
+            }
+        };
+        Ok(Step {
+            id,
+            service: planned.service.clone(),
+            name: planned.name.clone(),
+            owner,
+            direction: self.direction,
+            has_leftovers: work.has_leftovers || !script.is_transactional(),
+            script,
+            late: planned.late,
+            record,
+        })
+    }
+}

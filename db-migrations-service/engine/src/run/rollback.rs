@@ -1,0 +1,180 @@
+//! What a rollback would take back, and what stands in its way. It reads the history, not the files: what was applied
+//! brings its own way back, and a file that has vanished strands nobody.
+
+use std::collections::BTreeSet;
+
+use postgres_link::AdminConn;
+use sql_grammar::{ObjectKind, ObjectName, QualifiedName};
+
+use super::execute::{Origin, Work};
+use crate::catalogue::Catalogue;
+use crate::error::{EngineError, ErrorCode};
+use crate::migration::{MigrationId, Version};
+use crate::plan::{Plan, PlannedMigration};
+use crate::planning::in_scope;
+use crate::project::Script;
+use crate::request::{RollbackRequest, RollbackTo};
+use crate::target::session::own_statement;
+use crate::target::store::{self, Direction, State};
+
+/// An applied migration with what it did.
+struct Row {
+    row: i64,
+    id: MigrationId,
+    service: String,
+    name: String,
+    down_sql: String,
+    up: Script,
+}
+
+/// Plans the rollback; refused, with the list, while something applied depends on it.
+pub(crate) async fn plan(conn: &AdminConn, catalogue: &Catalogue, state: &State, request: &RollbackRequest) -> Result<(Plan, Vec<Work>), EngineError> {
+    let chosen = choose(catalogue, state, request)?;
+    let Some(oldest) = chosen.iter().map(|(row, _)| *row).min() else { return Ok((Plan::default(), Vec::new())) };
+    let wanted: BTreeSet<i64> = chosen.iter().map(|(row, _)| *row).collect();
+    let rows = read(conn, oldest).await?;
+    refuse_dependents(&rows, &wanted)?;
+    let mut plan = Plan::default();
+    let mut work = Vec::new();
+    // Newest first: the order of the history is an order in which everything fitted.
+    for row in rows.iter().rev().filter(|row| wanted.contains(&row.row)) {
+        let down = Script::parse(&format!("{} (down SQL from the history)", row.id), row.down_sql.clone(), &row.id.schema)?;
+        if let Some(why) = &down.directives.irreversible {
+            return Err(EngineError::new(ErrorCode::Irreversible, format!("{} is declared irreversible: {why}", row.id))
+                .cure("restore a backup made before it, or write a new migration that undoes what it did")
+                .migration(&row.id));
+        }
+        let owner = catalogue
+            .services
+            .get(&row.service)
+            .or_else(|| catalogue.owner_of(&row.id.schema).map(|(_, s)| s))
+            .and_then(crate::catalogue::Service::owner_role)
+            .ok_or_else(|| {
+                EngineError::new(ErrorCode::UnknownService, format!("{} belongs to {}, which the catalogue no longer has", row.id, row.service))
+                    .cure("put the service back into config/services.toml to roll it back")
+                    .migration(&row.id)
+            })?;
+        let journal = state.journal.get(&(row.id.clone(), Direction::Down)).cloned().unwrap_or_default();
+        plan.migrations.push(PlannedMigration {
+            migration: row.id.clone(),
+            service: row.service.clone(),
+            name: row.name.clone(),
+            statements: down.statements.len(),
+            transactional: down.is_transactional(),
+            late: false,
+            prerequisite: false,
+            resume_after: journal.values().filter(|entry| entry.done).count(),
+            waits_for: Vec::new(),
+            sql: Some(row.down_sql.clone()),
+        });
+        work.push(Work {
+            origin: Origin::History { row: row.row, owner, down_sql: row.down_sql.clone() },
+            has_leftovers: state.has_leftovers(&row.id),
+            journal,
+        });
+    }
+    Ok((plan, work))
+}
+
+/// The history rows that the request means.
+fn choose(catalogue: &Catalogue, state: &State, request: &RollbackRequest) -> Result<Vec<(i64, MigrationId)>, EngineError> {
+    if let crate::request::Scope::Service(name) = &request.scope {
+        catalogue.service(name)?;
+    }
+    let mut applied: Vec<(i64, MigrationId)> = state
+        .applied
+        .iter()
+        .filter(|(_, a)| in_scope(&request.scope, &a.service))
+        .map(|(id, a)| (a.row, id.clone()))
+        .collect();
+    applied.sort_by_key(|(row, _)| std::cmp::Reverse(*row));
+    match &request.to {
+        RollbackTo::Steps(n) => applied.truncate(*n),
+        RollbackTo::Version(version) => {
+            let known = version.get() == 0 || applied.iter().any(|(_, id)| id.version == *version);
+            if !known {
+                return Err(unknown(&format!("version {version} is not applied here")));
+            }
+            applied.retain(|(_, id)| id.version > *version);
+        }
+        RollbackTo::Migration(wanted) => {
+            applied.retain(|(_, id)| id == wanted);
+            if applied.is_empty() {
+                return Err(unknown(&format!("{wanted} is not applied here")).migration(wanted));
+            }
+        }
+    }
+    Ok(applied)
+}
+
+fn unknown(message: &str) -> EngineError {
+    EngineError::new(ErrorCode::UnknownMigration, message).cure("`profe migrate history` lists what is applied")
+}
+
+/// Everything applied since the row `oldest`, in the order in which it was applied.
+async fn read(conn: &AdminConn, oldest: i64) -> Result<Vec<Row>, EngineError> {
+    let query = format!(
+        "SELECT id, schema_name, version, service, name, up_sql, down_sql FROM migration_service.history \
+         WHERE rolled_back_at IS NULL AND id >= {oldest} ORDER BY id"
+    );
+    let outcome = conn.batch(&query).await.map_err(|e| own_statement(&e, "reading the history"))?;
+    let rows = outcome.statements.into_iter().flat_map(|s| s.rows);
+    rows.map(|row| {
+        let [row, schema, version, service, name, up_sql, down_sql] = store::cells(row)?;
+        let id = MigrationId::new(schema, Version::from_stored(store::number(&version)?));
+        let up = Script::parse(&format!("{id} (up SQL from the history)"), up_sql, &id.schema)?;
+        Ok(Row { row: store::number(&row)?, id, service, name, down_sql, up })
+    })
+    .collect()
+}
+
+fn refuse_dependents(rows: &[Row], wanted: &BTreeSet<i64>) -> Result<(), EngineError> {
+    let mut dependents: Vec<(MigrationId, String)> = Vec::new();
+    for (at, gone) in rows.iter().enumerate().filter(|(_, row)| wanted.contains(&row.row)) {
+        let made: BTreeSet<ObjectName> = gone.up.statements.iter().flat_map(|(_, f)| f.creates.iter().cloned()).collect();
+        for later in rows[at + 1..].iter().filter(|row| !wanted.contains(&row.row)) {
+            if !dependents.iter().any(|(id, _)| *id == later.id)
+                && let Some(why) = why_depends(later, &gone.id, &made)
+            {
+                dependents.push((later.id.clone(), why));
+            }
+        }
+    }
+    if dependents.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<String> = dependents.iter().map(|(id, why)| format!("{id} ({why})")).collect();
+    let mut error = EngineError::new(ErrorCode::HasDependents, format!("still applied and depending on it: {}", reasons.join(", ")))
+        .cure("roll these back first, or all together: with a number of steps, or to a version");
+    error.related = dependents.into_iter().map(|(id, _)| id).collect();
+    Err(error)
+}
+
+/// Why `later` cannot stand without `gone`, which made `made`.
+fn why_depends(later: &Row, gone: &MigrationId, made: &BTreeSet<ObjectName>) -> Option<String> {
+    if later.up.directives.requires.contains(gone) {
+        return Some(format!("requires {gone}"));
+    }
+    later.up.statements.iter().find_map(|(_, facts)| {
+        let used = facts.references.iter().map(|r| &r.object).chain(&facts.alters).chain(&facts.drops);
+        used.clone()
+            .find(|object| made.contains(object))
+            .or_else(|| made.iter().find(|object| uses_column(facts, object)))
+            .map(|object| format!("uses {}", object.name))
+            .or_else(|| facts.mentions.iter().find(|name| mentions(made, name)).map(|name| format!("mentions {name}")))
+    })
+}
+
+/// A column that `gone` added, used by name in a statement about its table.
+fn uses_column(facts: &sql_grammar::Facts, object: &ObjectName) -> bool {
+    if object.kind != ObjectKind::Column {
+        return false;
+    }
+    let Some((table, column)) = object.name.name.rsplit_once('.') else { return false };
+    let about = |o: &ObjectName| o.kind == ObjectKind::Relation && o.name.schema == object.name.schema && o.name.name == table;
+    facts.columns.contains(column) && (facts.references.iter().any(|r| about(&r.object)) || facts.alters.iter().any(about))
+}
+
+fn mentions(made: &BTreeSet<ObjectName>, name: &QualifiedName) -> bool {
+    made.iter().any(|object| object.kind != ObjectKind::Column && object.name == *name)
+}

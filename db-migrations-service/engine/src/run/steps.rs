@@ -1,0 +1,159 @@
+//! What one step of a run works on, and the message that carries it.
+
+use uuid::Uuid;
+
+use crate::error::{EngineError, ErrorCode};
+use crate::migration::MigrationId;
+use crate::project::Script;
+use crate::target::quote::literal;
+use crate::target::store::{self, Direction};
+
+/// One migration, read and ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub id: MigrationId,
+    pub service: String,
+    pub name: String,
+    pub owner: String,
+    pub direction: Direction,
+    /// The SQL of the direction.
+    pub script: Script,
+    pub late: bool,
+    pub record: Record,
+    /// A failed or interrupted attempt left rows that success must clear.
+    pub has_leftovers: bool,
+}
+
+/// What the history must say once the step is done.
+#[derive(Debug)]
+pub(crate) enum Record {
+    Applied { up_sql: String, down_sql: String, checksum: String, file_hash: String },
+    RolledBack { row: i64 },
+}
+
+/// A message with what is needed to read positions and counts out of its errors.
+pub(crate) struct Envelope {
+    pub message: String,
+    /// Characters before the SQL.
+    prefix_chars: usize,
+    /// Statements before the first one of the SQL.
+    prelude: usize,
+}
+
+impl Step {
+    /// The history statements that belong to this step.
+    pub(crate) fn record_sql(&self, actor: &str, run_id: Uuid, duration_ms: Option<u64>) -> String {
+        let record = match &self.record {
+            Record::Applied { up_sql, down_sql, checksum, file_hash } => store::insert(&store::NewRow {
+                id: &self.id,
+                service: &self.service,
+                name: &self.name,
+                up_sql,
+                down_sql,
+                checksum,
+                file_hash,
+                late: self.late,
+                actor,
+                run_id,
+                duration_ms,
+            }),
+            Record::RolledBack { row } => store::mark_rolled_back(*row, actor, run_id),
+        };
+        if self.has_leftovers { format!("{}; {record}", store::clear(&self.id)) } else { record }
+    }
+
+    /// The whole step as one transaction in one message: role, SQL, history, commit.
+    pub(crate) fn envelope(&self, sql: &str, lock_timeout_ms: u64, closing: &str) -> Envelope {
+        self.wrap("BEGIN", sql, lock_timeout_ms, &format!("{closing};COMMIT"))
+    }
+
+    /// The step inside a transaction that somebody else ends.
+    pub(crate) fn inside(&self, sql: &str, lock_timeout_ms: u64) -> Envelope {
+        // In the place of BEGIN stands the SAVEPOINT that the sender puts in front.
+        let mut envelope = self.wrap("SELECT 1", sql, lock_timeout_ms, "SELECT 1");
+        envelope.prelude += 1;
+        envelope.prefix_chars += "SAVEPOINT step;".len();
+        envelope
+    }
+
+    fn wrap(&self, opening: &str, sql: &str, lock_timeout_ms: u64, closing: &str) -> Envelope {
+        let prefix = format!(
+            "{opening};SELECT set_config('lock_timeout','{lock_timeout_ms}ms',true),set_config('search_path',{},true),set_config('role',{},true);\n",
+            literal(&self.search_path()),
+            literal(&self.owner),
+        );
+        // The line break ends a comment that the SQL may end with.
+        let message = format!("{prefix}{sql}\n;SELECT set_config('role','none',true),set_config('search_path','pg_catalog',true);{closing}");
+        Envelope { message, prefix_chars: prefix.chars().count(), prelude: 2 }
+    }
+
+    /// Session settings for a statement that runs outside of a transaction.
+    pub(crate) fn session_settings(&self, lock_timeout_ms: u64) -> String {
+        format!(
+            "SELECT set_config('lock_timeout','{lock_timeout_ms}ms',false),set_config('search_path',{},false),set_config('role',{},false)",
+            literal(&self.search_path()),
+            literal(&self.owner),
+        )
+    }
+
+    fn search_path(&self) -> String {
+        format!("{}, pg_catalog", crate::target::quote::identifier(&self.id.schema))
+    }
+
+    /// What PostgreSQL said to a message that holds the whole script, as the migration's failure.
+    pub(crate) fn refusal(&self, error: &postgres_link::BatchError, envelope: &Envelope) -> EngineError {
+        let Some(sql) = error.sql_error() else {
+            return crate::target::session::lost(&error.to_string()).migration(&self.id);
+        };
+        let mut statement = error.completed().checked_sub(envelope.prelude).filter(|&index| index < self.script.statements.len());
+        let byte = sql
+            .position
+            .and_then(|position| (position as usize).checked_sub(envelope.prefix_chars + 1))
+            .and_then(|chars| self.script.sql.char_indices().nth(chars).map(|(byte, _)| byte));
+        if let Some(at) = byte {
+            statement = self.script.statement_at(at).or(statement);
+        }
+        self.failed(sql, statement, byte)
+    }
+
+    /// The same for a message that held only the statement at `index`; positions count from its start, after
+    /// `prefix_chars`.
+    pub(crate) fn refusal_of_one(&self, error: &postgres_link::BatchError, index: usize, prefix_chars: usize) -> EngineError {
+        let Some(sql) = error.sql_error() else {
+            return crate::target::session::lost(&error.to_string()).migration(&self.id);
+        };
+        let text = self.script.statement(index);
+        let byte = sql
+            .position
+            .and_then(|position| (position as usize).checked_sub(prefix_chars + 1))
+            .and_then(|chars| text.char_indices().nth(chars).map(|(byte, _)| byte + self.script.statements[index].0.start));
+        self.failed(sql, Some(index), byte)
+    }
+
+    /// Characters before the SQL of an envelope.
+    pub(crate) fn prefix_chars(envelope: &Envelope) -> usize {
+        envelope.prefix_chars
+    }
+
+    fn failed(&self, sql: &postgres_link::SqlError, statement: Option<usize>, byte: Option<usize>) -> EngineError {
+        let at = byte.or_else(|| statement.map(|index| self.script.statements[index].0.start));
+        let place = at.map(|at| self.script.location(at, statement));
+        let wher = place.as_ref().map_or_else(|| self.script.file.clone(), |l| format!("{}:{}:{}", l.file, l.line, l.column));
+        let mut error = crate::target::session::classify(sql, format!("{wher}: {}", sql.message));
+        match error.code {
+            ErrorCode::Internal => {
+                error.code = ErrorCode::MigrationFailed;
+                error.cure = Some("correct the file and run again; what was applied before it stands".to_owned());
+            }
+            ErrorCode::InsufficientPrivilege => {
+                error.cure = Some(format!(
+                    "a migration of {} runs as {} and may touch only its own schemas; permit a reference in config/services.toml, or move the statement to the schema's own service",
+                    self.service, self.owner
+                ));
+            }
+            _ => {}
+        }
+        error.location = place;
+        error.migration(&self.id)
+    }
+}

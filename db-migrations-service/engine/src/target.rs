@@ -1,0 +1,7 @@
+//! One database: sessions on it, the engine's own tables in it, and the lock that keeps runners apart.
+
+pub(crate) mod lock;
+pub(crate) mod prepare;
+pub(crate) mod quote;
+pub(crate) mod session;
+pub(crate) mod store;

@@ -1,0 +1,12 @@
+//! The engine as its callers meet it: projects in folders, real databases.
+
+mod apply;
+mod bad_input;
+mod concurrency;
+mod dry_run;
+mod help;
+mod order;
+mod rollback;
+mod seeds;
+mod states;
+mod stepwise;
