@@ -1,0 +1,3 @@
+-- Undoes create_courses.
+
+drop table academic.courses;

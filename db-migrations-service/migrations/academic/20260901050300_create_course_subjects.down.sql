@@ -1,0 +1,3 @@
+-- Undoes create_course_subjects.
+
+drop table academic.course_subjects;

@@ -1,0 +1,3 @@
+-- Undoes create_plan_metrics.
+
+drop table analytics.plan_metrics;

@@ -1,0 +1,3 @@
+-- Undoes create_academic_metrics.
+
+drop table analytics.academic_metrics;

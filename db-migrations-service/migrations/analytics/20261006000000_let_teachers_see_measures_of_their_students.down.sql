@@ -1,0 +1,3 @@
+-- Undoes let_teachers_see_measures_of_their_students.
+
+drop policy teacher_select on analytics.user_metrics;

@@ -1,0 +1,3 @@
+-- Undoes create_users.
+
+drop table auth.users;

@@ -1,0 +1,3 @@
+-- Undoes create_sessions.
+
+drop table auth.sessions;

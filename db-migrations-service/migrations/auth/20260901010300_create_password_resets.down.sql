@@ -1,0 +1,3 @@
+-- Undoes create_password_resets.
+
+drop table auth.password_resets;

@@ -1,0 +1,3 @@
+-- Undoes create_chat_files.
+
+drop table chat.chat_files;

@@ -1,0 +1,3 @@
+-- Undoes create_file_metadata.
+
+drop table files.file_metadata;

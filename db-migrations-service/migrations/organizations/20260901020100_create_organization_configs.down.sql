@@ -1,0 +1,3 @@
+-- Undoes create_organization_configs.
+
+drop table organizations.organization_configs;

@@ -1,0 +1,3 @@
+-- Undoes create_plan_jobs.
+
+drop table plans.plan_jobs;

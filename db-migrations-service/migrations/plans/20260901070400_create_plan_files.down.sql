@@ -1,0 +1,3 @@
+-- Undoes create_plan_files.
+
+drop table plans.plan_files;

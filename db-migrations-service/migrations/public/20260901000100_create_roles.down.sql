@@ -1,0 +1,3 @@
+-- Undoes create_roles.
+
+drop table public.roles;

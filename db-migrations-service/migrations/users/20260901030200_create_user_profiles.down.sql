@@ -1,0 +1,3 @@
+-- Undoes create_user_profiles.
+
+drop table users.user_profiles;

@@ -1,0 +1,3 @@
+-- Undoes create_user_preferences.
+
+drop table users.user_preferences;

@@ -1,0 +1,3 @@
+-- Undoes let_teachers_see_their_students.
+
+drop policy teacher_select on users.user_profiles;
