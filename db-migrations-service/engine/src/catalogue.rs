@@ -119,7 +119,11 @@ impl Catalogue {
             invalid(format!("config/services.toml:{line}:{column}: {}", error.message().replace('\n', " ")))
         })?;
         let problems = catalogue.problems();
-        if problems.is_empty() { Ok(catalogue) } else { Err(invalid(format!("config/services.toml: {}", problems.join("; ")))) }
+        if problems.is_empty() {
+            Ok(catalogue)
+        } else {
+            Err(invalid(format!("config/services.toml: {}", problems.join("; "))))
+        }
     }
 
     fn problems(&self) -> Vec<String> {
@@ -133,7 +137,10 @@ impl Catalogue {
             problems.push(format!("default_environment {name:?} is not among its environments"));
         }
         if self.run.lock_timeout_ms == 0 || self.run.lock_attempts == 0 || self.run.concurrent_timeout_s == 0 {
-            problems.push("[run] lock_timeout_ms, lock_attempts and concurrent_timeout_s must be above 0: no wait is unbounded".to_owned());
+            problems.push(
+                "[run] lock_timeout_ms, lock_attempts and concurrent_timeout_s must be above 0: no wait is unbounded"
+                    .to_owned(),
+            );
         }
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         for (service, entry) in &self.services {
@@ -148,7 +155,8 @@ impl Catalogue {
                     problems.push(format!("schema {schema:?} is owned by both {other} and {service}"));
                 }
             }
-            for role in [entry.owner_role(), entry.runtime_role()].into_iter().flatten().chain(entry.member_of.clone()) {
+            for role in [entry.owner_role(), entry.runtime_role()].into_iter().flatten().chain(entry.member_of.clone())
+            {
                 if !is_plain_name(&role) {
                     problems.push(format!("{service}: role {role:?} is not a plain lower-case name"));
                 }

@@ -16,6 +16,13 @@ pub(crate) struct Comparison {
     pub missing: Vec<MigrationId>,
 }
 
+impl Comparison {
+    /// Whether there is anything to run.
+    pub(crate) fn has_open(&self) -> bool {
+        self.files.iter().any(|state| is_open(*state))
+    }
+}
+
 /// SHA-256 over the bytes of every up file. Runs on a thread of its own beside the connecting.
 pub(crate) async fn hash_files(project: &Arc<Project>) -> Result<Vec<String>, EngineError> {
     let project = Arc::clone(project);
@@ -37,7 +44,9 @@ pub(crate) fn compare(project: &Project, hashes: &[String], state: &State) -> Re
         files.push(match state.applied.get(id) {
             Some(applied) if applied.file_hash == *hash => MigrationState::Applied,
             // The bytes differ: a comment or a line ending, or more?
-            Some(applied) if sql_grammar::checksum(&project.up_sql(migration)?) == applied.checksum => MigrationState::Applied,
+            Some(applied) if sql_grammar::checksum(&project.up_sql(migration)?) == applied.checksum => {
+                MigrationState::Applied
+            }
             Some(_) => MigrationState::Edited,
             None if state.is_interrupted(id) => MigrationState::Interrupted,
             None if state.failures.contains_key(id) => MigrationState::Failed,
@@ -53,11 +62,18 @@ pub(crate) fn compare(project: &Project, hashes: &[String], state: &State) -> Re
 
 /// Whether a migration in this state would be run.
 pub(crate) fn is_open(state: MigrationState) -> bool {
-    matches!(state, MigrationState::Pending | MigrationState::Late | MigrationState::Failed | MigrationState::Interrupted)
+    matches!(
+        state,
+        MigrationState::Pending | MigrationState::Late | MigrationState::Failed | MigrationState::Interrupted
+    )
 }
 
 /// Refuses when an applied migration in scope says something else now.
-pub(crate) fn refuse_edited(project: &Project, comparison: &Comparison, in_scope: impl Fn(&str) -> bool) -> Result<(), EngineError> {
+pub(crate) fn refuse_edited(
+    project: &Project,
+    comparison: &Comparison,
+    in_scope: impl Fn(&str) -> bool,
+) -> Result<(), EngineError> {
     let edited: Vec<MigrationId> = project
         .migrations()
         .iter()

@@ -45,7 +45,7 @@ impl Engine {
     /// Where the target stands. One round trip after connecting; the files are hashed meanwhile.
     pub async fn status(&self) -> Result<TargetStatus, EngineError> {
         let (conn, state, comparison) = self.look("profe migrate status").await?;
-        let prepared = state.catalogue.as_deref() == Some(prepare::fingerprint(&self.project.catalogue).as_str());
+        let prepared = self.is_prepared(&state);
         Ok(TargetStatus {
             environment: self.target.environment.clone(),
             database: self.target.connect.database().to_owned(),
@@ -72,10 +72,18 @@ impl Engine {
     /// Plans a run and takes the lock. Everything that can be refused beforehand is refused here. Where nothing is
     /// pending no lock is taken and the run ends at once.
     pub async fn prepare_run(&self, request: RunRequest, context: RunContext) -> Result<PreparedRun, EngineError> {
+        if let Scope::Service(service) = &request.scope {
+            self.project.catalogue.service(service)?;
+        }
         let hashes = compare::hash_files(&self.project);
-        let name = lock::session_name(if request.dry_run { "dry run" } else { "migrate" }, &context.actor, context.run_id);
+        let name =
+            lock::session_name(if request.dry_run { "dry run" } else { "migrate" }, &context.actor, context.run_id);
         let conn = async {
-            if request.dry_run { session::open_existing(&self.target, &name).await } else { session::open_or_create(&self.target, &name).await.map(Some) }
+            if request.dry_run {
+                session::open_existing(&self.target, &name).await
+            } else {
+                session::open_or_create(&self.target, &name).await.map(Some)
+            }
         };
         let (hashes, conn) = tokio::join!(hashes, conn);
         let (hashes, conn) = (hashes?, conn?);
@@ -84,25 +92,21 @@ impl Engine {
             None => State::default(),
         };
         let mut comparison = compare::compare(&self.project, &hashes, &state)?;
-        let scope = &request.scope;
-        let to = request.to.as_ref();
-        let mut plan = planning::plan(&self.project, &state, &comparison, scope, to, conn.as_ref()).await?;
         let mut sessions = None;
         if let Some(conn) = conn
-            && !plan.is_empty()
+            && (comparison.has_open() || !self.is_prepared(&state))
         {
             session::check_writable(&conn, &self.target)?;
             let guard = self.lock(&name, &context).await?;
             lock::claim_work(&conn).await?;
-            // What stood there may have changed before the lock was ours.
-            let now = store::read(&conn).await?;
-            if now.applied.len() != state.applied.len() || now.catalogue != state.catalogue || now.journal != state.journal {
-                comparison = compare::compare(&self.project, &hashes, &now)?;
-                plan = planning::plan(&self.project, &now, &comparison, scope, to, Some(&conn)).await?;
-            }
-            state = now;
+            // Only now nothing changes under the plan any more.
+            state = store::read(&conn).await?;
+            comparison = compare::compare(&self.project, &hashes, &state)?;
             sessions = Some(Sessions { conn, guard });
         }
+        let conn = sessions.as_ref().map(|s| &s.conn);
+        let plan =
+            planning::plan(&self.project, &state, &comparison, &request.scope, request.to.as_ref(), conn).await?;
         let work = plan
             .migrations
             .iter()
@@ -127,13 +131,19 @@ impl Engine {
 
     /// What a rollback would do (with the down SQL); refused with the list while something applied depends on it.
     pub async fn plan_rollback(&self, request: &RollbackRequest) -> Result<Plan, EngineError> {
-        let Some(conn) = session::open_existing(&self.target, "profe migrate plan").await? else { return Ok(Plan::default()) };
+        let Some(conn) = session::open_existing(&self.target, "profe migrate plan").await? else {
+            return Ok(Plan::default());
+        };
         let state = store::read(&conn).await?;
         rollback::plan(&conn, &self.project.catalogue, &state, request).await.map(|(plan, _)| plan)
     }
 
     /// Plans a rollback and takes the lock.
-    pub async fn prepare_rollback(&self, request: RollbackRequest, context: RunContext) -> Result<PreparedRun, EngineError> {
+    pub async fn prepare_rollback(
+        &self,
+        request: RollbackRequest,
+        context: RunContext,
+    ) -> Result<PreparedRun, EngineError> {
         let name = lock::session_name("rollback", &context.actor, context.run_id);
         let conn = session::open(&self.target, &name).await?;
         session::check_writable(&conn, &self.target)?;
@@ -164,7 +174,12 @@ impl Engine {
 
     /// Accepts the present files of one edited migration as the applied ones, on record, its down SQL included.
     /// Returns old and new checksum.
-    pub async fn bless(&self, migration: &MigrationId, reason: &str, actor: &str) -> Result<(String, String), EngineError> {
+    pub async fn bless(
+        &self,
+        migration: &MigrationId,
+        reason: &str,
+        actor: &str,
+    ) -> Result<(String, String), EngineError> {
         let conn = session::open(&self.target, "profe migrate repair").await?;
         history::bless(&conn, &self.project, migration, reason, actor).await
     }
@@ -187,6 +202,10 @@ impl Engine {
     /// The SQL with which a superuser can prepare the target for `user`, who may not create roles.
     pub fn preparation_script(&self, user: &str) -> String {
         prepare::script(&self.project.catalogue, user)
+    }
+
+    fn is_prepared(&self, state: &State) -> bool {
+        state.catalogue.as_deref() == Some(prepare::fingerprint(&self.project.catalogue).as_str())
     }
 
     async fn lock(&self, name: &str, context: &RunContext) -> Result<postgres_link::AdminConn, EngineError> {

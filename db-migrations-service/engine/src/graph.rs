@@ -21,20 +21,26 @@ pub(crate) struct Node {
     pub statements: usize,
     pub transactional: bool,
     creates: BTreeSet<ObjectName>,
+    alters: BTreeSet<ObjectName>,
     references: Vec<Reference>,
     mentions: BTreeSet<QualifiedName>,
     requires: Vec<MigrationId>,
 }
 
 impl Node {
-    pub(crate) fn new(id: MigrationId, rank: usize, script: &Script) -> Self {
+    /// `was_begun` says which statements an interrupted run has begun: what they referenced may be gone by now.
+    pub(crate) fn new(id: MigrationId, rank: usize, script: &Script, was_begun: impl Fn(usize) -> bool) -> Self {
         let mut creates = BTreeSet::new();
+        let mut alters = BTreeSet::new();
         let mut references = BTreeSet::new();
         let mut mentions = BTreeSet::new();
-        for (_, facts) in &script.statements {
-            // What an earlier statement of the same file made is no reference to another migration.
-            references.extend(facts.references.iter().filter(|r| !creates.contains(&r.object)).cloned());
+        for (index, (_, facts)) in script.statements.iter().enumerate() {
+            if !was_begun(index) {
+                // What an earlier statement of the same file made is no reference to another migration.
+                references.extend(facts.references.iter().filter(|r| !creates.contains(&r.object)).cloned());
+            }
             creates.extend(facts.creates.iter().cloned());
+            alters.extend(facts.alters.iter().cloned());
             mentions.extend(facts.mentions.iter().cloned());
         }
         Self {
@@ -43,6 +49,7 @@ impl Node {
             statements: script.statements.len(),
             transactional: script.is_transactional(),
             creates,
+            alters,
             references: references.into_iter().collect(),
             mentions,
             requires: script.directives.requires.clone(),
@@ -99,7 +106,13 @@ impl Graph {
             }
             for reference in &node.references {
                 if let Some(to) = creator(&creators, &nodes, at, &reference.object) {
-                    push(&mut edges[at], Edge { to, why: format!("it references {}, which {} creates", reference.object.name, nodes[to].id) });
+                    push(
+                        &mut edges[at],
+                        Edge {
+                            to,
+                            why: format!("it references {}, which {} creates", reference.object.name, nodes[to].id),
+                        },
+                    );
                 }
             }
         }
@@ -138,13 +151,20 @@ impl Graph {
         // their table's; and what a DO block builds by EXECUTE is at least mentioned in it.
         let QualifiedName { schema, name } = &object.name;
         let relation_type = object.kind == ObjectKind::Type
-            && creator(&self.creators, &self.nodes, at, &ObjectName { kind: ObjectKind::Relation, name: object.name.clone() }).is_some();
-        let implicit = object.kind == ObjectKind::Relation
-            && self.creators.keys().any(|made| {
-                made.kind == ObjectKind::Relation
-                    && made.name.schema == *schema
-                    && name.strip_prefix(made.name.name.as_str()).is_some_and(|rest| rest.starts_with('_'))
-            });
+            && creator(
+                &self.creators,
+                &self.nodes,
+                at,
+                &ObjectName { kind: ObjectKind::Relation, name: object.name.clone() },
+            )
+            .is_some();
+        let belongs_to = |made: &ObjectName| {
+            made.kind == ObjectKind::Relation
+                && made.name.schema == *schema
+                && name.strip_prefix(made.name.name.as_str()).is_some_and(|rest| rest.starts_with('_'))
+        };
+        let touched = self.nodes[at].alters.iter().chain(self.creators.keys());
+        let implicit = object.kind == ObjectKind::Relation && touched.into_iter().any(belongs_to);
         relation_type || implicit || self.nodes.iter().any(|node| node.mentions.contains(&object.name))
     }
 
@@ -216,9 +236,10 @@ impl Graph {
         for at in 0..self.nodes.len() {
             let mentions: Vec<QualifiedName> = self.nodes[at].mentions.iter().cloned().collect();
             for name in mentions {
-                let made_by = [ObjectKind::Relation, ObjectKind::Routine, ObjectKind::Type].into_iter().find_map(|kind| {
-                    creator(&self.creators, &self.nodes, at, &ObjectName { kind, name: name.clone() })
-                });
+                let made_by =
+                    [ObjectKind::Relation, ObjectKind::Routine, ObjectKind::Type].into_iter().find_map(|kind| {
+                        creator(&self.creators, &self.nodes, at, &ObjectName { kind, name: name.clone() })
+                    });
                 if let Some(to) = made_by
                     && !self.edges[at].iter().any(|edge| edge.to == to)
                     && !self.closure([to]).contains(&at)
@@ -233,10 +254,16 @@ impl Graph {
 
 /// The pending migration that makes `object` for the node at `at`: in its own schema an earlier one, elsewhere the
 /// first.
-fn creator(creators: &HashMap<ObjectName, Vec<usize>>, nodes: &[Node], at: usize, object: &ObjectName) -> Option<usize> {
+fn creator(
+    creators: &HashMap<ObjectName, Vec<usize>>,
+    nodes: &[Node],
+    at: usize,
+    object: &ObjectName,
+) -> Option<usize> {
     let id = &nodes[at].id;
     let made = creators.get(object)?.iter().copied();
-    made.filter(|&c| nodes[c].id.schema != id.schema || nodes[c].id.version < id.version).min_by_key(|&c| nodes[c].id.version)
+    made.filter(|&c| nodes[c].id.schema != id.schema || nodes[c].id.version < id.version)
+        .min_by_key(|&c| nodes[c].id.version)
 }
 
 fn push(edges: &mut Vec<Edge>, edge: Edge) {

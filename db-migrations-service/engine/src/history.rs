@@ -49,7 +49,24 @@ pub(crate) async fn read(conn: &AdminConn, filter: &HistoryFilter) -> Result<Vec
 }
 
 fn entry(row: Vec<Option<String>>, with_sql: bool) -> Result<HistoryEntry, EngineError> {
-    let [id, service, schema, version, name, checksum, at, by, duration, run, late, back_at, back_by, back_run, up, down] = store::cells(row)?;
+    let [
+        id,
+        service,
+        schema,
+        version,
+        name,
+        checksum,
+        at,
+        by,
+        duration,
+        run,
+        late,
+        back_at,
+        back_by,
+        back_run,
+        up,
+        down,
+    ] = store::cells(row)?;
     let some = |text: String| Some(text).filter(|t| !t.is_empty());
     let when = |text: &str| store::number(text).ok().and_then(crate::compare::time_of);
     Ok(HistoryEntry {
@@ -76,13 +93,23 @@ fn uuid(text: &str) -> Option<Uuid> {
 }
 
 /// Accepts the files of one applied migration as they are now. Answers the checksum before and after.
-pub(crate) async fn bless(conn: &AdminConn, project: &Project, id: &MigrationId, reason: &str, actor: &str) -> Result<(String, String), EngineError> {
+pub(crate) async fn bless(
+    conn: &AdminConn,
+    project: &Project,
+    id: &MigrationId,
+    reason: &str,
+    actor: &str,
+) -> Result<(String, String), EngineError> {
     if reason.trim().is_empty() {
-        return Err(EngineError::new(ErrorCode::Edited, "a blessing needs its reason").cure("say why the target is right as it is").migration(id));
+        return Err(EngineError::new(ErrorCode::Edited, "a blessing needs its reason")
+            .cure("say why the target is right as it is")
+            .migration(id));
     }
     let state = store::read(conn).await?;
     let unknown = |what: &str| {
-        EngineError::new(ErrorCode::UnknownMigration, format!("{id} {what}")).cure("`profe migrate status` lists what is edited").migration(id)
+        EngineError::new(ErrorCode::UnknownMigration, format!("{id} {what}"))
+            .cure("`profe migrate status` lists what is edited")
+            .migration(id)
     };
     let applied = state.applied.get(id).ok_or_else(|| unknown("is not applied here"))?;
     let migration = project.migration(id).ok_or_else(|| unknown("has no file"))?;

@@ -17,12 +17,12 @@ pub mod request;
 pub mod scratch;
 pub mod status;
 
-mod engine;
 mod compare;
-mod planning;
+mod engine;
 mod graph;
-mod run;
 mod history;
+mod planning;
+mod run;
 mod seeds;
 mod target;
 
@@ -35,5 +35,5 @@ pub use error::{EngineError, ErrorCode};
 pub use event::{Event, EventSink};
 pub use migration::{MigrationId, Version};
 pub use plan::Plan;
-pub use run::execute::PreparedRun;
 pub use project::{Migration, Project, Seed};
+pub use run::execute::PreparedRun;

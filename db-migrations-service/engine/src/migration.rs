@@ -75,8 +75,9 @@ impl FromStr for MigrationId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let (schema, version) =
-            text.split_once('/').ok_or_else(|| InvalidId(text.to_owned(), "a migration is named <schema>/<version>"))?;
+        let (schema, version) = text
+            .split_once('/')
+            .ok_or_else(|| InvalidId(text.to_owned(), "a migration is named <schema>/<version>"))?;
         let digits = version.split_once('_').map_or(version, |(digits, _)| digits);
         Ok(Self { schema: schema.to_owned(), version: digits.parse()? })
     }

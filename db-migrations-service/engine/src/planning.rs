@@ -36,22 +36,34 @@ pub(crate) async fn plan(
         ..Plan::default()
     };
     note_missing(comparison, &mut plan);
-    let open: Vec<(&Migration, MigrationState)> =
-        project.migrations().iter().zip(&comparison.files).filter(|(_, s)| is_open(**s)).map(|(m, s)| (m, *s)).collect();
-    let nodes = open.iter().map(|(migration, _)| read_node(project, migration)).collect::<Result<Vec<_>, _>>()?;
+    let open: Vec<(&Migration, MigrationState)> = project
+        .migrations()
+        .iter()
+        .zip(&comparison.files)
+        .filter(|(_, s)| is_open(**s))
+        .map(|(m, s)| (m, *s))
+        .collect();
+    let nodes =
+        open.iter().map(|(migration, _)| read_node(project, state, migration)).collect::<Result<Vec<_>, _>>()?;
     let graph = Graph::build(nodes, |id| state.applied.contains_key(id))?;
     let wanted = wanted(&graph, &open, project, state, scope, to)?;
     let chosen = graph.closure(wanted.iter().copied());
     let services: BTreeSet<&str> = chosen.iter().map(|&at| open[at].0.service.as_str()).collect();
-    crate::compare::refuse_edited(project, comparison, |service| in_scope(scope, service) || services.contains(service))?;
+    crate::compare::refuse_edited(project, comparison, |service| {
+        in_scope(scope, service) || services.contains(service)
+    })?;
     refuse_unresolved(project, &graph, &chosen, conn).await?;
     for at in graph.order().into_iter().filter(|at| chosen.contains(at)) {
         let (migration, migration_state) = open[at];
         let node = &graph.nodes[at];
-        let newer_applied = state.applied.keys().any(|id| id.schema == migration.id.schema && id.version > migration.id.version);
+        let newer_applied =
+            state.applied.keys().any(|id| id.schema == migration.id.schema && id.version > migration.id.version);
         let journal = state.journal.get(&(migration.id.clone(), Direction::Up));
         if newer_applied {
-            plan.notes.push(format!("{} is late: newer migrations of {} are applied already", migration.id, migration.id.schema));
+            plan.notes.push(format!(
+                "{} is late: newer migrations of {} are applied already",
+                migration.id, migration.id.schema
+            ));
         }
         plan.migrations.push(PlannedMigration {
             migration: migration.id.clone(),
@@ -77,7 +89,7 @@ pub(crate) fn in_scope(scope: &Scope, service: &str) -> bool {
 }
 
 /// Both files of a pair are parsed: a down that cannot be read is found now, not in the night it is needed.
-fn read_node(project: &Project, migration: &Migration) -> Result<Node, EngineError> {
+fn read_node(project: &Project, state: &State, migration: &Migration) -> Result<Node, EngineError> {
     let schema = &migration.id.schema;
     let named = |error: EngineError| error.migration(&migration.id);
     let up = Script::parse(&migration.up, project.up_sql(migration)?, schema).map_err(named)?;
@@ -88,7 +100,9 @@ fn read_node(project: &Project, migration: &Migration) -> Result<Node, EngineErr
             .migration(&migration.id));
     }
     let rank = project.catalogue.services.get_index_of(&migration.service).unwrap_or(usize::MAX);
-    Ok(Node::new(migration.id.clone(), rank, &up))
+    let journal = state.journal.get(&(migration.id.clone(), Direction::Up));
+    let was_begun = |index: usize| journal.is_some_and(|j| j.contains_key(&index));
+    Ok(Node::new(migration.id.clone(), rank, &up, was_begun))
 }
 
 fn wanted(
@@ -116,9 +130,15 @@ fn note_missing(comparison: &Comparison, plan: &mut Plan) {
 }
 
 /// References that nothing pending creates must stand in the target; else the run is refused before it begins.
-async fn refuse_unresolved(project: &Project, graph: &Graph, chosen: &BTreeSet<usize>, conn: Option<&AdminConn>) -> Result<(), EngineError> {
+async fn refuse_unresolved(
+    project: &Project,
+    graph: &Graph,
+    chosen: &BTreeSet<usize>,
+    conn: Option<&AdminConn>,
+) -> Result<(), EngineError> {
     let managed = |schema: &str| project.catalogue.owner_of(schema).is_some();
-    let open: Vec<(usize, &Reference)> = graph.unresolved(managed).into_iter().filter(|(at, _)| chosen.contains(at)).collect();
+    let open: Vec<(usize, &Reference)> =
+        graph.unresolved(managed).into_iter().filter(|(at, _)| chosen.contains(at)).collect();
     if open.is_empty() {
         return Ok(());
     }
@@ -133,9 +153,15 @@ async fn refuse_unresolved(project: &Project, graph: &Graph, chosen: &BTreeSet<u
     let byte = reference.byte.unwrap_or_else(|| script.statements.first().map_or(0, |s| s.0.start));
     let location = script.location(byte, script.statement_at(byte));
     let name = &reference.object.name;
-    let mut message = format!("{}:{}:{}: {name} does not exist, and no migration creates it", location.file, location.line, location.column);
+    let mut message = format!(
+        "{}:{}:{}: {name} does not exist, and no migration creates it",
+        location.file, location.line, location.column
+    );
     if let Some(later) = graph.only_later(&reference.object) {
-        message = format!("{}:{}:{}: {name} does not exist yet: {later} creates it, and comes later in the same schema", location.file, location.line, location.column);
+        message = format!(
+            "{}:{}:{}: {name} does not exist yet: {later} creates it, and comes later in the same schema",
+            location.file, location.line, location.column
+        );
     }
     Err(EngineError::new(ErrorCode::UnresolvedReference, message)
         .cure("correct the name, or add the migration that creates it; nothing was run")

@@ -57,7 +57,11 @@ impl Scratch {
         run(&maintenance, &format!("CREATE DATABASE {}", identifier(&building))).await?;
         self.migrate(&self.server.clone().with_database(&building)).await?;
         run(&maintenance, &format!("ALTER DATABASE {} RENAME TO {}", identifier(&building), identifier(&name))).await?;
-        run(&maintenance, &format!("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", identifier(&name))).await?;
+        run(
+            &maintenance,
+            &format!("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", identifier(&name)),
+        )
+        .await?;
         Ok(name)
     }
 
@@ -74,7 +78,11 @@ impl Scratch {
         let maintenance = self.maintenance().await?;
         // Copying the files is faster than writing them through the log, which 15 would do by default.
         let strategy = if maintenance.server_version_num() >= 150_000 { " STRATEGY file_copy" } else { "" };
-        run(&maintenance, &format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(&name), identifier(template))).await?;
+        run(
+            &maintenance,
+            &format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(&name), identifier(template)),
+        )
+        .await?;
         maintenance.close().await;
         Ok(self.server.clone().with_database(name))
     }
@@ -93,7 +101,8 @@ impl Scratch {
     /// Drops a scratch database, whoever is connected to it. Refuses any other.
     pub async fn drop(&self, name: &str) -> Result<(), EngineError> {
         if !name.starts_with(SCRATCH) {
-            return Err(EngineError::new(ErrorCode::Protected, format!("{name:?} is no scratch database")).cure("`profe db scratch --list` names them"));
+            return Err(EngineError::new(ErrorCode::Protected, format!("{name:?} is no scratch database"))
+                .cure("`profe db scratch --list` names them"));
         }
         let maintenance = self.maintenance().await?;
         run(&maintenance, &format!("ALTER DATABASE {} IS_TEMPLATE false", identifier(name))).await?;

@@ -15,17 +15,16 @@ use crate::run::apply::{StepEnd, ended};
 use crate::run::attempt::Hands;
 use crate::run::steps::{Record, Step};
 use crate::status::{SeedReport, SeedState, SeedStatus};
+use crate::target::lock;
 use crate::target::quote::{identifier, literal};
 use crate::target::session::{self, own_statement};
 use crate::target::store::{self, Direction};
-use crate::target::lock;
 
 /// The seeds that are for `environment`, in order.
 fn for_environment<'a>(project: &'a Project, scope: &'a Scope, environment: &'a str) -> impl Iterator<Item = &'a Seed> {
-    project
-        .seeds()
-        .iter()
-        .filter(move |seed| in_scope(scope, &seed.service) && seed.environment.as_deref().is_none_or(|e| e == environment))
+    project.seeds().iter().filter(move |seed| {
+        in_scope(scope, &seed.service) && seed.environment.as_deref().is_none_or(|e| e == environment)
+    })
 }
 
 pub(crate) async fn status(project: &Project, target: &Target) -> Result<Vec<SeedStatus>, EngineError> {
@@ -49,7 +48,9 @@ pub(crate) async fn status(project: &Project, target: &Target) -> Result<Vec<See
             let entry = known.get(&(seed.schema.clone(), seed.name.clone()));
             let state = match entry {
                 None => SeedState::Pending,
-                Some((checksum, _, _)) if *checksum == sql_grammar::checksum(&project.seed_sql(seed)?) => SeedState::Applied,
+                Some((checksum, _, _)) if *checksum == sql_grammar::checksum(&project.seed_sql(seed)?) => {
+                    SeedState::Applied
+                }
                 Some(_) => SeedState::Changed,
             };
             Ok(SeedStatus {
@@ -95,8 +96,11 @@ pub(crate) async fn run(
     lock::claim_work(&conn).await?;
     let state = store::read(&conn).await?;
     if !state.installed {
-        return Err(EngineError::new(ErrorCode::SeedFailed, "the target has no migrations yet, so there is nothing to seed".to_owned())
-            .cure("run the migrations first: profe migrate run"));
+        return Err(EngineError::new(
+            ErrorCode::SeedFailed,
+            "the target has no migrations yet, so there is nothing to seed".to_owned(),
+        )
+        .cure("run the migrations first: profe migrate run"));
     }
     let hands = Hands { conn: &conn, guard: &guard, settings: &project.catalogue.run, context };
     if reset {
@@ -116,8 +120,11 @@ fn read(project: &Project, seed: &Seed) -> Result<Script, EngineError> {
     if script.is_transactional() {
         return Ok(script);
     }
-    Err(EngineError::new(ErrorCode::ForbiddenStatement, format!("{} holds a statement that cannot run in a transaction", seed.path))
-        .cure("put it into a migration"))
+    Err(EngineError::new(
+        ErrorCode::ForbiddenStatement,
+        format!("{} holds a statement that cannot run in a transaction", seed.path),
+    )
+    .cure("put it into a migration"))
 }
 
 /// One seed file as one transaction, as the schema's owner. Answers the rows written.
@@ -183,14 +190,21 @@ async fn empty(conn: &AdminConn, project: &Project, scope: &Scope) -> Result<(),
         .filter_map(|row| Some(format!("{}.{}", identifier(row[0].as_deref()?), identifier(row[1].as_deref()?))))
         .collect();
     let forget = format!("DELETE FROM migration_service.seed WHERE schema_name IN ({list})");
-    let message = if tables.is_empty() { forget } else { format!("BEGIN; TRUNCATE {} RESTART IDENTITY; {forget}; COMMIT", tables.join(", ")) };
+    let message = if tables.is_empty() {
+        forget
+    } else {
+        format!("BEGIN; TRUNCATE {} RESTART IDENTITY; {forget}; COMMIT", tables.join(", "))
+    };
     if let Err(error) = conn.batch(&message).await {
         let _ = conn.batch("ROLLBACK").await;
         if error.sqlstate() == Some("0A000") {
             let sql = error.sql_error();
             let mut refused = EngineError::new(
                 ErrorCode::SeedFailed,
-                format!("another service's rows point into these tables: {}", sql.and_then(|s| s.detail.clone()).unwrap_or_default()),
+                format!(
+                    "another service's rows point into these tables: {}",
+                    sql.and_then(|s| s.detail.clone()).unwrap_or_default()
+                ),
             )
             .cure("reset that service too, or all of them: leave the service out");
             refused.sql = sql.cloned().map(Box::new);

@@ -6,7 +6,7 @@ fn graph(files: &[(&str, &str)]) -> Result<Graph, EngineError> {
         let id: MigrationId = id.parse().unwrap();
         let script = Script::parse("f.sql", (*sql).to_owned(), &id.schema).unwrap();
         let rank = usize::from(id.schema.as_bytes()[0]);
-        Node::new(id, rank, &script)
+        Node::new(id, rank, &script, |_| false)
     });
     Graph::build(nodes.collect(), |_| false)
 }
@@ -55,7 +55,11 @@ fn a_circle_is_refused_with_its_path() {
 
 #[test]
 fn mentions_in_bodies_order_but_never_close_a_circle() {
-    let body = |of: &str| format!("create function {of}.f() returns void language plpgsql as $$ begin perform x.y(); perform b.f(); perform a.f(); end $$");
+    let body = |of: &str| {
+        format!(
+            "create function {of}.f() returns void language plpgsql as $$ begin perform x.y(); perform b.f(); perform a.f(); end $$"
+        )
+    };
     assert_eq!(order(&[("a/1", &body("a")), ("b/2", &body("b"))]), ["b/2", "a/1"]);
 }
 
@@ -69,7 +73,11 @@ fn nothing_is_referenced_in_silence() {
         ("a/5", "select * from a.made; create function a.g(r a.t) returns a.t language sql return r"),
     ])
     .unwrap();
-    let open: Vec<_> = graph.unresolved(|schema| schema != "c").into_iter().map(|(at, r)| format!("{} {}", graph.nodes[at].id, r.object.name)).collect();
+    let open: Vec<_> = graph
+        .unresolved(|schema| schema != "c")
+        .into_iter()
+        .map(|(at, r)| format!("{} {}", graph.nodes[at].id, r.object.name))
+        .collect();
     assert_eq!(open, ["a/2 a.later", "a/2 b.gone"]);
 }
 

@@ -77,7 +77,13 @@ pub(super) fn seeds(source: &Source, catalogue: &Catalogue) -> Result<Vec<Seed>,
                 let known: Vec<_> = catalogue.environments.keys().map(String::as_str).collect();
                 return Err(misnamed(format!("{environment:?} is no environment; use one of: {}", known.join(", "))));
             }
-            found.push(Seed { service: service.clone(), schema: schema.clone(), name: name.to_owned(), environment, path });
+            found.push(Seed {
+                service: service.clone(),
+                schema: schema.clone(),
+                name: name.to_owned(),
+                environment,
+                path,
+            });
         }
     }
     Ok(found)
@@ -95,7 +101,9 @@ fn schemas(source: &Source, catalogue: &Catalogue, area: &str) -> Result<Vec<(St
         if catalogue.owner_of(folder).is_none() {
             return Err(EngineError::new(
                 ErrorCode::CatalogueInvalid,
-                format!("{area}/{folder}/ belongs to no service: config/services.toml names no owner of schema {folder:?}"),
+                format!(
+                    "{area}/{folder}/ belongs to no service: config/services.toml names no owner of schema {folder:?}"
+                ),
             )
             .cure(format!("add {folder:?} to the schemas of one service, or rename the folder")));
         }
@@ -139,7 +147,15 @@ mod tests {
     fn names_are_split_or_refused() {
         let (version, intent, up) = split_name("0001_create_users.up.sql").unwrap();
         assert_eq!((version.to_string().as_str(), intent.as_str(), up), ("1", "create_users", true));
-        for bad in ["1.up.sql", "_x.up.sql", "1_x.sql", "1_.down.sql", "1_X.up.sql", "x_1.up.sql", "1234567890123456789_x.up.sql"] {
+        for bad in [
+            "1.up.sql",
+            "_x.up.sql",
+            "1_x.sql",
+            "1_.down.sql",
+            "1_X.up.sql",
+            "x_1.up.sql",
+            "1234567890123456789_x.up.sql",
+        ] {
             assert!(split_name(bad).is_none(), "{bad}");
         }
     }

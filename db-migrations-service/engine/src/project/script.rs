@@ -33,9 +33,12 @@ impl Script {
     pub(crate) fn parse(file: &str, sql: String, schema: &str) -> Result<Self, EngineError> {
         let parsed = sql_grammar::parse(&sql).map_err(|error| {
             let cure = error.hint.map_or_else(|| "correct the file; nothing was run".to_owned(), str::to_owned);
-            EngineError::new(ErrorCode::SyntaxError, format!("{file}:{}:{}: {}", error.position.line, error.position.column, error.message))
-                .cure(cure)
-                .at(place(file, &sql, error.position, None))
+            EngineError::new(
+                ErrorCode::SyntaxError,
+                format!("{file}:{}:{}: {}", error.position.line, error.position.column, error.message),
+            )
+            .cure(cure)
+            .at(place(file, &sql, error.position, None))
         })?;
         let first = parsed.first().map_or(sql.len(), |s| s.range.start);
         let directives = directives(file, &sql, first)?;
@@ -46,7 +49,10 @@ impl Script {
                 let position = position_at_byte(&sql, statement.range.start);
                 return Err(EngineError::new(
                     ErrorCode::ForbiddenStatement,
-                    format!("{file}:{}:{}: this statement may not stand in a migration", position.line, position.column),
+                    format!(
+                        "{file}:{}:{}: this statement may not stand in a migration",
+                        position.line, position.column
+                    ),
                 )
                 .cure(why)
                 .at(place(file, &sql, position, Some((statements.len(), statement.range.clone())))));
@@ -146,7 +152,9 @@ mod tests {
 
     #[test]
     fn directives_are_read_from_the_head_only() {
-        let s = script("-- Why: because.\n-- requires: b/2, c/0003_thing\n--transaction: none\nselect 1;\n-- requires: d/4\n");
+        let s = script(
+            "-- Why: because.\n-- requires: b/2, c/0003_thing\n--transaction: none\nselect 1;\n-- requires: d/4\n",
+        );
         assert_eq!(s.directives.requires.iter().map(ToString::to_string).collect::<Vec<_>>(), ["b/2", "c/3"]);
         assert!(s.directives.no_transaction && !s.is_transactional());
         for bad in ["-- requires: x", "-- requires:", "-- transaction: some", "-- irreversible:", "-- depends: a/1"] {

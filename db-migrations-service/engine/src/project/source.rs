@@ -63,9 +63,10 @@ impl Source {
     pub(crate) fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, EngineError> {
         match self {
             Self::Folder(root) => std::fs::read(root.join(path)).map(Cow::Owned).map_err(|e| unreadable(path, &e)),
-            Self::Embedded(files) => files.get(path).map(|bytes| Cow::Borrowed(bytes.as_ref())).ok_or_else(|| {
-                unreadable(path, &std::io::Error::from(std::io::ErrorKind::NotFound))
-            }),
+            Self::Embedded(files) => files
+                .get(path)
+                .map(|bytes| Cow::Borrowed(bytes.as_ref()))
+                .ok_or_else(|| unreadable(path, &std::io::Error::from(std::io::ErrorKind::NotFound))),
         }
     }
 
@@ -78,7 +79,14 @@ impl Source {
 pub(crate) fn text(path: &str, bytes: Vec<u8>) -> Result<String, EngineError> {
     let bad = |message: String, line: usize| {
         EngineError::new(ErrorCode::BadEncoding, message).cure("save the file as UTF-8 without a byte order mark").at(
-            Location { file: path.to_owned(), line, column: 1, line_text: String::new(), statement: None, statement_text: None },
+            Location {
+                file: path.to_owned(),
+                line,
+                column: 1,
+                line_text: String::new(),
+                statement: None,
+                statement_text: None,
+            },
         )
     };
     match bytes.as_slice() {

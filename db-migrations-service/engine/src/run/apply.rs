@@ -38,23 +38,36 @@ pub(crate) async fn reset_session(hands: &Hands<'_>, step: &Step) {
 }
 
 /// Why a message stopped, as the end of its step.
-pub(crate) fn ended(stopped: Stopped, step: &Step, refusal: impl Fn(&postgres_link::BatchError) -> EngineError) -> StepEnd {
+pub(crate) fn ended(
+    stopped: Stopped,
+    step: &Step,
+    refusal: impl Fn(&postgres_link::BatchError) -> EngineError,
+) -> StepEnd {
     match stopped {
         Stopped::Cancelled => StepEnd::Cancelled,
         Stopped::GuardLost(why) => StepEnd::Failed(Box::new(
-            EngineError::new(ErrorCode::DatabaseUnavailable, format!("the session that holds the migration lock was lost: {why}"))
-                .cure("see that the server runs, then run again; what was in hand was taken back")
-                .migration(&step.id),
+            EngineError::new(
+                ErrorCode::DatabaseUnavailable,
+                format!("the session that holds the migration lock was lost: {why}"),
+            )
+            .cure("see that the server runs, then run again; what was in hand was taken back")
+            .migration(&step.id),
         )),
         Stopped::Failed(error) => StepEnd::Failed(Box::new(refusal(&error))),
         Stopped::NoLock { error, blockers, attempts } => {
             let mut refused = refusal(&error);
             refused.code = ErrorCode::LockTimeout;
             let who = blockers.first().map_or_else(String::new, |b| {
-                format!("; in the way: pid {} ({})", b.pid, b.application.as_deref().filter(|a| !a.is_empty()).unwrap_or("unnamed"))
+                format!(
+                    "; in the way: pid {} ({})",
+                    b.pid,
+                    b.application.as_deref().filter(|a| !a.is_empty()).unwrap_or("unnamed")
+                )
             });
             refused.message = format!("{}: no lock in {attempts} attempts{who}", refused.message);
-            refused.cure = Some("end the sessions in the way, or run again at a quieter hour; nothing was half applied".to_owned());
+            refused.cure = Some(
+                "end the sessions in the way, or run again at a quieter hour; nothing was half applied".to_owned(),
+            );
             refused.blockers = blockers;
             StepEnd::Failed(Box::new(refused))
         }

@@ -136,7 +136,13 @@ impl Hands<'_> {
                 return Err(Stopped::NoLock { error, blockers, attempts });
             }
             let delay_ms = self.settings.retry_delay_ms << (attempt - 1).min(4);
-            self.context.events.send(Event::Retrying { migration: id.clone(), attempt, of: attempts, delay_ms, blockers });
+            self.context.events.send(Event::Retrying {
+                migration: id.clone(),
+                attempt,
+                of: attempts,
+                delay_ms,
+                blockers,
+            });
             tokio::select! {
                 () = sleep(Duration::from_millis(delay_ms)) => {}
                 () = self.context.cancel.cancelled() => return Err(Stopped::Cancelled),

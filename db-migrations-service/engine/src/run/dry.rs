@@ -40,7 +40,12 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
         let why = match needs {
             Some(id) => Some(format!("it comes after {id}, which was not tried")),
             None if !step.script.is_transactional() => {
-                let what = step.script.statements.iter().find_map(|(_, f)| f.alone.as_ref()).map_or("a new enum value", |a| a.what());
+                let what = step
+                    .script
+                    .statements
+                    .iter()
+                    .find_map(|(_, f)| f.alone.as_ref())
+                    .map_or("a new enum value", |a| a.what());
                 Some(format!("{what} cannot run inside a transaction"))
             }
             None => None,
@@ -60,7 +65,13 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
             }
             // 55P04: a value that an earlier migration added to an enum is not committed in a dry run.
             Err(Stopped::Failed(error)) if error.sqlstate() == Some("55P04") => {
-                not_tried(hands, result, &mut untried, &step.id, "it uses an enum value that a dry run cannot commit".to_owned());
+                not_tried(
+                    hands,
+                    result,
+                    &mut untried,
+                    &step.id,
+                    "it uses an enum value that a dry run cannot commit".to_owned(),
+                );
             }
             Err(stopped) => return Err(failure(hands, stopped, &step, &envelope)),
         }
@@ -68,7 +79,13 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
     Ok(())
 }
 
-fn not_tried(hands: &Hands<'_>, result: &mut StepsEnd, untried: &mut BTreeSet<MigrationId>, id: &MigrationId, why: String) {
+fn not_tried(
+    hands: &Hands<'_>,
+    result: &mut StepsEnd,
+    untried: &mut BTreeSet<MigrationId>,
+    id: &MigrationId,
+    why: String,
+) {
     hands.context.events.send(Event::NotTried { migration: id.clone(), why: why.clone() });
     untried.insert(id.clone());
     result.not_tried.push((id.clone(), why));
@@ -77,7 +94,9 @@ fn not_tried(hands: &Hands<'_>, result: &mut StepsEnd, untried: &mut BTreeSet<Mi
 fn failure(hands: &Hands<'_>, stopped: Stopped, step: &Step, envelope: &super::steps::Envelope) -> Box<EngineError> {
     let error = match ended(stopped, step, |error| step.refusal(error, envelope)) {
         StepEnd::Failed(error) => error,
-        StepEnd::Cancelled => Box::new(EngineError::new(ErrorCode::Cancelled, format!("cancelled in {}", step.id)).migration(&step.id)),
+        StepEnd::Cancelled => {
+            Box::new(EngineError::new(ErrorCode::Cancelled, format!("cancelled in {}", step.id)).migration(&step.id))
+        }
     };
     if error.code != ErrorCode::Cancelled {
         hands.context.events.send(Event::MigrationFailed { migration: step.id.clone(), error: error.clone() });

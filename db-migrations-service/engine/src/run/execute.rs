@@ -113,8 +113,12 @@ impl PreparedRun {
     async fn steps(&self, hands: &Hands<'_>) -> StepsEnd {
         let mut result = StepsEnd { outcome: Outcome::Completed, done: Vec::new(), not_tried: Vec::new(), error: None };
         if self.plan.prepares_target && self.direction == Direction::Up {
-            self.context.events.send(Event::Preparing { what: "roles, schemas and grants of the catalogue".to_owned() });
-            if let Err(error) = prepare::prepare(hands.conn, &self.project.catalogue, self.installed, self.prepared_before).await {
+            self.context
+                .events
+                .send(Event::Preparing { what: "roles, schemas and grants of the catalogue".to_owned() });
+            if let Err(error) =
+                prepare::prepare(hands.conn, &self.project.catalogue, self.installed, self.prepared_before).await
+            {
                 result.outcome = Outcome::Failed;
                 result.error = Some(Box::new(error));
                 return result;

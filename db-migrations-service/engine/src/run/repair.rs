@@ -28,9 +28,12 @@ pub(crate) enum Found {
 pub(crate) async fn before(hands: &Hands<'_>, step: &Step, alone: &Alone, in_doubt: bool) -> Result<Found, StepEnd> {
     match alone {
         Alone::CreateIndex { index: None } => Err(StepEnd::Failed(Box::new(
-            EngineError::new(ErrorCode::ForbiddenStatement, format!("{}: CREATE INDEX CONCURRENTLY without a name", step.script.file))
-                .cure("name the index, so that an interrupted build can be found and repaired")
-                .migration(&step.id),
+            EngineError::new(
+                ErrorCode::ForbiddenStatement,
+                format!("{}: CREATE INDEX CONCURRENTLY without a name", step.script.file),
+            )
+            .cure("name the index, so that an interrupted build can be found and repaired")
+            .migration(&step.id),
         ))),
         Alone::CreateIndex { index: Some(index) } => match index_state(hands, step, index).await? {
             IndexState::Absent => Ok(Found::Run),
@@ -66,7 +69,11 @@ pub(crate) async fn before(hands: &Hands<'_>, step: &Step, alone: &Alone, in_dou
             let outcome = read(hands, step, &query).await?;
             Ok(match outcome.value(0, 0) {
                 None => Found::Done,
-                Some("t") => Found::RunInstead(format!("ALTER TABLE {} DETACH PARTITION {} FINALIZE", quoted(parent), quoted(partition))),
+                Some("t") => Found::RunInstead(format!(
+                    "ALTER TABLE {} DETACH PARTITION {} FINALIZE",
+                    quoted(parent),
+                    quoted(partition)
+                )),
                 Some(_) => Found::Run,
             })
         }
@@ -74,7 +81,9 @@ pub(crate) async fn before(hands: &Hands<'_>, step: &Step, alone: &Alone, in_dou
             drop_reindex_leftovers(hands, step, relation).await?;
             Ok(Found::Run)
         }
-        Alone::DropIndex { .. } | Alone::DetachPartition { .. } | Alone::Reindex { .. } | Alone::Repeatable(_) => Ok(Found::Run),
+        Alone::DropIndex { .. } | Alone::DetachPartition { .. } | Alone::Reindex { .. } | Alone::Repeatable(_) => {
+            Ok(Found::Run)
+        }
     }
 }
 
@@ -85,10 +94,13 @@ pub(crate) async fn verify(hands: &Hands<'_>, step: &Step, alone: &Alone, statem
         return Ok(());
     }
     Err(StepEnd::Failed(Box::new(
-        EngineError::new(ErrorCode::MigrationFailed, format!("{}: the index {index} is there but not valid", step.script.file))
-            .cure("run again: it will be dropped and built anew")
-            .migration(&step.id)
-            .at(step.script.location(step.script.statements[statement].0.start, Some(statement))),
+        EngineError::new(
+            ErrorCode::MigrationFailed,
+            format!("{}: the index {index} is there but not valid", step.script.file),
+        )
+        .cure("run again: it will be dropped and built anew")
+        .migration(&step.id)
+        .at(step.script.location(step.script.statements[statement].0.start, Some(statement))),
     )))
 }
 
@@ -98,13 +110,17 @@ pub(crate) async fn after_failure(hands: &Hands<'_>, step: &Step, alone: &Alone)
         Alone::CreateIndex { index: Some(index) } => index,
         Alone::CreateIndex { index: None } | Alone::Repeatable(_) => return None,
         Alone::DropIndex { .. } | Alone::Reindex { .. } | Alone::DetachPartition { .. } => {
-            return Some("perhaps a part of the statement's work; the next run looks and goes on from there".to_owned());
+            return Some(
+                "perhaps a part of the statement's work; the next run looks and goes on from there".to_owned(),
+            );
         }
     };
     match index_state(hands, step, index).await {
         Ok(IndexState::Invalid) => match drop_index(hands, step, index).await {
             Ok(()) => None,
-            Err(error) => Some(format!("the invalid index {index} could not be dropped ({}); the next run will", error.message)),
+            Err(error) => {
+                Some(format!("the invalid index {index} could not be dropped ({}); the next run will", error.message))
+            }
         },
         Ok(IndexState::Absent | IndexState::Valid) => None,
         Err(_) => Some(format!("perhaps an invalid index {index}; the next run looks")),
@@ -119,7 +135,10 @@ enum IndexState {
 
 /// On the guard's session: the working one may be unusable, or its run cancelled.
 async fn index_state(hands: &Hands<'_>, step: &Step, index: &QualifiedName) -> Result<IndexState, StepEnd> {
-    let query = format!("SELECT i.indisvalid AND i.indisready FROM pg_index i WHERE i.indexrelid = to_regclass({})", literal(&quoted(index)));
+    let query = format!(
+        "SELECT i.indisvalid AND i.indisready FROM pg_index i WHERE i.indexrelid = to_regclass({})",
+        literal(&quoted(index))
+    );
     let outcome = read(hands, step, &query).await?;
     Ok(match outcome.value(0, 0) {
         None => IndexState::Absent,
@@ -130,8 +149,13 @@ async fn index_state(hands: &Hands<'_>, step: &Step, index: &QualifiedName) -> R
 
 /// Drops an invalid index while others read and write its table. Not stopped by a cancelled run: it is the clean-up.
 async fn drop_index(hands: &Hands<'_>, step: &Step, index: &QualifiedName) -> Result<(), EngineError> {
-    let failed = |error: &postgres_link::BatchError| own_statement(error, "dropping an invalid index").migration(&step.id);
-    hands.conn.batch(&step.session_settings(hands.settings.concurrent_timeout_s * 1_000)).await.map_err(|e| failed(&e))?;
+    let failed =
+        |error: &postgres_link::BatchError| own_statement(error, "dropping an invalid index").migration(&step.id);
+    hands
+        .conn
+        .batch(&step.session_settings(hands.settings.concurrent_timeout_s * 1_000))
+        .await
+        .map_err(|e| failed(&e))?;
     let dropped = hands.conn.batch(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", quoted(index))).await;
     let reset = hands.conn.batch("RESET ROLE; RESET search_path; RESET lock_timeout").await;
     dropped.and(reset).map(|_| ()).map_err(|e| failed(&e))

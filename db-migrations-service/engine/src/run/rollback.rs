@@ -28,7 +28,12 @@ struct Row {
 }
 
 /// Plans the rollback; refused, with the list, while something applied depends on it.
-pub(crate) async fn plan(conn: &AdminConn, catalogue: &Catalogue, state: &State, request: &RollbackRequest) -> Result<(Plan, Vec<Work>), EngineError> {
+pub(crate) async fn plan(
+    conn: &AdminConn,
+    catalogue: &Catalogue,
+    state: &State,
+    request: &RollbackRequest,
+) -> Result<(Plan, Vec<Work>), EngineError> {
     let chosen = choose(catalogue, state, request)?;
     let Some(oldest) = chosen.iter().map(|(row, _)| *row).min() else { return Ok((Plan::default(), Vec::new())) };
     let wanted: BTreeSet<i64> = chosen.iter().map(|(row, _)| *row).collect();
@@ -38,11 +43,15 @@ pub(crate) async fn plan(conn: &AdminConn, catalogue: &Catalogue, state: &State,
     let mut work = Vec::new();
     // Newest first: the order of the history is an order in which everything fitted.
     for row in rows.iter().rev().filter(|row| wanted.contains(&row.row)) {
-        let down = Script::parse(&format!("{} (down SQL from the history)", row.id), row.down_sql.clone(), &row.id.schema)?;
+        let down =
+            Script::parse(&format!("{} (down SQL from the history)", row.id), row.down_sql.clone(), &row.id.schema)?;
         if let Some(why) = &down.directives.irreversible {
-            return Err(EngineError::new(ErrorCode::Irreversible, format!("{} is declared irreversible: {why}", row.id))
-                .cure("restore a backup made before it, or write a new migration that undoes what it did")
-                .migration(&row.id));
+            return Err(EngineError::new(
+                ErrorCode::Irreversible,
+                format!("{} is declared irreversible: {why}", row.id),
+            )
+            .cure("restore a backup made before it, or write a new migration that undoes what it did")
+            .migration(&row.id));
         }
         let owner = catalogue
             .services
@@ -50,9 +59,12 @@ pub(crate) async fn plan(conn: &AdminConn, catalogue: &Catalogue, state: &State,
             .or_else(|| catalogue.owner_of(&row.id.schema).map(|(_, s)| s))
             .and_then(crate::catalogue::Service::owner_role)
             .ok_or_else(|| {
-                EngineError::new(ErrorCode::UnknownService, format!("{} belongs to {}, which the catalogue no longer has", row.id, row.service))
-                    .cure("put the service back into config/services.toml to roll it back")
-                    .migration(&row.id)
+                EngineError::new(
+                    ErrorCode::UnknownService,
+                    format!("{} belongs to {}, which the catalogue no longer has", row.id, row.service),
+                )
+                .cure("put the service back into config/services.toml to roll it back")
+                .migration(&row.id)
             })?;
         let journal = state.journal.get(&(row.id.clone(), Direction::Down)).cloned().unwrap_or_default();
         plan.migrations.push(PlannedMigration {
@@ -77,7 +89,11 @@ pub(crate) async fn plan(conn: &AdminConn, catalogue: &Catalogue, state: &State,
 }
 
 /// The history rows that the request means.
-fn choose(catalogue: &Catalogue, state: &State, request: &RollbackRequest) -> Result<Vec<(i64, MigrationId)>, EngineError> {
+fn choose(
+    catalogue: &Catalogue,
+    state: &State,
+    request: &RollbackRequest,
+) -> Result<Vec<(i64, MigrationId)>, EngineError> {
     if let crate::request::Scope::Service(name) = &request.scope {
         catalogue.service(name)?;
     }
@@ -131,7 +147,8 @@ async fn read(conn: &AdminConn, oldest: i64) -> Result<Vec<Row>, EngineError> {
 fn refuse_dependents(rows: &[Row], wanted: &BTreeSet<i64>) -> Result<(), EngineError> {
     let mut dependents: Vec<(MigrationId, String)> = Vec::new();
     for (at, gone) in rows.iter().enumerate().filter(|(_, row)| wanted.contains(&row.row)) {
-        let made: BTreeSet<ObjectName> = gone.up.statements.iter().flat_map(|(_, f)| f.creates.iter().cloned()).collect();
+        let made: BTreeSet<ObjectName> =
+            gone.up.statements.iter().flat_map(|(_, f)| f.creates.iter().cloned()).collect();
         for later in rows[at + 1..].iter().filter(|row| !wanted.contains(&row.row)) {
             if !dependents.iter().any(|(id, _)| *id == later.id)
                 && let Some(why) = why_depends(later, &gone.id, &made)
@@ -144,8 +161,11 @@ fn refuse_dependents(rows: &[Row], wanted: &BTreeSet<i64>) -> Result<(), EngineE
         return Ok(());
     }
     let reasons: Vec<String> = dependents.iter().map(|(id, why)| format!("{id} ({why})")).collect();
-    let mut error = EngineError::new(ErrorCode::HasDependents, format!("still applied and depending on it: {}", reasons.join(", ")))
-        .cure("roll these back first, or all together: with a number of steps, or to a version");
+    let mut error = EngineError::new(
+        ErrorCode::HasDependents,
+        format!("still applied and depending on it: {}", reasons.join(", ")),
+    )
+    .cure("roll these back first, or all together: with a number of steps, or to a version");
     error.related = dependents.into_iter().map(|(id, _)| id).collect();
     Err(error)
 }
@@ -171,8 +191,10 @@ fn uses_column(facts: &sql_grammar::Facts, object: &ObjectName) -> bool {
         return false;
     }
     let Some((table, column)) = object.name.name.rsplit_once('.') else { return false };
-    let about = |o: &ObjectName| o.kind == ObjectKind::Relation && o.name.schema == object.name.schema && o.name.name == table;
-    facts.columns.contains(column) && (facts.references.iter().any(|r| about(&r.object)) || facts.alters.iter().any(about))
+    let about =
+        |o: &ObjectName| o.kind == ObjectKind::Relation && o.name.schema == object.name.schema && o.name.name == table;
+    facts.columns.contains(column)
+        && (facts.references.iter().any(|r| about(&r.object)) || facts.alters.iter().any(about))
 }
 
 fn mentions(made: &BTreeSet<ObjectName>, name: &QualifiedName) -> bool {

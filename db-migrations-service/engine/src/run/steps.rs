@@ -83,7 +83,9 @@ impl Step {
             literal(&self.owner),
         );
         // The line break ends a comment that the SQL may end with.
-        let message = format!("{prefix}{sql}\n;SELECT set_config('role','none',true),set_config('search_path','pg_catalog',true);{closing}");
+        let message = format!(
+            "{prefix}{sql}\n;SELECT set_config('role','none',true),set_config('search_path','pg_catalog',true);{closing}"
+        );
         Envelope { message, prefix_chars: prefix.chars().count(), prelude: 2 }
     }
 
@@ -105,7 +107,8 @@ impl Step {
         let Some(sql) = error.sql_error() else {
             return crate::target::session::lost(&error.to_string()).migration(&self.id);
         };
-        let mut statement = error.completed().checked_sub(envelope.prelude).filter(|&index| index < self.script.statements.len());
+        let mut statement =
+            error.completed().checked_sub(envelope.prelude).filter(|&index| index < self.script.statements.len());
         let byte = sql
             .position
             .and_then(|position| (position as usize).checked_sub(envelope.prefix_chars + 1))
@@ -118,15 +121,20 @@ impl Step {
 
     /// The same for a message that held only the statement at `index`; positions count from its start, after
     /// `prefix_chars`.
-    pub(crate) fn refusal_of_one(&self, error: &postgres_link::BatchError, index: usize, prefix_chars: usize) -> EngineError {
+    pub(crate) fn refusal_of_one(
+        &self,
+        error: &postgres_link::BatchError,
+        index: usize,
+        prefix_chars: usize,
+    ) -> EngineError {
         let Some(sql) = error.sql_error() else {
             return crate::target::session::lost(&error.to_string()).migration(&self.id);
         };
         let text = self.script.statement(index);
-        let byte = sql
-            .position
-            .and_then(|position| (position as usize).checked_sub(prefix_chars + 1))
-            .and_then(|chars| text.char_indices().nth(chars).map(|(byte, _)| byte + self.script.statements[index].0.start));
+        let byte =
+            sql.position.and_then(|position| (position as usize).checked_sub(prefix_chars + 1)).and_then(|chars| {
+                text.char_indices().nth(chars).map(|(byte, _)| byte + self.script.statements[index].0.start)
+            });
         self.failed(sql, Some(index), byte)
     }
 
@@ -138,7 +146,8 @@ impl Step {
     fn failed(&self, sql: &postgres_link::SqlError, statement: Option<usize>, byte: Option<usize>) -> EngineError {
         let at = byte.or_else(|| statement.map(|index| self.script.statements[index].0.start));
         let place = at.map(|at| self.script.location(at, statement));
-        let wher = place.as_ref().map_or_else(|| self.script.file.clone(), |l| format!("{}:{}:{}", l.file, l.line, l.column));
+        let wher =
+            place.as_ref().map_or_else(|| self.script.file.clone(), |l| format!("{}:{}:{}", l.file, l.line, l.column));
         let mut error = crate::target::session::classify(sql, format!("{wher}: {}", sql.message));
         match error.code {
             ErrorCode::Internal => {

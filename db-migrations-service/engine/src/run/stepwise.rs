@@ -39,7 +39,11 @@ pub(crate) async fn apply(
                 return Err(left_behind(end, index, total));
             }
         }
-        let tag = step.script.statements[index].1.alone.as_ref().map_or_else(|| first_words(step.script.statement(index)), |a| a.what().to_owned());
+        let tag = step.script.statements[index]
+            .1
+            .alone
+            .as_ref()
+            .map_or_else(|| first_words(step.script.statement(index)), |a| a.what().to_owned());
         hands.context.events.send(Event::StatementFinished {
             migration: step.id.clone(),
             statement: index + 1,
@@ -58,7 +62,9 @@ pub(crate) async fn apply(
             reset_session(hands, step).await;
             Ok(duration)
         }
-        Err(stopped) => Err(ended(stopped, step, |error| crate::target::session::own_statement(error, "writing the history"))),
+        Err(stopped) => {
+            Err(ended(stopped, step, |error| crate::target::session::own_statement(error, "writing the history")))
+        }
     }
 }
 
@@ -70,7 +76,11 @@ fn check_unchanged(step: &Step, journal: &std::collections::BTreeMap<usize, Jour
             return Err(StepEnd::Failed(Box::new(
                 EngineError::new(
                     ErrorCode::Edited,
-                    format!("{}: statement {} was already run in another form by an interrupted run", step.script.file, index + 1),
+                    format!(
+                        "{}: statement {} was already run in another form by an interrupted run",
+                        step.script.file,
+                        index + 1
+                    ),
                 )
                 .cure("restore the statements that were run; those after them may change")
                 .migration(&step.id),
@@ -86,12 +96,21 @@ async fn in_transaction(hands: &Hands<'_>, step: &Step, index: usize) -> Result<
     let envelope = step.envelope(step.script.statement(index), hands.settings.lock_timeout_ms, &journal);
     match hands.send_with_retries(&step.id, &envelope.message).await {
         Ok(_) => Ok(()),
-        Err(stopped) => Err(ended(stopped, step, |error| step.refusal_of_one(error, index, Step::prefix_chars(&envelope)))),
+        Err(stopped) => {
+            Err(ended(stopped, step, |error| step.refusal_of_one(error, index, Step::prefix_chars(&envelope))))
+        }
     }
 }
 
-async fn alone_statement(hands: &Hands<'_>, step: &Step, index: usize, alone: &Alone, in_doubt: bool) -> Result<(), StepEnd> {
-    let own = |stopped| ended(stopped, step, |error| crate::target::session::own_statement(error, "keeping the journal"));
+async fn alone_statement(
+    hands: &Hands<'_>,
+    step: &Step,
+    index: usize,
+    alone: &Alone,
+    in_doubt: bool,
+) -> Result<(), StepEnd> {
+    let own =
+        |stopped| ended(stopped, step, |error| crate::target::session::own_statement(error, "keeping the journal"));
     let checksum = step.script.statement_checksum(index);
     let text = match repair::before(hands, step, alone, in_doubt).await? {
         repair::Found::Done => {
@@ -106,7 +125,9 @@ async fn alone_statement(hands: &Hands<'_>, step: &Step, index: usize, alone: &A
     let result = run_alone(hands, step, &text).await;
     if let Err((stopped, blockers)) = result {
         let stopped = match stopped {
-            Stopped::Failed(error) if error.sqlstate() == Some("55P03") => Stopped::NoLock { error, blockers, attempts: 1 },
+            Stopped::Failed(error) if error.sqlstate() == Some("55P03") => {
+                Stopped::NoLock { error, blockers, attempts: 1 }
+            }
             other => other,
         };
         let mut end = ended(stopped, step, |error| step.refusal_of_one(error, index, 0));

@@ -9,14 +9,21 @@ async fn applies_everything_once_and_records_it() {
     let w = World::new().await;
     w.project
         .migration("alpha/20260101000000_create_t", "CREATE TABLE alpha.t (id int PRIMARY KEY);", "DROP TABLE alpha.t;")
-        .migration("alpha/20260102000000_fill_t", "INSERT INTO alpha.t VALUES (1); -- the first", "DELETE FROM alpha.t;");
+        .migration(
+            "alpha/20260102000000_fill_t",
+            "INSERT INTO alpha.t VALUES (1); -- the first",
+            "DELETE FROM alpha.t;",
+        );
     assert_eq!(w.run_ok().await, ["alpha/20260101000000", "alpha/20260102000000"]);
     assert_eq!(w.run_ok().await, [""; 0]);
     assert_eq!(w.states().await, ["alpha/20260101000000 Applied", "alpha/20260102000000 Applied"]);
     let history = w.engine().history(&HistoryFilter { with_sql: true, ..HistoryFilter::default() }).await.unwrap();
     assert_eq!(history.len(), 2);
     let newest = &history[0];
-    assert_eq!((newest.name.as_str(), newest.service.as_str(), newest.applied_by.as_str()), ("fill_t", "alpha-service", "a test"));
+    assert_eq!(
+        (newest.name.as_str(), newest.service.as_str(), newest.applied_by.as_str()),
+        ("fill_t", "alpha-service", "a test")
+    );
     assert_eq!(newest.up_sql.as_deref(), Some("INSERT INTO alpha.t VALUES (1); -- the first"));
     assert_eq!(newest.down_sql.as_deref(), Some("DELETE FROM alpha.t;"));
     assert!(!newest.late && newest.rolled_back_at.is_none());
@@ -58,9 +65,11 @@ async fn a_failure_without_a_position_still_names_its_statement() {
 #[tokio::test]
 async fn postgres_itself_keeps_a_service_in_its_schemas() {
     let w = World::new().await;
-    w.project
-        .migration("alpha/1_t", "CREATE TABLE alpha.t (id int PRIMARY KEY);", "DROP TABLE alpha.t;")
-        .migration("beta/2_may", "CREATE TABLE beta.u (t int REFERENCES alpha.t);", "DROP TABLE beta.u;");
+    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t (id int PRIMARY KEY);", "DROP TABLE alpha.t;").migration(
+        "beta/2_may",
+        "CREATE TABLE beta.u (t int REFERENCES alpha.t);",
+        "DROP TABLE beta.u;",
+    );
     w.run_ok().await;
     assert_eq!(
         w.db.value("SELECT tableowner LIKE 'beta_owner%' FROM pg_tables WHERE tablename = 'u'").await.as_deref(),
@@ -117,7 +126,8 @@ async fn a_catalogue_that_changes_changes_the_grants() {
     let catalogue = w.project.read("config/services.toml");
     let permitted = catalogue.replacen("references = []\n\n[services.beta", "references = []\n\n[services.beta", 1);
     let gamma = permitted.rfind("references = []").unwrap();
-    let permitted = format!("{}references = [\"alpha\"]{}", &permitted[..gamma], &permitted[gamma + "references = []".len()..]);
+    let permitted =
+        format!("{}references = [\"alpha\"]{}", &permitted[..gamma], &permitted[gamma + "references = []".len()..]);
     w.project.write("config/services.toml", &permitted);
     w.project.migration("gamma/2_v", "CREATE TABLE gamma.v (t int REFERENCES alpha.t);", "DROP TABLE gamma.v;");
     assert_eq!(w.run_ok().await, ["gamma/2"]);

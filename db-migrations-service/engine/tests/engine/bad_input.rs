@@ -30,13 +30,31 @@ fn files_that_are_no_migrations() {
         p.write("migrations/alpha/0001_b.up.sql", ok);
     };
     case(&both, ErrorCode::DuplicateVersion, &["1_a.up.sql", "0001_b.up.sql"]);
-    case(&|p| p.write("migrations/alpha/1_a.up.sql", ok), ErrorCode::UnpairedFile, &["1_a.up.sql has no", "1_a.down.sql"]);
+    case(
+        &|p| p.write("migrations/alpha/1_a.up.sql", ok),
+        ErrorCode::UnpairedFile,
+        &["1_a.up.sql has no", "1_a.down.sql"],
+    );
     case(&|p| p.write("migrations/alpha/1_a.down.sql", ok), ErrorCode::UnpairedFile, &["has no up file"]);
-    case(&|p| p.write("migrations/alpha/create_t.sql", ok), ErrorCode::FileMisnamed, &["migrations/alpha/create_t.sql"]);
+    case(
+        &|p| p.write("migrations/alpha/create_t.sql", ok),
+        ErrorCode::FileMisnamed,
+        &["migrations/alpha/create_t.sql"],
+    );
     case(&|p| p.write("migrations/delta/1_a.up.sql", ok), ErrorCode::CatalogueInvalid, &["delta"]);
     case(&|p| p.write("seeds/alpha/a.moon.sql", ok), ErrorCode::FileMisnamed, &["seeds/alpha/a.moon.sql"]);
-    case(&|p| p.write("config/services.toml", "[project]\nname = 3"), ErrorCode::CatalogueInvalid, &["services.toml:2:8"]);
-    case(&|p| p.write("config/services.toml", "[project]\nname = \"x\"\n[environments.a]\n[services.s]\nschemas = [\"x\"]\n[services.t]\nschemas = [\"x\", \"pg_y\"]\nreferences = [\"z\"]\n"), ErrorCode::CatalogueInvalid, &["owned by both", "reserved", "no service owns"]);
+    case(
+        &|p| p.write("config/services.toml", "[project]\nname = 3"),
+        ErrorCode::CatalogueInvalid,
+        &["services.toml:2:8"],
+    );
+    case(
+        &|p| {
+            p.write("config/services.toml", "[project]\nname = \"x\"\n[environments.a]\n[services.s]\nschemas = [\"x\"]\n[services.t]\nschemas = [\"x\", \"pg_y\"]\nreferences = [\"z\"]\n")
+        },
+        ErrorCode::CatalogueInvalid,
+        &["owned by both", "reserved", "no service owns"],
+    );
     let error = Project::open(std::path::Path::new("/nowhere/at/all")).unwrap_err();
     assert_eq!(error.code, ErrorCode::ProjectUnreadable);
 }
@@ -72,7 +90,10 @@ async fn a_down_that_does_not_parse_or_says_nothing_is_found_before_its_up_is_ru
     let w = World::new().await;
     w.project.migration("alpha/1_t", "CREATE TABLE alpha.t ();", "DROP TABEL alpha.t;");
     let error = w.refused().await;
-    assert_eq!((error.code, error.location.unwrap().file.as_str()), (ErrorCode::SyntaxError, "migrations/alpha/1_t.down.sql"));
+    assert_eq!(
+        (error.code, error.location.unwrap().file.as_str()),
+        (ErrorCode::SyntaxError, "migrations/alpha/1_t.down.sql")
+    );
     w.project.migration("alpha/1_t", "CREATE TABLE alpha.t ();", "-- to do\n");
     assert!(w.refused().await.cure.unwrap().contains("irreversible"));
 }
@@ -81,7 +102,8 @@ async fn a_down_that_does_not_parse_or_says_nothing_is_found_before_its_up_is_ru
 async fn names_that_do_not_exist() {
     let w = World::new().await;
     w.project.migration("alpha/1_t", "CREATE TABLE alpha.t ();", "DROP TABLE alpha.t;");
-    let error = w.try_run(RunRequest { scope: Scope::Service("nobody-service".to_owned()), ..all() }).await.unwrap_err();
+    let error =
+        w.try_run(RunRequest { scope: Scope::Service("nobody-service".to_owned()), ..all() }).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::UnknownService);
     assert!(error.cure.unwrap().contains("alpha-service, beta-service, gamma-service"));
     let error = w.project.open().catalogue.environment("moon").unwrap_err();
@@ -91,7 +113,8 @@ async fn names_that_do_not_exist() {
 
 async fn against(w: &World, connect: ConnectOptions) -> EngineError {
     let target = Target { environment: "development".to_owned(), connect, create_database: false };
-    let error = Engine::new(w.project.open(), target).prepare_run(all(), w.context()).await.err().expect("it is refused");
+    let error =
+        Engine::new(w.project.open(), target).prepare_run(all(), w.context()).await.err().expect("it is refused");
     assert!(error.cure.is_some(), "{error:#?}");
     error
 }
@@ -142,7 +165,11 @@ async fn a_user_who_may_not_create_roles_schemas_or_databases_is_told_what_to_gr
     let report = Engine::new(w.project.open(), target).prepare_run(all(), w.context()).await.unwrap().execute().await;
     assert!(report.error.is_none(), "{:#?}", report.error);
     // No database, and no right to create one.
-    let target = Target { environment: "development".to_owned(), connect: user.with_database("not_there_yet"), create_database: true };
+    let target = Target {
+        environment: "development".to_owned(),
+        connect: user.with_database("not_there_yet"),
+        create_database: true,
+    };
     let error = Engine::new(w.project.open(), target).prepare_run(all(), w.context()).await.err().unwrap();
     assert_eq!(error.code, ErrorCode::InsufficientPrivilege);
     assert!(error.cure.unwrap().contains("CREATE DATABASE \"not_there_yet\""));
@@ -157,9 +184,11 @@ async fn against_run(w: &World, connect: ConnectOptions) -> EngineError {
 #[tokio::test]
 async fn a_role_that_may_create_roles_but_is_no_superuser_is_enough() {
     let w = World::new().await;
-    w.project
-        .migration("alpha/1_t", "CREATE TABLE alpha.t (id int PRIMARY KEY);", "DROP TABLE alpha.t;")
-        .migration("beta/2_u", "CREATE TABLE beta.u (t int REFERENCES alpha.t);", "DROP TABLE beta.u;");
+    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t (id int PRIMARY KEY);", "DROP TABLE alpha.t;").migration(
+        "beta/2_u",
+        "CREATE TABLE beta.u (t int REFERENCES alpha.t);",
+        "DROP TABLE beta.u;",
+    );
     w.project.write("seeds/alpha/1_a.sql", "INSERT INTO alpha.t VALUES (1) ON CONFLICT DO NOTHING;");
     let user = plain_user(&w, "CREATEROLE").await;
     w.db.value(&format!("ALTER DATABASE \"{}\" OWNER TO {}", w.db.name(), user.user())).await;
@@ -169,7 +198,11 @@ async fn a_role_that_may_create_roles_but_is_no_superuser_is_enough() {
     assert!(report.error.is_none(), "{:#?}", report.error);
     engine.seed(&Scope::All, w.context()).await.unwrap();
     engine.seed_reset(&Scope::All, w.context()).await.unwrap();
-    let request = migration_engine::request::RollbackRequest { scope: Scope::All, to: migration_engine::request::RollbackTo::Steps(2), dry_run: false };
+    let request = migration_engine::request::RollbackRequest {
+        scope: Scope::All,
+        to: migration_engine::request::RollbackTo::Steps(2),
+        dry_run: false,
+    };
     let report = engine.prepare_rollback(request, w.context()).await.unwrap().execute().await;
     assert_eq!(report.done.len(), 2, "{:#?}", report.error);
 }
@@ -177,7 +210,11 @@ async fn a_role_that_may_create_roles_but_is_no_superuser_is_enough() {
 #[tokio::test]
 async fn a_server_without_room_says_so() {
     let w = World::new().await;
-    w.project.migration("alpha/1_full", "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;", "SELECT 1;");
+    w.project.migration(
+        "alpha/1_full",
+        "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;",
+        "SELECT 1;",
+    );
     let error = w.run_err().await;
     assert_eq!(error.code, ErrorCode::DiskFull);
     assert!(error.cure.unwrap().contains("free space"));

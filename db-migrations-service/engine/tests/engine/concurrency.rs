@@ -9,7 +9,8 @@ use migration_engine::{ErrorCode, Event};
 
 use crate::help::{World, all, names, until};
 
-const RUNS_SLEEP: &str = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')";
+const RUNS_SLEEP: &str =
+    "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')";
 
 fn sleeper(w: &World) {
     w.project.migration("alpha/1_slow", "CREATE TABLE alpha.slow ();\nSELECT pg_sleep(600);", "DROP TABLE alpha.slow;");
@@ -22,7 +23,11 @@ async fn of_two_runners_on_one_target_one_works_and_one_is_told() {
     let first = w.engine().prepare_run(all(), w.context()).await.unwrap();
     let error = w.refused().await;
     assert_eq!(error.code, ErrorCode::Busy);
-    assert!(error.message.starts_with("busy: the target's migration lock is held by profe migrate "), "{}", error.message);
+    assert!(
+        error.message.starts_with("busy: the target's migration lock is held by profe migrate "),
+        "{}",
+        error.message
+    );
     assert!(error.message.contains("by a test") && error.blockers.len() == 1, "{error:#?}");
     assert_eq!(names(&first.execute().await.done), ["alpha/1"]);
     assert_eq!(w.run_ok().await, [""; 0]);
@@ -34,7 +39,10 @@ async fn on_two_targets_both_work() {
     for w in [&one, &other] {
         w.project.migration("alpha/1_t", "CREATE TABLE alpha.t ();", "DROP TABLE alpha.t;");
     }
-    let (a, b) = (one.engine().prepare_run(all(), one.context()).await.unwrap(), other.engine().prepare_run(all(), other.context()).await.unwrap());
+    let (a, b) = (
+        one.engine().prepare_run(all(), one.context()).await.unwrap(),
+        other.engine().prepare_run(all(), other.context()).await.unwrap(),
+    );
     let (a, b) = tokio::join!(a.execute(), b.execute());
     assert_eq!((a.outcome, b.outcome), (Outcome::Completed, Outcome::Completed));
 }
@@ -110,12 +118,16 @@ async fn a_cancelled_run_leaves_nothing_half_done() {
 
 #[tokio::test]
 async fn a_connection_that_drops_mid_run_is_one_clear_error_and_nothing_half_applied() {
-    for victim in ["wait_event = 'PgSleep'", "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 1)"] {
+    for victim in
+        ["wait_event = 'PgSleep'", "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 1)"]
+    {
         let w = World::new().await;
         sleeper(&w);
         let cut = async {
             until(&w.db, RUNS_SLEEP).await;
-            let kill = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND {victim}");
+            let kill = format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND {victim}"
+            );
             w.db.value(&kill).await;
         };
         let (report, ()) = tokio::join!(w.run(), cut);
@@ -137,7 +149,10 @@ async fn the_orphaned_statement_of_a_dead_run_is_ended_before_the_history_is_rea
     });
     until(&w.db, RUNS_SLEEP).await;
     // The runner loses its lock session only; its statement goes on. Another runner comes at once.
-    let worker = w.db.value("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'").await.unwrap();
+    let worker =
+        w.db.value("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")
+            .await
+            .unwrap();
     w.db.value("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").await;
     w.project.migration("alpha/1_slow", "CREATE TABLE alpha.slow ();", "DROP TABLE alpha.slow;");
     let report = w.engine().prepare_run(all(), w.context()).await;

@@ -8,13 +8,18 @@ use crate::help::{World, all, names};
 #[tokio::test]
 async fn a_dry_run_of_a_fresh_target_leaves_nothing_at_all() {
     let w = World::new().await;
-    w.project
-        .migration("alpha/1_t", "CREATE TABLE alpha.t (x int);", "DROP TABLE alpha.t;")
-        .migration("beta/2_u", "CREATE VIEW beta.v AS SELECT 1;", "DROP VIEW beta.v;");
+    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t (x int);", "DROP TABLE alpha.t;").migration(
+        "beta/2_u",
+        "CREATE VIEW beta.v AS SELECT 1;",
+        "DROP VIEW beta.v;",
+    );
     let report = w.try_run(RunRequest { dry_run: true, ..all() }).await.unwrap();
     assert!(report.error.is_none(), "{:#?}", report.error);
     assert_eq!(names(&report.done), ["alpha/1", "beta/2"]);
-    assert_eq!(w.db.rows("SELECT nspname FROM pg_namespace WHERE nspname IN ('alpha', 'beta', 'migration_service')").await, [""; 0]);
+    assert_eq!(
+        w.db.rows("SELECT nspname FROM pg_namespace WHERE nspname IN ('alpha', 'beta', 'migration_service')").await,
+        [""; 0]
+    );
     assert_eq!(w.run_ok().await, ["alpha/1", "beta/2"]);
 }
 
@@ -29,7 +34,13 @@ async fn what_it_cannot_try_is_named_with_what_needs_it() {
     let report = w.try_run(RunRequest { dry_run: true, ..all() }).await.unwrap();
     assert_eq!(names(&report.done), ["alpha/1", "beta/4"]);
     let why: Vec<_> = report.not_tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
-    assert_eq!(why, ["alpha/2: CREATE INDEX CONCURRENTLY cannot run inside a transaction", "alpha/3: it comes after alpha/2, which was not tried"]);
+    assert_eq!(
+        why,
+        [
+            "alpha/2: CREATE INDEX CONCURRENTLY cannot run inside a transaction",
+            "alpha/3: it comes after alpha/2, which was not tried"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -49,7 +60,11 @@ async fn a_database_that_does_not_exist_is_not_created_for_it() {
     let w = World::new().await;
     w.project.migration("alpha/1_t", "CREATE TABLE alpha.t ();", "DROP TABLE alpha.t;");
     let name = format!("absent_{}", w.db.name());
-    let target = Target { environment: "development".to_owned(), connect: w.db.connect().clone().with_database(&name), create_database: true };
+    let target = Target {
+        environment: "development".to_owned(),
+        connect: w.db.connect().clone().with_database(&name),
+        create_database: true,
+    };
     let engine = Engine::new(w.project.open(), target);
     assert_eq!(engine.status().await.unwrap().services[0].migrations.len(), 1);
     let report = engine.prepare_run(RunRequest { dry_run: true, ..all() }, w.context()).await.unwrap().execute().await;

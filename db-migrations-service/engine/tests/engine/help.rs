@@ -32,7 +32,8 @@ impl World {
     }
 
     pub fn engine_for(&self, environment: &str) -> Engine {
-        let target = Target { environment: environment.to_owned(), connect: self.db.connect().clone(), create_database: false };
+        let target =
+            Target { environment: environment.to_owned(), connect: self.db.connect().clone(), create_database: false };
         Engine::new(self.project.open(), target)
     }
 
@@ -95,7 +96,13 @@ impl World {
     pub async fn state(&self, id: &str) -> MigrationState {
         let status = self.engine().status().await.unwrap_or_else(|error| panic!("{error:#?}"));
         let id: MigrationId = id.parse().unwrap();
-        status.services.iter().flat_map(|s| &s.migrations).find(|m| m.migration == id).expect("it is in the status").state
+        status
+            .services
+            .iter()
+            .flat_map(|s| &s.migrations)
+            .find(|m| m.migration == id)
+            .expect("it is in the status")
+            .state
     }
 
     pub async fn relations(&self) -> Vec<String> {

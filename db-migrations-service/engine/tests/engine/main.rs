@@ -5,6 +5,7 @@ mod bad_input;
 mod concurrency;
 mod dry_run;
 mod help;
+mod kill;
 mod order;
 mod rollback;
 mod seeds;

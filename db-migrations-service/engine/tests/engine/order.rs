@@ -46,18 +46,28 @@ async fn a_run_can_stop_at_a_migration() {
 #[tokio::test]
 async fn a_reference_to_what_an_applied_migration_made_is_found_in_the_target() {
     let w = World::new().await;
-    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t (id int PRIMARY KEY); CREATE FUNCTION alpha.f() RETURNS int LANGUAGE sql RETURN 1;", "DROP FUNCTION alpha.f(); DROP TABLE alpha.t;");
+    w.project.migration(
+        "alpha/1_t",
+        "CREATE TABLE alpha.t (id int PRIMARY KEY); CREATE FUNCTION alpha.f() RETURNS int LANGUAGE sql RETURN 1;",
+        "DROP FUNCTION alpha.f(); DROP TABLE alpha.t;",
+    );
     w.run_ok().await;
-    w.project.migration("beta/2_u", "CREATE TABLE beta.u (t int DEFAULT alpha.f() REFERENCES alpha.t);", "DROP TABLE beta.u;");
+    w.project.migration(
+        "beta/2_u",
+        "CREATE TABLE beta.u (t int DEFAULT alpha.f() REFERENCES alpha.t);",
+        "DROP TABLE beta.u;",
+    );
     assert_eq!(w.run_ok().await, ["beta/2"]);
 }
 
 #[tokio::test]
 async fn a_reference_to_nothing_and_a_circle_are_refused_before_anything_runs() {
     let w = World::new().await;
-    w.project
-        .migration("alpha/1_first", "CREATE TABLE alpha.first ();", "DROP TABLE alpha.first;")
-        .migration("beta/2_bad", "CREATE TABLE beta.u (\n  t int REFERENCES alpha.nothing\n);", "DROP TABLE beta.u;");
+    w.project.migration("alpha/1_first", "CREATE TABLE alpha.first ();", "DROP TABLE alpha.first;").migration(
+        "beta/2_bad",
+        "CREATE TABLE beta.u (\n  t int REFERENCES alpha.nothing\n);",
+        "DROP TABLE beta.u;",
+    );
     let error = w.refused().await;
     assert_eq!(error.code, ErrorCode::UnresolvedReference);
     let place = error.location.unwrap();
@@ -65,8 +75,16 @@ async fn a_reference_to_nothing_and_a_circle_are_refused_before_anything_runs() 
     assert!(error.message.contains("alpha.nothing"), "{}", error.message);
     assert!(w.relations().await.is_empty());
 
-    w.project.migration("alpha/3_nothing", "CREATE TABLE alpha.nothing (id int PRIMARY KEY REFERENCES beta.u (k));", "DROP TABLE alpha.nothing;");
-    w.project.migration("beta/2_bad", "CREATE TABLE beta.u (k int PRIMARY KEY REFERENCES alpha.nothing);", "DROP TABLE beta.u;");
+    w.project.migration(
+        "alpha/3_nothing",
+        "CREATE TABLE alpha.nothing (id int PRIMARY KEY REFERENCES beta.u (k));",
+        "DROP TABLE alpha.nothing;",
+    );
+    w.project.migration(
+        "beta/2_bad",
+        "CREATE TABLE beta.u (k int PRIMARY KEY REFERENCES alpha.nothing);",
+        "DROP TABLE beta.u;",
+    );
     let error = w.refused().await;
     assert_eq!(error.code, ErrorCode::DependencyCycle);
     assert!(error.message.contains("alpha/3 → beta/2 → alpha/3"), "{}", error.message);

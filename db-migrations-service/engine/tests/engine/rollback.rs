@@ -59,7 +59,8 @@ async fn a_service_alone() {
     let w = World::new().await;
     chain(&w);
     w.run_ok().await;
-    let request = RollbackRequest { scope: Scope::Service("beta-service".to_owned()), to: RollbackTo::Steps(9), dry_run: false };
+    let request =
+        RollbackRequest { scope: Scope::Service("beta-service".to_owned()), to: RollbackTo::Steps(9), dry_run: false };
     let report = w.engine().prepare_rollback(request, w.context()).await.unwrap().execute().await;
     assert_eq!(names(&report.done), ["beta/3"]);
 }
@@ -92,9 +93,11 @@ async fn an_irreversible_one_says_why_and_nothing_is_taken_back() {
 #[tokio::test]
 async fn a_down_that_fails_leaves_its_migration_applied() {
     let w = World::new().await;
-    w.project
-        .migration("alpha/1_t", "CREATE TABLE alpha.t ();", "DROP TABLE alpha.t;")
-        .migration("alpha/2_u", "CREATE TABLE alpha.u ();", "DROP TABLE alpha.u;\nDROP TABLE alpha.gone;");
+    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t ();", "DROP TABLE alpha.t;").migration(
+        "alpha/2_u",
+        "CREATE TABLE alpha.u ();",
+        "DROP TABLE alpha.u;\nDROP TABLE alpha.gone;",
+    );
     w.run_ok().await;
     let report = w.try_rollback(RollbackTo::Steps(2)).await.unwrap();
     let error = report.error.unwrap();

@@ -1,20 +1,24 @@
 //! Pending, applied, late, edited, missing, failed: nothing is skipped in silence.
 
-use migration_engine::status::MigrationState;
 use migration_engine::ErrorCode;
+use migration_engine::status::MigrationState;
 
 use crate::help::World;
 
 #[tokio::test]
 async fn a_late_one_is_applied_in_its_place_and_reported() {
     let w = World::new().await;
-    w.project
-        .migration("alpha/10_a", "CREATE TABLE alpha.a ();", "DROP TABLE alpha.a;")
-        .migration("alpha/30_c", "CREATE TABLE alpha.c ();", "DROP TABLE alpha.c;");
+    w.project.migration("alpha/10_a", "CREATE TABLE alpha.a ();", "DROP TABLE alpha.a;").migration(
+        "alpha/30_c",
+        "CREATE TABLE alpha.c ();",
+        "DROP TABLE alpha.c;",
+    );
     w.run_ok().await;
-    w.project
-        .migration("alpha/20_b", "CREATE TABLE alpha.b ();", "DROP TABLE alpha.b;")
-        .migration("alpha/40_d", "CREATE TABLE alpha.d ();", "DROP TABLE alpha.d;");
+    w.project.migration("alpha/20_b", "CREATE TABLE alpha.b ();", "DROP TABLE alpha.b;").migration(
+        "alpha/40_d",
+        "CREATE TABLE alpha.d ();",
+        "DROP TABLE alpha.d;",
+    );
     assert_eq!(w.states().await, ["alpha/10 Applied", "alpha/20 Late", "alpha/30 Applied", "alpha/40 Pending"]);
     let plan = w.engine().plan(&migration_engine::request::Scope::All, false).await.unwrap();
     assert!(plan.notes.iter().any(|n| n.contains("alpha/20 is late")), "{:?}", plan.notes);
@@ -27,7 +31,11 @@ async fn a_late_one_is_applied_in_its_place_and_reported() {
 async fn an_edited_one_is_refused_until_it_is_blessed_singly_with_a_reason() {
     let w = World::new().await;
     for n in ["1_a", "2_b"] {
-        w.project.migration(&format!("alpha/{n}"), &format!("CREATE TABLE alpha.t{n} (x int);"), &format!("DROP TABLE alpha.t{n};"));
+        w.project.migration(
+            &format!("alpha/{n}"),
+            &format!("CREATE TABLE alpha.t{n} (x int);"),
+            &format!("DROP TABLE alpha.t{n};"),
+        );
     }
     w.run_ok().await;
     // A comment, a formatter, another line ending: the same migration.
@@ -42,25 +50,35 @@ async fn an_edited_one_is_refused_until_it_is_blessed_singly_with_a_reason() {
     assert_eq!((error.code, error.related.len()), (ErrorCode::Edited, 2));
     assert_eq!(w.state("alpha/1").await, MigrationState::Edited);
     // Another service is not held up.
-    let request = migration_engine::request::RunRequest { scope: migration_engine::request::Scope::Service("gamma-service".to_owned()), to: None, dry_run: false };
+    let request = migration_engine::request::RunRequest {
+        scope: migration_engine::request::Scope::Service("gamma-service".to_owned()),
+        to: None,
+        dry_run: false,
+    };
     assert_eq!(crate::help::names(&w.try_run(request).await.unwrap().done), ["gamma/3"]);
 
     let id = "alpha/1".parse().unwrap();
     assert!(w.engine().bless(&id, "  ", "an operator").await.is_err());
-    let (before, after) = w.engine().bless(&id, "the target was altered by hand on purpose", "an operator").await.unwrap();
+    let (before, after) =
+        w.engine().bless(&id, "the target was altered by hand on purpose", "an operator").await.unwrap();
     assert_ne!(before, after);
     assert_eq!(w.refused().await.related.len(), 1, "the other one still stands refused");
     let record = w.db.rows("SELECT blessed_by, blessed_reason, first_checksum <> checksum FROM migration_service.history WHERE version = 1").await;
     assert_eq!(record, ["an operator|the target was altered by hand on purpose|t"]);
-    assert_eq!(w.engine().bless(&"alpha/99".parse().unwrap(), "x", "y").await.unwrap_err().code, ErrorCode::UnknownMigration);
+    assert_eq!(
+        w.engine().bless(&"alpha/99".parse().unwrap(), "x", "y").await.unwrap_err().code,
+        ErrorCode::UnknownMigration
+    );
 }
 
 #[tokio::test]
 async fn a_missing_one_is_reported_and_can_still_be_rolled_back() {
     let w = World::new().await;
-    w.project
-        .migration("alpha/1_a", "CREATE TABLE alpha.a ();", "DROP TABLE alpha.a;")
-        .migration("alpha/2_b", "CREATE TABLE alpha.b ();", "DROP TABLE alpha.b;");
+    w.project.migration("alpha/1_a", "CREATE TABLE alpha.a ();", "DROP TABLE alpha.a;").migration(
+        "alpha/2_b",
+        "CREATE TABLE alpha.b ();",
+        "DROP TABLE alpha.b;",
+    );
     w.run_ok().await;
     w.project.remove_migration("alpha/2_b");
     assert_eq!(w.states().await, ["alpha/1 Applied", "alpha/2 Missing"]);

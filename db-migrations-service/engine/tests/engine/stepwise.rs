@@ -22,12 +22,21 @@ async fn with_table() -> World {
 #[tokio::test]
 async fn a_concurrent_index_and_its_way_back() {
     let w = with_table().await;
-    w.project.migration("alpha/2_ix", "CREATE INDEX CONCURRENTLY t_x ON alpha.t (x);", "DROP INDEX CONCURRENTLY alpha.t_x;");
+    w.project.migration(
+        "alpha/2_ix",
+        "CREATE INDEX CONCURRENTLY t_x ON alpha.t (x);",
+        "DROP INDEX CONCURRENTLY alpha.t_x;",
+    );
     let plan = w.engine().plan(&migration_engine::request::Scope::All, false).await.unwrap();
     assert!(!plan.migrations[0].transactional);
     w.run_ok().await;
     assert_eq!(w.db.value(INDEX_VALID).await.as_deref(), Some("t"));
-    assert_eq!(w.db.value("SELECT pg_get_userbyid(relowner) LIKE 'alpha_owner%' FROM pg_class WHERE relname = 't_x'").await.as_deref(), Some("t"));
+    assert_eq!(
+        w.db.value("SELECT pg_get_userbyid(relowner) LIKE 'alpha_owner%' FROM pg_class WHERE relname = 't_x'")
+            .await
+            .as_deref(),
+        Some("t")
+    );
     assert_eq!(w.rollback(RollbackTo::Steps(1)).await, ["alpha/2"]);
     assert_eq!(w.db.value(INDEX_VALID).await, None);
     assert_eq!(w.db.value("SELECT count(*) FROM migration_service.journal").await.as_deref(), Some("0"));
@@ -37,24 +46,45 @@ async fn a_concurrent_index_and_its_way_back() {
 async fn a_failure_in_the_middle_keeps_what_was_done_and_resumes_after_it() {
     let w = with_table().await;
     let up = |middle: &str| {
-        format!("CREATE TABLE alpha.log AS SELECT 1 AS n;\n{middle}\nINSERT INTO alpha.log VALUES (2);\nVACUUM alpha.t;\nINSERT INTO alpha.log VALUES (3);")
+        format!(
+            "CREATE TABLE alpha.log AS SELECT 1 AS n;\n{middle}\nINSERT INTO alpha.log VALUES (2);\nVACUUM alpha.t;\nINSERT INTO alpha.log VALUES (3);"
+        )
     };
-    w.project.migration("alpha/2_mixed", &up("CREATE UNIQUE INDEX CONCURRENTLY t_x ON alpha.t (y);"), "DROP TABLE alpha.log;");
+    w.project.migration(
+        "alpha/2_mixed",
+        &up("CREATE UNIQUE INDEX CONCURRENTLY t_x ON alpha.t (y);"),
+        "DROP TABLE alpha.log;",
+    );
     let error = w.run_err().await;
     assert_eq!(error.sql.as_ref().unwrap().sqlstate, "23505");
     assert_eq!((error.location.as_ref().unwrap().line, error.location.as_ref().unwrap().statement), (2, Some(2)));
-    assert!(error.left_behind.as_deref().unwrap().contains("statements 1 to 1 of 5 are done"), "{:?}", error.left_behind);
+    assert!(
+        error.left_behind.as_deref().unwrap().contains("statements 1 to 1 of 5 are done"),
+        "{:?}",
+        error.left_behind
+    );
     assert_eq!(w.db.value(INDEX_VALID).await, None, "the invalid index was taken away");
     assert_eq!(w.state("alpha/2").await, MigrationState::Interrupted);
 
     // What was run may not change any more; what was not, may.
-    w.project.migration("alpha/2_mixed", &up("CREATE INDEX CONCURRENTLY t_x ON alpha.t (y);").replace("SELECT 1 AS n", "SELECT 7 AS n"), "DROP TABLE alpha.log;");
+    w.project.migration(
+        "alpha/2_mixed",
+        &up("CREATE INDEX CONCURRENTLY t_x ON alpha.t (y);").replace("SELECT 1 AS n", "SELECT 7 AS n"),
+        "DROP TABLE alpha.log;",
+    );
     assert_eq!(w.run_err().await.code, ErrorCode::Edited);
     w.project.migration("alpha/2_mixed", &up("CREATE INDEX CONCURRENTLY t_x ON alpha.t (y);"), "DROP TABLE alpha.log;");
     w.run_ok().await;
     assert_eq!(w.db.rows("SELECT n FROM alpha.log ORDER BY n").await, ["1", "2", "3"]);
     assert!(w.saw(|e| matches!(e, Event::StatementFinished { statement: 1, resumed: true, .. })));
-    assert_eq!(w.db.value("SELECT (SELECT count(*) FROM migration_service.journal) + (SELECT count(*) FROM migration_service.failure)").await.as_deref(), Some("0"));
+    assert_eq!(
+        w.db.value(
+            "SELECT (SELECT count(*) FROM migration_service.journal) + (SELECT count(*) FROM migration_service.failure)"
+        )
+        .await
+        .as_deref(),
+        Some("0")
+    );
 }
 
 #[tokio::test]
@@ -64,9 +94,14 @@ async fn an_invalid_index_is_rebuilt_and_never_mistaken_for_done() {
     let session = w.db.session().await;
     session.batch("CREATE UNIQUE INDEX CONCURRENTLY t_x ON alpha.t (y)").await.unwrap_err();
     assert_eq!(w.db.value(INDEX_VALID).await.as_deref(), Some("f"));
-    let owner = w.db.value("SELECT tableowner FROM pg_tables WHERE tablename = 't' AND schemaname = 'alpha'").await.unwrap();
+    let owner =
+        w.db.value("SELECT tableowner FROM pg_tables WHERE tablename = 't' AND schemaname = 'alpha'").await.unwrap();
     session.batch(&format!("ALTER TABLE alpha.t OWNER TO \"{owner}\"")).await.unwrap();
-    w.project.migration("alpha/2_ix", "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_x ON alpha.t (x);", "DROP INDEX alpha.t_x;");
+    w.project.migration(
+        "alpha/2_ix",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_x ON alpha.t (x);",
+        "DROP INDEX alpha.t_x;",
+    );
     w.run_ok().await;
     assert_eq!(w.db.value(INDEX_VALID).await.as_deref(), Some("t"));
     assert_eq!(w.db.value("SELECT pg_get_indexdef('alpha.t_x'::regclass) LIKE '%(x)'").await.as_deref(), Some("t"));
@@ -77,8 +112,16 @@ async fn an_invalid_index_is_rebuilt_and_never_mistaken_for_done() {
 async fn a_value_added_to_an_enum_can_be_used_by_what_follows() {
     let w = World::new().await;
     w.project
-        .migration("alpha/1_k", "CREATE TYPE alpha.k AS ENUM ('a'); CREATE TABLE alpha.t (k alpha.k);", "DROP TABLE alpha.t; DROP TYPE alpha.k;")
-        .migration("alpha/2_add", "ALTER TYPE alpha.k ADD VALUE 'b';\nINSERT INTO alpha.t VALUES ('b');", "-- irreversible: enum values stay\n");
+        .migration(
+            "alpha/1_k",
+            "CREATE TYPE alpha.k AS ENUM ('a'); CREATE TABLE alpha.t (k alpha.k);",
+            "DROP TABLE alpha.t; DROP TYPE alpha.k;",
+        )
+        .migration(
+            "alpha/2_add",
+            "ALTER TYPE alpha.k ADD VALUE 'b';\nINSERT INTO alpha.t VALUES ('b');",
+            "-- irreversible: enum values stay\n",
+        );
     w.run_ok().await;
     assert_eq!(w.db.rows("SELECT k FROM alpha.t").await, ["b"]);
 }
@@ -94,7 +137,10 @@ async fn partitions_are_detached_concurrently() {
         )
         .migration("alpha/2_detach", "ALTER TABLE alpha.p DETACH PARTITION alpha.p1 CONCURRENTLY;", "ALTER TABLE alpha.p ATTACH PARTITION alpha.p1 FOR VALUES IN (1);");
     w.run_ok().await;
-    assert_eq!(w.db.value("SELECT count(*) FROM pg_inherits WHERE inhparent = 'alpha.p'::regclass").await.as_deref(), Some("0"));
+    assert_eq!(
+        w.db.value("SELECT count(*) FROM pg_inherits WHERE inhparent = 'alpha.p'::regclass").await.as_deref(),
+        Some("0")
+    );
     assert_eq!(w.rollback(RollbackTo::Steps(1)).await, ["alpha/2"]);
 }
 

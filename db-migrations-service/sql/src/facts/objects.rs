@@ -122,6 +122,20 @@ fn create_table(tree: &Value, default_schema: &str, facts: &mut Facts) {
         if let Some(name) = element["ColumnDef"]["colname"].as_str() {
             facts.creates.insert(column(&table, name));
         }
+        for constraint in element["ColumnDef"]["constraints"].as_array().into_iter().flatten() {
+            constraint_index(&constraint["Constraint"], &table, facts);
+        }
+        constraint_index(&element["Constraint"], &table, facts);
+    }
+}
+
+/// The index behind a named key, which bears the constraint's name.
+fn constraint_index(constraint: &Value, table: &ObjectName, facts: &mut Facts) {
+    if let (Some("CONSTR_PRIMARY" | "CONSTR_UNIQUE" | "CONSTR_EXCLUSION"), Some(name)) =
+        (constraint["contype"].as_str(), constraint["conname"].as_str())
+    {
+        let name = QualifiedName { schema: table.name.schema.clone(), name: name.to_owned() };
+        facts.creates.insert(ObjectName { kind: ObjectKind::Relation, name });
     }
 }
 
@@ -142,6 +156,7 @@ fn alter_table(tree: &Value, default_schema: &str, facts: &mut Facts) {
             Some("AT_AddColumn") => {
                 facts.creates.extend(command["def"]["ColumnDef"]["colname"].as_str().map(|name| column(&table, name)));
             }
+            Some("AT_AddConstraint") => constraint_index(&command["def"]["Constraint"], &table, facts),
             Some("AT_DropColumn") => facts.drops.extend(command["name"].as_str().map(|name| column(&table, name))),
             Some(
                 "AT_ColumnDefault" | "AT_SetNotNull" | "AT_DropNotNull" | "AT_AlterColumnType" | "AT_SetStatistics",

@@ -25,6 +25,14 @@ fn a_table_with_keys_types_defaults_and_checks() {
 }
 
 #[test]
+fn a_named_key_is_an_index_too() {
+    let f =
+        of("create table t (id int constraint p primary key, constraint u unique (id), constraint c check (id > 0))");
+    assert_eq!(names(&f.creates), ["Relation a.p", "Relation a.t", "Relation a.u", "Column a.t.id"]);
+    assert!(names(&of("alter table t add constraint k unique (x)").creates).contains(&"Relation a.k".to_owned()));
+}
+
+#[test]
 fn a_reference_has_its_place() {
     let f = of("create view v as select 1 from other.thing");
     let place = f.references.iter().find(|r| r.object.name.name == "thing").unwrap().byte;
