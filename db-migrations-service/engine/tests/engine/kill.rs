@@ -7,17 +7,16 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use migration_engine::request::{RollbackRequest, RollbackTo, Scope};
 use migration_engine::{Engine, Project, Target};
 use postgres_link::ConnectOptions;
 use testkit::{TestProject, server};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 use crate::help::{World, all};
+use crate::proxy::{self, When};
 
 const CHILD: &str = "PROFE_TEST_KILL_CHILD";
 
@@ -64,74 +63,6 @@ UNION ALL SELECT 'left over ' || version FROM migration_service.journal
 UNION ALL SELECT 'failed ' || version FROM migration_service.failure
 ORDER BY 1";
 
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum When {
-    /// The message never reaches the server.
-    Before,
-    /// The server has it, and the runner never hears the answer.
-    After,
-}
-
-struct Proxy {
-    port: u16,
-    messages: Arc<AtomicUsize>,
-}
-
-/// Forwards to the test server; at simple query number `fatal` it calls `kill`, once.
-async fn proxy(fatal: usize, when: When, kill: impl Fn() + Send + Sync + 'static) -> Proxy {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let upstream = server().connect().host_summary();
-    let messages = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&messages);
-    let (dead, kill) = (Arc::new(AtomicBool::new(false)), Arc::new(kill));
-    tokio::spawn(async move {
-        loop {
-            let Ok((client, _)) = listener.accept().await else { return };
-            let server = TcpStream::connect(&upstream).await.unwrap();
-            let (counted, dead, kill) = (Arc::clone(&counted), Arc::clone(&dead), Arc::clone(&kill));
-            let (mut from_client, mut to_client) = client.into_split();
-            let (mut from_server, mut to_server) = server.into_split();
-            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-            tokio::spawn(async move {
-                let mut started = false;
-                loop {
-                    // The first message of a session has no type.
-                    let mut head = vec![0; if started { 5 } else { 4 }];
-                    if from_client.read_exact(&mut head).await.is_err() {
-                        return;
-                    }
-                    let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap()) as usize - 4;
-                    let mut body = vec![0; length];
-                    if from_client.read_exact(&mut body).await.is_err() {
-                        return;
-                    }
-                    let is_query = started && head[0] == b'Q';
-                    started = true;
-                    let hit = is_query && counted.fetch_add(1, Ordering::SeqCst) + 1 == fatal;
-                    if hit && when == When::Before {
-                        dead.store(true, Ordering::SeqCst);
-                        kill();
-                    }
-                    if dead.load(Ordering::SeqCst) {
-                        return;
-                    }
-                    head.extend_from_slice(&body);
-                    if to_server.write_all(&head).await.is_err() {
-                        return;
-                    }
-                    if hit {
-                        dead.store(true, Ordering::SeqCst);
-                        kill();
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    Proxy { port, messages }
-}
-
 /// The runner of the other process. Does nothing when it is run as a test.
 #[tokio::test]
 async fn child() {
@@ -167,7 +98,7 @@ fn everything_back() -> RollbackRequest {
 async fn run_and_kill(w: &World, action: &str, fatal: usize, when: When) -> (usize, bool) {
     let victim: Arc<std::sync::Mutex<Option<rustix::process::Pid>>> = Arc::default();
     let killer = Arc::clone(&victim);
-    let proxy = proxy(fatal, when, move || {
+    let proxy = proxy::start(server().connect().host_summary(), fatal, when, move || {
         if let Some(pid) = *killer.lock().unwrap() {
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         }
