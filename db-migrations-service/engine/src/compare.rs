@@ -105,7 +105,7 @@ pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &Sta
             service: migration.service.clone(),
             name: migration.name.clone(),
             state: *file_state,
-            applied_at: applied.and_then(|a| time_of(a.applied_at_us)),
+            applied_at: applied.and_then(|a| time_of(a.since_us)),
             error: state.failures.get(&migration.id).and_then(|json| serde_json::from_str(json).ok()),
         });
     }
@@ -116,7 +116,7 @@ pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &Sta
             service: applied.service.clone(),
             name: applied.name.clone(),
             state: MigrationState::Missing,
-            applied_at: time_of(applied.applied_at_us),
+            applied_at: time_of(applied.since_us),
             error: None,
         });
     }

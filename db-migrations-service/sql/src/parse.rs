@@ -51,8 +51,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
     let Some(Value::Array(raw)) = tree.get_mut("stmts").map(Value::take) else { return Ok(Vec::new()) };
     raw.into_iter()
         .map(|mut entry| {
-            let start = entry["stmt_location"].as_u64().unwrap_or(0) as usize;
-            let length = entry["stmt_len"].as_u64().unwrap_or(0) as usize;
+            let number = |field: &str| entry[field].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+            let (start, length) = (number("stmt_location"), number("stmt_len"));
             let end = if length == 0 { sql.len() } else { start + length };
             let Value::Object(mut node) = entry["stmt"].take() else { return Err(broken("a statement is no object")) };
             let name = node.keys().next().cloned().ok_or_else(|| broken("a statement is empty"))?;

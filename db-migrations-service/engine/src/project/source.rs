@@ -96,7 +96,7 @@ pub(crate) fn text(path: &str, bytes: Vec<u8>) -> Result<String, EngineError> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+        let line = String::from_utf8_lossy(&error.as_bytes()[..at]).matches('\n').count() + 1;
         bad(format!("{path}:{line} is not UTF-8 (byte {:#04x} at offset {at})", error.as_bytes()[at]), line)
     })
 }

@@ -36,9 +36,8 @@ pub(crate) async fn before(hands: &Hands<'_>, step: &Step, alone: &Alone, in_dou
             .migration(&step.id),
         ))),
         Alone::CreateIndex { index: Some(index) } => match index_state(hands, step, index).await? {
-            IndexState::Absent => Ok(Found::Run),
             IndexState::Valid if in_doubt => Ok(Found::Done),
-            IndexState::Valid => Ok(Found::Run),
+            IndexState::Absent | IndexState::Valid => Ok(Found::Run),
             IndexState::Invalid => {
                 drop_index(hands, step, index).await.map_err(|error| StepEnd::Failed(Box::new(error)))?;
                 hands.context.events.send(Event::Repaired {

@@ -18,7 +18,7 @@ use crate::target::session::own_statement;
 use crate::target::store::{self, Direction, State};
 
 /// An applied migration with what it did.
-struct Row {
+struct Entry {
     row: i64,
     id: MigrationId,
     service: String,
@@ -128,7 +128,7 @@ fn unknown(message: &str) -> EngineError {
 }
 
 /// Everything applied since the row `oldest`, in the order in which it was applied.
-async fn read(conn: &AdminConn, oldest: i64) -> Result<Vec<Row>, EngineError> {
+async fn read(conn: &AdminConn, oldest: i64) -> Result<Vec<Entry>, EngineError> {
     let query = format!(
         "SELECT id, schema_name, version, service, name, up_sql, down_sql FROM migration_service.history \
          WHERE rolled_back_at IS NULL AND id >= {oldest} ORDER BY id"
@@ -139,12 +139,12 @@ async fn read(conn: &AdminConn, oldest: i64) -> Result<Vec<Row>, EngineError> {
         let [row, schema, version, service, name, up_sql, down_sql] = store::cells(row)?;
         let id = MigrationId::new(schema, Version::from_stored(store::number(&version)?));
         let up = Script::parse(&format!("{id} (up SQL from the history)"), up_sql, &id.schema)?;
-        Ok(Row { row: store::number(&row)?, id, service, name, down_sql, up })
+        Ok(Entry { row: store::number(&row)?, id, service, name, down_sql, up })
     })
     .collect()
 }
 
-fn refuse_dependents(rows: &[Row], wanted: &BTreeSet<i64>) -> Result<(), EngineError> {
+fn refuse_dependents(rows: &[Entry], wanted: &BTreeSet<i64>) -> Result<(), EngineError> {
     let mut dependents: Vec<(MigrationId, String)> = Vec::new();
     for (at, gone) in rows.iter().enumerate().filter(|(_, row)| wanted.contains(&row.row)) {
         let made: BTreeSet<ObjectName> =
@@ -171,7 +171,7 @@ fn refuse_dependents(rows: &[Row], wanted: &BTreeSet<i64>) -> Result<(), EngineE
 }
 
 /// Why `later` cannot stand without `gone`, which made `made`.
-fn why_depends(later: &Row, gone: &MigrationId, made: &BTreeSet<ObjectName>) -> Option<String> {
+fn why_depends(later: &Entry, gone: &MigrationId, made: &BTreeSet<ObjectName>) -> Option<String> {
     if later.up.directives.requires.contains(gone) {
         return Some(format!("requires {gone}"));
     }

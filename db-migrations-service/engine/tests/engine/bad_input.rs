@@ -48,13 +48,10 @@ fn files_that_are_no_migrations() {
         ErrorCode::CatalogueInvalid,
         &["services.toml:2:8"],
     );
-    case(
-        &|p| {
-            p.write("config/services.toml", "[project]\nname = \"x\"\n[environments.a]\n[services.s]\nschemas = [\"x\"]\n[services.t]\nschemas = [\"x\", \"pg_y\"]\nreferences = [\"z\"]\n")
-        },
-        ErrorCode::CatalogueInvalid,
-        &["owned by both", "reserved", "no service owns"],
-    );
+    let contradictory = "[project]\nname = \"x\"\n[environments.a]\n[services.s]\nschemas = [\"x\"]\n[services.t]\n\
+                         schemas = [\"x\", \"pg_y\"]\nreferences = [\"z\"]\n";
+    let words = ["owned by both", "reserved", "no service owns"];
+    case(&|p| p.write("config/services.toml", contradictory), ErrorCode::CatalogueInvalid, &words);
     let error = Project::open(std::path::Path::new("/nowhere/at/all")).unwrap_err();
     assert_eq!(error.code, ErrorCode::ProjectUnreadable);
 }

@@ -54,7 +54,7 @@ async fn an_index_is_built_concurrently_while_another_runner_waits_for_the_lock(
     w.run_ok().await;
     w.project.migration("alpha/2_ix", "CREATE INDEX CONCURRENTLY t_x ON alpha.t (x);", "DROP INDEX alpha.t_x;");
     let first = w.engine().prepare_run(all(), w.context()).await.unwrap();
-    let patient = RunContext { wait_for_lock: Duration::from_secs(60), ..w.context() };
+    let patient = RunContext { wait_for_lock: Duration::from_mins(1), ..w.context() };
     let waiting = tokio::spawn({
         let engine = w.engine();
         async move { engine.prepare_run(all(), patient).await.map(|run| run.plan().migrations.len()) }

@@ -79,4 +79,3 @@ pub async fn start(upstream: String, fatal: usize, when: When, kill: impl Fn() +
     });
     Proxy { port, messages }
 }
-

@@ -36,10 +36,16 @@ async fn cost(cluster: &Cluster, migrations: usize) -> (usize, i64, usize) {
     maker.close().await;
     let watcher = postgres_link::connect(&direct).await.unwrap();
     gone(&watcher, &format!("pid = {maker_pid}")).await;
-    let flushes = || async { watcher.batch("SELECT wal_sync FROM pg_stat_wal").await.unwrap().value(0, 0).unwrap().parse::<i64>().unwrap() };
+    let flushes = || async {
+        watcher.batch("SELECT wal_sync FROM pg_stat_wal").await.unwrap().value(0, 0).unwrap().parse::<i64>().unwrap()
+    };
     let proxy = proxy::counting(direct.host_summary()).await;
     let url = cluster.url(&database).replace(&format!(":{}/", cluster.port()), &format!(":{}/", proxy.port));
-    let target = Target { environment: "development".to_owned(), connect: ConnectOptions::parse(&url).unwrap(), create_database: false };
+    let target = Target {
+        environment: "development".to_owned(),
+        connect: ConnectOptions::parse(&url).unwrap(),
+        create_database: false,
+    };
     let project = project_of(migrations);
     let engine = Engine::new(project.open(), target);
     let world = World::new().await;
@@ -85,5 +91,8 @@ async fn a_migration_is_one_round_trip_and_one_flush_and_nothing_pending_is_one_
     // The server's own log writer comes by every ten seconds; nothing else flushes here.
     let by_the_server = i64::try_from(begun.elapsed().as_secs() / 10).unwrap() + 1;
     let flushes = many_flushes - few_flushes;
-    assert!((100 - by_the_server..=100 + by_the_server).contains(&flushes), "{flushes} flushes for a hundred more migrations");
+    assert!(
+        (100 - by_the_server..=100 + by_the_server).contains(&flushes),
+        "{flushes} flushes for a hundred more migrations"
+    );
 }

@@ -36,10 +36,10 @@ fn visit(value: &Value, default_schema: &str, ctes: &BTreeSet<String>, facts: &m
             for (key, field) in fields {
                 // An index element and a key column are plain strings in the tree.
                 match key.as_str() {
-                    "IndexElem" => facts.columns.extend(field["name"].as_str().map(str::to_owned)),
                     "keys" | "fk_attrs" | "pk_attrs" | "cols" => facts.columns.extend(strings(field)),
-                    "AlterTableCmd" => facts.columns.extend(field["name"].as_str().map(str::to_owned)),
-                    "ResTarget" => facts.columns.extend(field["name"].as_str().map(str::to_owned)),
+                    "IndexElem" | "AlterTableCmd" | "ResTarget" => {
+                        facts.columns.extend(field["name"].as_str().map(str::to_owned));
+                    }
                     _ => {}
                 }
                 visit(field, default_schema, ctes, facts);
@@ -51,7 +51,7 @@ fn visit(value: &Value, default_schema: &str, ctes: &BTreeSet<String>, facts: &m
 }
 
 fn visit_object(fields: &Map<String, Value>, default_schema: &str, ctes: &BTreeSet<String>, facts: &mut Facts) {
-    let byte = fields.get("location").and_then(Value::as_u64).map(|at| at as usize);
+    let byte = fields.get("location").and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
     if let Some(name) = fields.get("relname").and_then(Value::as_str) {
         let schema = fields.get("schemaname").and_then(Value::as_str);
         if schema.is_some() || !ctes.contains(name) {
