@@ -203,16 +203,3 @@ async fn a_role_that_may_create_roles_but_is_no_superuser_is_enough() {
     let report = engine.prepare_rollback(request, w.context()).await.unwrap().execute().await;
     assert_eq!(report.done.len(), 2, "{:#?}", report.error);
 }
-
-#[tokio::test]
-async fn a_server_without_room_says_so() {
-    let w = World::new().await;
-    w.project.migration(
-        "alpha/1_full",
-        "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;",
-        "SELECT 1;",
-    );
-    let error = w.run_err().await;
-    assert_eq!(error.code, ErrorCode::DiskFull);
-    assert!(error.cure.unwrap().contains("free space"));
-}

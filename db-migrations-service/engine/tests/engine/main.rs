@@ -4,6 +4,7 @@ mod apply;
 mod bad_input;
 mod concurrency;
 mod dry_run;
+mod full_disk;
 mod help;
 mod kill;
 mod order;
