@@ -7,19 +7,21 @@ use crate::error::{EngineError, ErrorCode};
 use crate::migration::{MigrationId, Version};
 use crate::project::Project;
 use crate::status::{MigrationState, MigrationStatus, ServiceStatus};
-use crate::target::store::State;
+use crate::target::store::{Direction, State};
 
 /// The state of each file of the project, in the project's order, and the applied migrations without a file.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub files: Vec<MigrationState>,
+    /// Which of them a run would run.
+    pub open: Vec<bool>,
     pub missing: Vec<MigrationId>,
 }
 
 impl Comparison {
     /// Whether there is anything to run.
     pub(crate) fn has_open(&self) -> bool {
-        self.files.iter().any(|state| is_open(*state))
+        self.open.contains(&true)
     }
 }
 
@@ -42,6 +44,8 @@ pub(crate) fn compare(project: &Project, hashes: &[String], state: &State) -> Re
     for (migration, hash) in project.migrations().iter().zip(hashes) {
         let id = &migration.id;
         files.push(match state.applied.get(id) {
+            // Half taken back: another rollback goes on from there.
+            Some(_) if state.journal.contains_key(&(id.clone(), Direction::Down)) => MigrationState::Interrupted,
             Some(applied) if applied.file_hash == *hash => MigrationState::Applied,
             // The bytes differ: a comment or a line ending, or more?
             Some(applied) if sql_grammar::checksum(&project.up_sql(migration)?) == applied.checksum => {
@@ -57,15 +61,8 @@ pub(crate) fn compare(project: &Project, hashes: &[String], state: &State) -> Re
     let known: std::collections::HashSet<&MigrationId> = project.migrations().iter().map(|m| &m.id).collect();
     let mut missing: Vec<MigrationId> = state.applied.keys().filter(|id| !known.contains(id)).cloned().collect();
     missing.sort();
-    Ok(Comparison { files, missing })
-}
-
-/// Whether a migration in this state would be run.
-pub(crate) fn is_open(state: MigrationState) -> bool {
-    matches!(
-        state,
-        MigrationState::Pending | MigrationState::Late | MigrationState::Failed | MigrationState::Interrupted
-    )
+    let open = project.migrations().iter().map(|m| !state.applied.contains_key(&m.id)).collect();
+    Ok(Comparison { files, open, missing })
 }
 
 /// Refuses when an applied migration in scope says something else now.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use postgres_link::AdminConn;
 use sql_grammar::{ObjectKind, ObjectName, Reference};
 
-use crate::compare::{Comparison, is_open};
+use crate::compare::Comparison;
 use crate::error::{EngineError, ErrorCode};
 use crate::graph::{Graph, Node};
 use crate::migration::MigrationId;
@@ -40,8 +40,9 @@ pub(crate) async fn plan(
         .migrations()
         .iter()
         .zip(&comparison.files)
-        .filter(|(_, s)| is_open(**s))
-        .map(|(m, s)| (m, *s))
+        .zip(&comparison.open)
+        .filter(|(_, open)| **open)
+        .map(|((m, s), _)| (m, *s))
         .collect();
     let nodes =
         open.iter().map(|(migration, _)| read_node(project, state, migration)).collect::<Result<Vec<_>, _>>()?;

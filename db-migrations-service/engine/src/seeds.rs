@@ -193,7 +193,11 @@ async fn empty(conn: &AdminConn, project: &Project, scope: &Scope) -> Result<(),
     let message = if tables.is_empty() {
         forget
     } else {
-        format!("BEGIN; TRUNCATE {} RESTART IDENTITY; {forget}; COMMIT", tables.join(", "))
+        format!(
+            "BEGIN; SET LOCAL lock_timeout = {}; TRUNCATE {} RESTART IDENTITY; {forget}; COMMIT",
+            project.catalogue.run.lock_timeout_ms,
+            tables.join(", ")
+        )
     };
     if let Err(error) = conn.batch(&message).await {
         let _ = conn.batch("ROLLBACK").await;

@@ -23,7 +23,8 @@ pub enum MigrationState {
     Missing,
     /// Tried, and failed. It is tried again by the next run.
     Failed,
-    /// Statement by statement, and interrupted in the middle: the next run resumes it.
+    /// Statement by statement, and interrupted in the middle: the next run resumes it, or the next rollback where it
+    /// was being taken back.
     Interrupted,
 }
 

@@ -116,8 +116,14 @@ impl PreparedRun {
             self.context
                 .events
                 .send(Event::Preparing { what: "roles, schemas and grants of the catalogue".to_owned() });
-            if let Err(error) =
-                prepare::prepare(hands.conn, &self.project.catalogue, self.installed, self.prepared_before).await
+            if let Err(error) = prepare::prepare(
+                hands.conn,
+                &self.project.catalogue,
+                self.installed,
+                self.prepared_before,
+                &self.context.cancel,
+            )
+            .await
             {
                 result.outcome = Outcome::Failed;
                 result.error = Some(Box::new(error));

@@ -16,7 +16,12 @@ fn programs(folder: &Path, flag: &Path) -> Binaries {
     let real = Binaries::find(&process_environment).unwrap();
     let shim = folder.join("enospc.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/enospc.c");
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&shim, Path::new(source)]).arg("-ldl").status().unwrap();
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&shim, Path::new(source)])
+        .arg("-ldl")
+        .status()
+        .unwrap();
     assert!(compiled.success());
     for entry in std::fs::read_dir(real.folder()).unwrap() {
         let entry = entry.unwrap();
@@ -49,7 +54,9 @@ async fn a_full_disk_is_one_clear_error_and_nothing_half_applied() {
         connect: ConnectOptions::parse(&cluster.url("postgres")).unwrap(),
         create_database: false,
     };
-    let run = || async { Engine::new(w.project.open(), target.clone()).prepare_run(all(), w.context()).await.unwrap().execute().await };
+    let run = || async {
+        Engine::new(w.project.open(), target.clone()).prepare_run(all(), w.context()).await.unwrap().execute().await
+    };
     w.project.migration("alpha/1_small", "CREATE TABLE alpha.small ();", "DROP TABLE alpha.small;");
     assert!(run().await.error.is_none());
 
@@ -61,11 +68,15 @@ async fn a_full_disk_is_one_clear_error_and_nothing_half_applied() {
     );
     let error = run().await.error.expect("there is no room");
     // Which statement finds the disk full first is the server's affair: a page of the catalog may be the one too many.
-    assert_eq!((error.code, error.location.unwrap().file.as_str()), (ErrorCode::DiskFull, "migrations/alpha/2_large.up.sql"));
+    assert_eq!(
+        (error.code, error.location.unwrap().file.as_str()),
+        (ErrorCode::DiskFull, "migrations/alpha/2_large.up.sql")
+    );
     assert_eq!(error.sql.unwrap().sqlstate, "53100");
     assert!(error.cure.unwrap().contains("free space"));
     let session = postgres_link::connect(&target.connect).await.unwrap();
-    let tables = session.batch("SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'alpha'").await.unwrap();
+    let tables =
+        session.batch("SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'alpha'").await.unwrap();
     assert_eq!(tables.value(0, 0), Some("small"));
 
     std::fs::remove_file(&flag).unwrap();

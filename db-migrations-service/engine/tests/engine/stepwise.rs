@@ -171,3 +171,22 @@ async fn a_cancelled_build_leaves_no_index() {
     assert_eq!(report.outcome, migration_engine::event::Outcome::Cancelled);
     assert_eq!(w.db.value(INDEX_VALID).await, None);
 }
+
+#[tokio::test]
+async fn a_rollback_that_stops_in_the_middle_is_shown_and_goes_on_from_there() {
+    let w = with_table().await;
+    w.project.migration(
+        "alpha/2_ix",
+        "CREATE INDEX t_x ON alpha.t (x);\nCREATE INDEX t_y ON alpha.t (y);",
+        "DROP INDEX CONCURRENTLY alpha.t_x;\nSELECT 1 / (SELECT count(*) FROM pg_class WHERE relname = 'mended_' || current_database())::int;\nDROP INDEX alpha.t_y;",
+    );
+    w.run_ok().await;
+    let report = w.try_rollback(RollbackTo::Steps(1)).await.unwrap();
+    assert!(report.error.unwrap().left_behind.unwrap().contains("statements 1 to 1 of 3 are done"));
+    assert_eq!(w.state("alpha/2").await, MigrationState::Interrupted);
+    assert_eq!(w.run_ok().await, [""; 0], "it is not run again over its remains");
+    w.db.value(&format!("CREATE TABLE \"mended_{}\" ()", w.db.name())).await;
+    assert_eq!(w.rollback(RollbackTo::Steps(1)).await, ["alpha/2"]);
+    assert_eq!(w.relations().await, ["alpha.t"]);
+    assert_eq!(w.state("alpha/2").await, MigrationState::Pending);
+}
