@@ -42,7 +42,8 @@ fn id(words: &str) -> Option<String> {
 /// SQL in which literals such as `'plan 1.1'` stand for ids.
 pub fn spell_out(sql: &str) -> String {
     let pieces = sql.split('\'').enumerate();
-    let spelled = pieces.map(|(n, piece)| if n % 2 == 1 { id(piece) } else { None }.unwrap_or_else(|| piece.to_owned()));
+    let spelled =
+        pieces.map(|(n, piece)| if n % 2 == 1 { id(piece) } else { None }.unwrap_or_else(|| piece.to_owned()));
     spelled.collect::<Vec<_>>().join("'")
 }
 
@@ -85,7 +86,10 @@ impl Actor {
     /// What a service sends first for this user's request.
     pub fn sign_in(&self) -> String {
         let Self { db_role, .. } = self;
-        format!("select set_config('request.jwt.claims', '{}', true), set_config('role', '{db_role}', true)", self.claims())
+        format!(
+            "select set_config('request.jwt.claims', '{}', true), set_config('role', '{db_role}', true)",
+            self.claims()
+        )
     }
 
     /// The one with this name.
@@ -103,10 +107,11 @@ const fn database(name: &'static str, db_role: &'static str) -> Actor {
 }
 
 /// Everybody in the matrix.
-pub const ACTORS: [Actor; 22] = [
+pub const ACTORS: [Actor; 24] = [
     user("admin 1.1", "1.1", "1", "admin"),
     user("teacher 1.11", "1.11", "1", "teacher"),
     user("teacher 1.12", "1.12", "1", "teacher"),
+    user("teacher 1.13", "1.13", "1", "teacher"),
     user("student 1.21", "1.21", "1", "student"),
     user("parent 1.31", "1.31", "1", "parent"),
     user("parent 1.33", "1.33", "1", "parent"),
@@ -120,6 +125,7 @@ pub const ACTORS: [Actor; 22] = [
     user("student 1.21 in 2", "1.21", "2", "student"),
     user("parent 1.31 in 2", "1.31", "2", "parent"),
     user("teacher 1.11 nowhere", "1.11", "", "teacher"),
+    user("teacher 1.13 nowhere", "1.13", "", "teacher"),
     user("unknown 9.9 as hacker", "9.9", "1", "hacker"),
     database("no claims", "app_user"),
     database("owner", "{service}_owner"),

@@ -84,7 +84,8 @@ begin
         end;
         touched := rls_probe.attempt(db_role, claims, statement, target.name, target.key, before);
         if touched = array['denied'] then
-            return 'denied';
+            reached := touched;
+            exit;
         elsif command = 'insert' and cardinality(touched) = 1 and length(touched[1]) > 5 then
             touched := array[keys[n]];
         end if;

@@ -1,0 +1,65 @@
+# Everything one does with this repository; `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help up build test check format clippy docs deny tests generated clean
+
+# `make up PROFILE=release` for speed at run time; the default is there sooner and shares its work with the tests.
+PROFILE ?= dev
+# For `profe up`: make up ARGS="--data-dir /var/lib/profe"
+ARGS ?=
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BINARIES := $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))
+# A lock file that does not fit the manifests is an error where nobody would notice it being rewritten.
+LOCKED := $(if $(CI),--locked)
+
+# pg_query's build script reads C headers through libclang, which does not bring the compiler's own (stdbool.h).
+ifndef BINDGEN_EXTRA_CLANG_ARGS
+export BINDGEN_EXTRA_CLANG_ARGS := -I$(shell $(CC) -print-file-name=include 2>/dev/null)
+endif
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+
+up: ## installs what is missing, builds, and runs the platform with a database of its own; Ctrl-C stops it
+	@scripts/needs.sh default-database
+	cargo build $(LOCKED) --profile $(PROFILE) -p profe
+	@exec $(BINARIES)/profe up $(ARGS)
+
+build: ## the binary as it is shipped, in target/release/profe
+	@scripts/needs.sh
+	cargo build $(LOCKED) --release -p profe
+
+test: check tests ## installs what is missing, then runs every check and every test
+
+check: format clippy docs deny ## formatting, lints, documentation, dependencies
+
+format:
+	cargo fmt --all --check
+
+clippy:
+	@scripts/needs.sh
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+docs:
+	@scripts/needs.sh
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc $(LOCKED) --workspace --no-deps --document-private-items
+
+deny:
+	@scripts/deny.sh
+
+# One PostgreSQL serves all test programs; it is started for the run and leaves nothing behind.
+tests: ## only the tests
+	@scripts/needs.sh test-database
+	cargo test $(LOCKED) --workspace --no-run
+	$(TARGET)/debug/with-test-server cargo test $(LOCKED) --workspace
+
+generated: ## writes anew what is made from the code and the database: openapi/, the ERD
+	@scripts/needs.sh default-database
+	cargo build $(LOCKED) -p profe
+	$(TARGET)/debug/profe openapi >$(TARGET)/openapi.json && mv $(TARGET)/openapi.json openapi/migration-service.json
+	$(TARGET)/debug/profe db erd
+
+clean: ## removes what was built; data in .profe/ stays
+	cargo clean

@@ -1,0 +1,69 @@
+//! `profe migrate run`
+
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
+use clap::Args;
+use owo_colors::OwoColorize;
+
+use super::parse_duration;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::follow::{Doing, follow};
+use crate::cli::show::{Output, WARN};
+use crate::operations::{RunOrder, parse_migration};
+
+/// Arguments.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Only this service, and what its migrations need of others
+    #[arg(short, long, value_name = "NAME")]
+    service: Option<String>,
+    /// Stop after this migration: <schema>/<version>, or a version of the service
+    #[arg(long, value_name = "ID")]
+    to: Option<String>,
+    /// Execute everything in a transaction and take it back
+    #[arg(long = "dry-run")]
+    rehearse: bool,
+    /// How long to wait for another runner, for example 30s or 5m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    wait: Duration,
+    /// Do not ask, also where the environment is protected
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Run {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        context.with_operations(async |operations| {
+            let service = self.service.as_deref();
+            let to =
+                self.to.as_deref().map(|text| parse_migration(operations.catalogue(), service, text)).transpose()?;
+            let entry = operations.environment(context.environment())?;
+            if entry.protected && !self.rehearse && !self.yes && context.output.can_ask() {
+                confirm(context.output, &entry.environment)?;
+            }
+            let order = RunOrder {
+                environment: context.environment.clone(),
+                service: self.service.clone(),
+                to,
+                dry_run: self.rehearse,
+                wait_for_lock: self.wait,
+            };
+            follow(context.output, Doing::Apply, operations.start_run(order, &context.caller())).await
+        })
+    }
+}
+
+/// Asks for the environment's name.
+pub(in crate::cli) fn confirm(output: Output, environment: &str) -> Result<(), Failure> {
+    output.note(format!("{} is {}. Type its name to go on:", environment, "protected".style(WARN)));
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    if read.is_ok() && answer.trim() == environment {
+        return Ok(());
+    }
+    Err(Failure::other(Exit::Refused, "confirmation_required", "that is not its name; nothing was done", ""))
+}

@@ -1,0 +1,94 @@
+//! What stands on the terminal while a run goes on: lines of what is done, and on a terminal one that moves.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use migration_engine::event::{Blocker, Event};
+use owo_colors::OwoColorize;
+
+use super::follow::Doing;
+use super::show::{BOLD, DIM, GOOD, Output, WARN, blocker, count, duration};
+
+/// What stands on the terminal.
+pub(super) struct Scene {
+    output: Output,
+    doing: Doing,
+    line: ProgressBar,
+    current: String,
+    /// Who is in the way was said for this attempt.
+    named: bool,
+}
+
+impl Scene {
+    /// An empty stage for a run of so many migrations.
+    pub(super) fn new(output: Output, doing: Doing, total: usize) -> Self {
+        let line = if output.is_live() && total > 0 { ProgressBar::new(total as u64) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {wide_msg} {elapsed}") {
+            line.set_style(style);
+        }
+        line.enable_steady_tick(Duration::from_millis(100));
+        Self { output, doing, line, current: String::new(), named: false }
+    }
+
+    /// Takes the moving line away.
+    pub(super) fn end(&self) {
+        self.line.finish_and_clear();
+    }
+
+    /// A line above the moving one.
+    pub(super) fn say(&self, text: &str) {
+        self.line.suspend(|| self.output.line(text));
+    }
+
+    /// Shows what happened.
+    pub(super) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Planned { migrations, dry_run } if !migrations.is_empty() => {
+                let what = count(migrations.len(), "migration");
+                let note = if *dry_run { " (dry run: nothing of it stays)" } else { "" };
+                let verb = if self.doing == Doing::TakeBack { "Taking back" } else { "Applying" };
+                self.say(&format!("{verb} {what}{note}").style(BOLD).to_string());
+            }
+            Event::Planned { .. } | Event::Finished { .. } | Event::MigrationFailed { .. } => {}
+            Event::Preparing { what } => self.say(&format!("{} {what}", "·".style(DIM))),
+            Event::MigrationStarted { migration, name, late, .. } => {
+                self.current = format!("{migration} {name}");
+                self.line.set_message(self.current.clone());
+                if *late {
+                    self.say(&format!(
+                        "{} {migration} comes late: newer ones of its schema are applied",
+                        "!".style(WARN)
+                    ));
+                }
+            }
+            Event::StatementFinished { statement, of, tag, resumed, duration_ms, .. } => {
+                let how = if *resumed { "done before".to_owned() } else { duration(*duration_ms) };
+                self.say(&format!("  {} {statement}/{of} {tag}, {how}", "·".style(DIM)));
+            }
+            Event::Waiting { waited_ms, blockers, .. } => {
+                self.say(&format!("  {} for a lock, {} so far", "waiting".style(WARN), duration(*waited_ms)));
+                self.blockers(blockers);
+                self.named = true;
+            }
+            Event::Retrying { attempt, of, delay_ms, blockers, .. } => {
+                let again = format!("attempt {attempt} of {of} got no lock, again in {}", duration(*delay_ms));
+                self.say(&format!("  {}: {again}", "blocked".style(WARN)));
+                if !std::mem::take(&mut self.named) {
+                    self.blockers(blockers);
+                }
+            }
+            Event::Repaired { what, .. } => self.say(&format!("  {} {what}", "repaired:".style(WARN))),
+            Event::NotTried { migration, why } => self.line.set_message(format!("{migration}: {why}")),
+            Event::MigrationFinished { duration_ms, .. } => {
+                self.line.inc(1);
+                self.say(&format!("{} {}  {}", "✓".style(GOOD), self.current, duration(*duration_ms).style(DIM)));
+            }
+        }
+    }
+
+    fn blockers(&self, blockers: &[Blocker]) {
+        for who in blockers {
+            self.say(&format!("    held by {}", blocker(who)));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! How things look: streams, colours, tables, errors.
+
+mod caret;
+mod error;
+mod table;
+mod words;
+
+use std::io::{IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use clap::ValueEnum;
+use owo_colors::Style;
+use serde::Serialize;
+
+pub use error::render as render_error;
+pub use table::{Table, Tone};
+pub use words::{blocker, count, duration, place, state_style, time};
+
+use super::failure::Failure;
+
+/// For whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Tables and sentences
+    #[default]
+    Human,
+    /// One JSON document (a run: one event a line, then the report)
+    Json,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Good news.
+pub const GOOD: Style = Style::new().green();
+/// Something to know.
+pub const WARN: Style = Style::new().yellow();
+/// Bad news.
+pub const BAD: Style = Style::new().red().bold();
+/// Beside the point.
+pub const DIM: Style = Style::new().dimmed();
+/// What matters most.
+pub const BOLD: Style = Style::new().bold();
+
+/// Where a command writes. Errors of writing are dropped: nobody is left to tell when a pipe is closed.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    format: Format,
+    choice: ColorChoice,
+    lines: bool,
+}
+
+impl Output {
+    /// Takes the two options.
+    pub fn new(format: Format, colour: Colour) -> Self {
+        let choice = match colour {
+            Colour::Auto => ColorChoice::Auto,
+            Colour::Always => ColorChoice::Always,
+            Colour::Never => ColorChoice::Never,
+        };
+        Self { format, choice, lines: true }
+    }
+
+    /// The same without lines of the answer.
+    #[must_use]
+    pub fn without_lines(self) -> Self {
+        Self { lines: false, ..self }
+    }
+
+    /// Whether a program reads.
+    pub fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Whether somebody can be asked.
+    pub fn can_ask(self) -> bool {
+        !self.is_json() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Whether a line can be drawn over and over.
+    pub fn is_live(self) -> bool {
+        !self.is_json() && std::io::stderr().is_terminal()
+    }
+
+    /// A line of the answer, for people.
+    pub fn line(self, text: impl AsRef<str>) {
+        if self.lines && !self.is_json() {
+            let mut stream = AutoStream::new(std::io::stdout(), self.choice).lock();
+            let _ = writeln!(stream, "{}", text.as_ref());
+        }
+    }
+
+    /// A line beside the answer, for people: what is being done.
+    pub fn note(self, text: impl AsRef<str>) {
+        if !self.is_json() {
+            self.stderr(text.as_ref());
+        }
+    }
+
+    fn stderr(self, text: &str) {
+        let mut stream = AutoStream::new(std::io::stderr(), self.choice).lock();
+        let _ = writeln!(stream, "{text}");
+    }
+
+    /// The answer as it is, for people and programs alike.
+    pub fn raw(self, text: &str) {
+        let mut stream = std::io::stdout().lock();
+        let _ = stream.write_all(text.as_bytes());
+    }
+
+    /// The answer, for programs: one document, indented.
+    pub fn document(self, value: &impl Serialize) {
+        if self.is_json() {
+            self.raw(&(serde_json::to_string_pretty(value).unwrap_or_default() + "\n"));
+        }
+    }
+
+    /// A part of the answer, for programs: one document on one line.
+    pub fn json_line(self, value: &impl Serialize) {
+        if self.lines && self.is_json() {
+            self.raw(&(serde_json::to_string(value).unwrap_or_default() + "\n"));
+        }
+    }
+
+    /// An error: on stderr for people, on stdout for programs, which read nothing else.
+    pub fn failure(self, failure: &Failure) {
+        if self.is_json() {
+            self.json_line(&failure.to_json());
+        } else {
+            self.stderr(render_error(&failure.error, &failure.code()).trim_end());
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Each environment's database: whether it can be reached, what its user may do, where its migrations stand.
+
+use migration_engine::request::Scope;
+use migration_engine::{Engine, Target};
+use postgres_link::{AdminConn, ConnectErrorKind, ConnectOptions};
+use time::OffsetDateTime;
+
+use super::{Check, Verdict};
+use crate::operations::{EnvironmentStatus, Operations};
+
+/// The oldest server that the engine speaks to.
+const OLDEST: u32 = 140_000;
+/// Clocks further apart than this confuse whoever reads histories.
+const CLOCK_LIMIT_S: i64 = 10;
+
+pub(super) async fn all(operations: &Operations) -> Vec<Check> {
+    let mut checks = vec![master(operations).await];
+    for entry in operations.targets().all() {
+        match &entry.target {
+            Err(reason) => checks.push(Check::note(&entry.environment, reason)),
+            Ok(target) => checks.extend(one(operations, target).await),
+        }
+    }
+    checks
+}
+
+async fn master(operations: &Operations) -> Check {
+    let target = operations.targets().master();
+    match postgres_link::connect(&target.connect.clone().with_application_name("profe doctor")).await {
+        Ok(_) => Check::ok("master database", format!("{} answers", operations.master().place())),
+        Err(error) if error.kind() == ConnectErrorKind::DatabaseMissing && target.create_database => Check::note(
+            "master database",
+            format!("{} does not exist yet; it is made when needed", operations.master().place()),
+        ),
+        Err(error) => Check::error("master database", error.to_string(), error.cure()),
+    }
+}
+
+async fn one(operations: &Operations, target: &Target) -> Vec<Check> {
+    let area = &target.environment;
+    let connect = target.connect.clone().with_application_name("profe doctor");
+    let mut checks = match postgres_link::connect(&connect).await {
+        Ok(session) => match look(&session).await {
+            Ok(found) => judge(area, target, &found),
+            Err(error) => vec![Check::error(area, format!("the database does not answer questions: {error}"), "")],
+        },
+        Err(error) if error.kind() == ConnectErrorKind::DatabaseMissing && target.create_database => {
+            vec![Check::note(area, format!("{} does not exist yet; the first run makes it", place(&connect)))]
+        }
+        Err(error) => return vec![Check::error(area, error.to_string(), error.cure())],
+    };
+    let engine = Engine::new(operations.project().clone(), target.clone());
+    checks.push(migrations(area, &engine).await);
+    checks
+}
+
+struct Found {
+    version: u32,
+    tls: Option<String>,
+    user: String,
+    superuser: bool,
+    create_role: bool,
+    create_database: bool,
+    create_schema: bool,
+    read_only: bool,
+    ahead_s: i64,
+}
+
+async fn look(session: &AdminConn) -> Result<Found, postgres_link::tokio_postgres::Error> {
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT r.rolname::text, r.rolsuper, r.rolcreaterole, r.rolcreatedb,
+                    has_database_privilege(current_database(), 'CREATE'),
+                    pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+                    (SELECT s.version::text FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid() AND s.ssl),
+                    now()
+             FROM pg_roles r WHERE r.rolname = current_user",
+            &[],
+        )
+        .await?;
+    let row = rows.first();
+    let flag = |at: usize| row.is_some_and(|row| row.get(at));
+    let server_time: Option<OffsetDateTime> = row.map(|row| row.get(7));
+    Ok(Found {
+        version: session.server_version_num(),
+        tls: row.and_then(|row| row.get(6)),
+        user: row.map(|row| row.get(0)).unwrap_or_default(),
+        superuser: flag(1),
+        create_role: flag(2),
+        create_database: flag(3),
+        create_schema: flag(4),
+        read_only: flag(5),
+        ahead_s: server_time.map_or(0, |at| (at - OffsetDateTime::now_utc()).whole_seconds()),
+    })
+}
+
+fn judge(area: &str, target: &Target, found: &Found) -> Vec<Check> {
+    let connect = &target.connect;
+    let encryption =
+        found.tls.as_deref().map_or_else(|| "not encrypted".to_owned(), |version| format!("encrypted with {version}"));
+    let version = format!("PostgreSQL {}.{}", found.version / 10_000, found.version % 10_000);
+    let mode = connect.sslmode().as_str();
+    let mut checks = vec![Check::ok(
+        area,
+        format!("{}: {version}, {encryption} (sslmode={mode}), as {}", place(connect), found.user),
+    )];
+    if found.version < OLDEST {
+        checks.push(Check::error(
+            area,
+            format!("{version} is older than 14"),
+            "upgrade the server, or name another one",
+        ));
+    }
+    if found.read_only {
+        checks.push(Check::error(
+            area,
+            "the database takes no writes",
+            "name the primary server; a standby cannot be migrated",
+        ));
+    }
+    if found.ahead_s.abs() > CLOCK_LIMIT_S {
+        let message = format!("the server's clock and this machine's are {} s apart", found.ahead_s.abs());
+        checks.push(Check::warning(area, message, "synchronise both with a time server"));
+    }
+    if !found.superuser {
+        checks.extend(rights(area, connect, found));
+    }
+    checks
+}
+
+/// What an ordinary user lacks, the exact statement that grants it, and what works without.
+fn rights(area: &str, connect: &ConnectOptions, found: &Found) -> Vec<Check> {
+    let (user, database) = (quoted(&found.user), quoted(connect.database()));
+    let mut checks = Vec::new();
+    if !found.create_schema {
+        let message = format!("{} may not create schemas in {}", found.user, connect.database());
+        checks.push(
+            Check::error(area, message, "let an administrator run this; without it nothing can be migrated here")
+                .statement(format!("GRANT CREATE ON DATABASE {database} TO {user};")),
+        );
+    }
+    if !found.create_role {
+        let message = format!("{} may not create roles", found.user);
+        let cure = "let an administrator run this once; without it migrations run only where every role of the catalogue exists already";
+        checks.push(Check::warning(area, message, cure).statement(format!("ALTER ROLE {user} CREATEROLE;")));
+    }
+    if !found.create_database {
+        let message = format!("{} may not create databases", found.user);
+        let cure = "let an administrator run this; without it `profe db erd`, `profe db scratch` and databases made on demand do not work, migrations do";
+        checks.push(Check::warning(area, message, cure).statement(format!("ALTER ROLE {user} CREATEDB;")));
+    }
+    if checks.is_empty() {
+        checks.push(Check::ok(area, format!("{} has every right that is needed", found.user)));
+    }
+    checks
+}
+
+async fn migrations(area: &str, engine: &Engine) -> Check {
+    let failed = |error: migration_engine::EngineError| {
+        let place =
+            error.location.as_ref().map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column)).unwrap_or_default();
+        Check::error(area, format!("{place}{}", error.message), error.cure.unwrap_or_default())
+    };
+    let status = match engine.status().await {
+        Ok(status) => EnvironmentStatus::from(&status),
+        Err(error) => return failed(error),
+    };
+    let sum = |f: fn(&crate::operations::ServiceSummary) -> usize| status.services.iter().map(f).sum::<usize>();
+    let (edited, missing) = (sum(|s| s.edited_migrations), sum(|s| s.missing_migrations));
+    if edited > 0 {
+        let cure = "restore the files, or accept each with `profe migrate repair bless <schema/version> --reason …`; `profe migrate status` names them";
+        return Check::error(area, format!("{edited} applied migrations have another file now"), cure);
+    }
+    // Planning parses every pending file and orders them.
+    if let Err(error) = engine.plan(&Scope::All, false).await {
+        return failed(error);
+    }
+    let (applied, pending) = (sum(|s| s.applied_migrations), sum(|s| s.pending_migrations));
+    let message = format!("{applied} migrations applied, {pending} pending, {missing} without a file");
+    let verdict = if missing > 0 {
+        Verdict::Warning
+    } else if pending > 0 {
+        Verdict::Note
+    } else {
+        Verdict::Ok
+    };
+    let mut check = Check::new(area, verdict, message);
+    if missing > 0 {
+        check.cure =
+            Some("bring the files back, or roll those migrations back: their SQL stands in the history".to_owned());
+    } else if pending > 0 {
+        check.cure = Some(format!("profe migrate run --environment {area}"));
+    }
+    check
+}
+
+fn place(connect: &ConnectOptions) -> String {
+    format!("{} on {}", connect.database(), connect.host_summary())
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,205 @@
+//! Who calls, and whether they may.
+//!
+//! A token always counts, and a wrong one is refused even where none is needed. Without a token, a request over
+//! loopback acts as the local operator unless the settings require one; a request that a proxy passed on came from
+//! somewhere else, whatever its address says. Every guarded route is refused until both steps said yes.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, FORWARDED, VIA, WWW_AUTHENTICATE};
+use http::request::Parts;
+use kernel::Actor;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr, Required, Response as DocumentedResponse};
+use utoipa_axum::router::{UtoipaMethodRouter, UtoipaMethodRouterExt as _};
+use web::{Problem, RequestId};
+
+use super::{Api, codes, idempotency};
+use crate::operations::Caller;
+use crate::settings::AuthMode;
+
+/// What a token may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Bring targets forward.
+    Migrate,
+    /// Take them back.
+    Rollback,
+    /// Seed and reset.
+    Seed,
+    /// Make backups.
+    Backup,
+    /// Restore them.
+    Restore,
+    /// Tokens, blessings, deletions.
+    Admin,
+}
+
+impl Scope {
+    /// The word in tokens and documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Migrate => "migrate",
+            Self::Rollback => "rollback",
+            Self::Seed => "seed",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A caller who was recognised; a handler that takes it runs only for one.
+#[derive(Debug, Clone)]
+pub(super) struct Who(pub(super) Caller);
+
+/// What they may do; `None` is everything.
+#[derive(Debug, Clone)]
+struct Granted(Option<Vec<String>>);
+
+impl<S: Sync> FromRequestParts<S> for Who {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(unauthenticated)
+    }
+}
+
+/// Finds out who calls, and leaves it with the request.
+pub(super) async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match recognise(&api, &parts).await {
+        Ok((who, granted)) => {
+            parts.extensions.insert(who);
+            parts.extensions.insert(granted);
+            parts.extensions.insert(api);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn recognise(api: &Api, request: &Parts) -> Result<(Who, Granted), Problem> {
+    let request_id = request.extensions.get::<RequestId>().map(|id| id.as_str().to_owned());
+    if let Some(header) = request.headers.get(AUTHORIZATION) {
+        let text = header.to_str().unwrap_or_default();
+        let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(invalid_token());
+        }
+        let token = api
+            .operations
+            .master()
+            .verify_token(token.trim())
+            .await
+            .map_err(crate::operations::OperationError::from)?;
+        let token = token.ok_or_else(invalid_token)?;
+        let caller = Caller { actor: Actor::token(&token.name), request_id, services: token.services };
+        return Ok((Who(caller), Granted(Some(token.scopes))));
+    }
+    if api.auth == AuthMode::Local && is_local(request) {
+        return Ok((Who(Caller { request_id, ..Caller::unrestricted(Actor::local()) }), Granted(None)));
+    }
+    Err(unauthenticated())
+}
+
+fn is_local(request: &Parts) -> bool {
+    let passed_on = |headers: &HeaderMap| {
+        headers.contains_key(FORWARDED)
+            || headers.contains_key(VIA)
+            || headers.keys().any(|name| name.as_str().starts_with("x-forwarded-"))
+            || headers.contains_key("x-real-ip")
+    };
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.is_some_and(|ConnectInfo(address)| address.ip().to_canonical().is_loopback()) && !passed_on(&request.headers)
+}
+
+fn unauthenticated() -> Problem {
+    Problem::new(codes::UNAUTHENTICATED)
+        .cure("send Authorization: Bearer <token>; make a token with `profe token create`")
+        .header(WWW_AUTHENTICATE, r#"Bearer realm="profe""#)
+}
+
+/// Unknown, expired and revoked tokens are not told apart.
+fn invalid_token() -> Problem {
+    Problem::new(codes::INVALID_TOKEN)
+        .cure("use a token that was not revoked and has not expired; make one with `profe token create`")
+        .header(WWW_AUTHENTICATE, r#"Bearer realm="profe", error="invalid_token""#)
+}
+
+/// Puts the scope before a route, and both into its documentation.
+pub(super) fn needs(scope: Scope, (schemas, mut paths, methods): UtoipaMethodRouter<Api>) -> UtoipaMethodRouter<Api> {
+    let starts_runs = matches!(scope, Scope::Migrate | Scope::Rollback | Scope::Seed);
+    for item in paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .filter_map(Option::as_mut);
+        for operation in operations {
+            operation.security = Some(vec![SecurityRequirement::new("token", [scope.as_str()])]);
+            operation.extensions = Some(Extensions::builder().add("x-required-scope", scope.as_str()).build());
+            if let Some(RefOr::T(body)) = operation.request_body.as_mut().filter(|_| starts_runs) {
+                // What starts a run has a default for everything: see `JsonOrNothing`.
+                body.required = Some(Required::False);
+            }
+            operation.responses.responses.entry("default".to_owned()).or_insert_with(|| RefOr::T(problem_response()));
+        }
+    }
+    let methods = (schemas, paths, methods);
+    let methods = if starts_runs { methods.layer(axum::middleware::from_fn(idempotency::layer)) } else { methods };
+    methods.layer(axum::middleware::from_fn(move |request: Request, next: Next| check(scope, request, next)))
+}
+
+/// The same for routes without documentation.
+pub(super) async fn reads(request: Request, next: Next) -> Response {
+    check(Scope::Read, request, next).await
+}
+
+async fn check(scope: Scope, request: Request, next: Next) -> Response {
+    match request.extensions().get::<Granted>() {
+        None => unauthenticated().into_response(),
+        Some(Granted(Some(scopes))) if !scopes.iter().any(|granted| granted == scope.as_str()) => {
+            let name = scope.as_str();
+            Problem::new(codes::INSUFFICIENT_SCOPE)
+                .detail(format!("{} {} needs the scope {name:?}", request.method(), request.uri().path()))
+                .with("scope", name)
+                .cure(format!("use a token with the scope {name:?}"))
+                .header(
+                    WWW_AUTHENTICATE,
+                    &format!(r#"Bearer realm="profe", error="insufficient_scope", scope="{name}""#),
+                )
+                .into_response()
+        }
+        Some(_) => next.run(request).await,
+    }
+}
+
+fn problem_response() -> DocumentedResponse {
+    let mut response = DocumentedResponse::new("A problem; its `code` says which");
+    let content = Content::new(Some(Ref::from_schema_name("ProblemDocument")));
+    response.content.insert(web::problem::PROBLEM_JSON.to_owned(), content.into());
+    response
+}
+
+/// Adds what all routes share to the document.
+pub(super) fn describe(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_with(Components::new);
+    let mut schemas = Vec::new();
+    <web::ProblemDocument as utoipa::ToSchema>::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    components.schemas.insert("ProblemDocument".to_owned(), <web::ProblemDocument as utoipa::PartialSchema>::schema());
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "A token of `profe token create`. On loopback none is needed unless MIGRATION_SERVICE_AUTH is `required`.",
+        ))
+        .build();
+    components.add_security_scheme("token", SecurityScheme::Http(token));
+}

@@ -1,0 +1,200 @@
+//! Every problem of this service, with the status that it is sent with and the sentences for people.
+//!
+//! Codes are stable. Those that any service has are in [`web::kinds`]. Statuses of the engine's refusals: 404 for a name
+//! that is not there, 409 for a state of the target that has to change first, 422 for files that have to change first,
+//! 503 for what may be better in a moment.
+
+use http::StatusCode;
+use migration_engine::ErrorCode;
+use web::Kind;
+
+use crate::operations::RefusalCode;
+
+macro_rules! kinds {
+    ($($name:ident = $code:literal, $status:ident, $title:literal, $es:literal, $en:literal;)+) => {
+        $(pub(super) const $name: Kind = Kind { code: $code, status: StatusCode::$status, title: $title, es: $es, en: $en };)+
+
+        /// All of them.
+        pub const ALL: &[Kind] = &[$($name),+];
+    };
+}
+
+kinds! {
+    // -- the door ------------------------------------------------------------------------------------------------
+    UNAUTHENTICATED = "unauthenticated", UNAUTHORIZED, "Token needed",
+        "Necesitas un token para hacer esto.", "You need a token to do this.";
+    INVALID_TOKEN = "invalid_token", UNAUTHORIZED, "Token not accepted",
+        "El token no es válido o ha caducado.", "The token is not valid or has expired.";
+    INSUFFICIENT_SCOPE = "insufficient_scope", FORBIDDEN, "Scope missing",
+        "Tu token no permite hacer esto.", "Your token does not allow this.";
+    SERVICE_NOT_ALLOWED = "service_not_allowed", FORBIDDEN, "Service not allowed",
+        "Tu token no es para ese servicio.", "Your token is not for that service.";
+    // -- requests ------------------------------------------------------------------------------------------------
+    INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "Request cannot be used",
+        "La petición contiene un dato que no se puede usar.", "The request contains something that cannot be used.";
+    CONFIRMATION_REQUIRED = "confirmation_required", PRECONDITION_REQUIRED, "Confirmation needed",
+        "El entorno está protegido: confirma repitiendo su nombre.", "The environment is protected: confirm by repeating its name.";
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused",
+        "Esa clave ya se usó para otra petición.", "That key was already used for another request.";
+    IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress", CONFLICT, "Still being worked on",
+        "La misma petición todavía está en curso.", "The same request is still being worked on.";
+    NOT_AVAILABLE_YET = "not_available_yet", NOT_IMPLEMENTED, "Not available yet",
+        "Esta función todavía no está disponible.", "This function is not available yet.";
+    UNKNOWN_RUN = "unknown_run", NOT_FOUND, "No such run",
+        "No existe esa ejecución.", "There is no such run.";
+    RUN_IS_OVER = "run_is_over", CONFLICT, "Run is over",
+        "Esa ejecución ya ha terminado.", "That run is over already.";
+    RUN_IS_ELSEWHERE = "run_is_elsewhere", CONFLICT, "Run is elsewhere",
+        "Esa ejecución pertenece a otro proceso.", "That run belongs to another process.";
+    UNKNOWN_TOKEN = "unknown_token", NOT_FOUND, "No such token",
+        "No existe ese token.", "There is no such token.";
+    // -- the service's own database ------------------------------------------------------------------------------
+    MASTER_UNAVAILABLE = "master_unavailable", SERVICE_UNAVAILABLE, "Master database away",
+        "La base de datos del servicio no responde. Inténtalo más tarde.", "The service's own database does not answer. Please try later.";
+    MASTER_FAILED = "master_failed", INTERNAL_SERVER_ERROR, "Master database refused",
+        "La base de datos del servicio ha rechazado la operación.", "The service's own database refused the operation.";
+    // -- the project's files -------------------------------------------------------------------------------------
+    PROJECT_UNREADABLE = "project_unreadable", INTERNAL_SERVER_ERROR, "Project unreadable",
+        "No se puede leer el proyecto de migraciones.", "The migration project cannot be read.";
+    CATALOGUE_INVALID = "catalogue_invalid", INTERNAL_SERVER_ERROR, "Catalogue invalid",
+        "El catálogo de servicios no es válido.", "The service catalogue is not valid.";
+    FILE_MISNAMED = "file_misnamed", UNPROCESSABLE_ENTITY, "File misnamed",
+        "Un archivo de migración no tiene un nombre válido.", "A migration file is not named as one.";
+    DUPLICATE_VERSION = "duplicate_version", UNPROCESSABLE_ENTITY, "Duplicate version",
+        "Dos migraciones tienen la misma versión.", "Two migrations have the same version.";
+    UNPAIRED_FILE = "unpaired_file", UNPROCESSABLE_ENTITY, "Unpaired file",
+        "A una migración le falta su archivo de ida o de vuelta.", "A migration lacks its up or its down file.";
+    BAD_ENCODING = "bad_encoding", UNPROCESSABLE_ENTITY, "Bad encoding",
+        "Un archivo de migración no está en UTF-8.", "A migration file is not in UTF-8.";
+    SYNTAX_ERROR = "syntax_error", UNPROCESSABLE_ENTITY, "SQL does not parse",
+        "Una migración contiene SQL con errores de sintaxis.", "A migration contains SQL that does not parse.";
+    FORBIDDEN_STATEMENT = "forbidden_statement", UNPROCESSABLE_ENTITY, "Forbidden statement",
+        "Una migración contiene una sentencia no permitida.", "A migration contains a statement that is not allowed.";
+    BAD_DIRECTIVE = "bad_directive", UNPROCESSABLE_ENTITY, "Bad directive",
+        "La cabecera de una migración no se entiende.", "The header of a migration is not understood.";
+    DEPENDENCY_CYCLE = "dependency_cycle", UNPROCESSABLE_ENTITY, "Dependency cycle",
+        "Las migraciones dependen unas de otras en círculo.", "The migrations depend on each other in a circle.";
+    UNRESOLVED_REFERENCE = "unresolved_reference", UNPROCESSABLE_ENTITY, "Unresolved reference",
+        "Una migración nombra algo que nadie crea.", "A migration names something that nothing creates.";
+    // -- names ---------------------------------------------------------------------------------------------------
+    UNKNOWN_SERVICE = "unknown_service", NOT_FOUND, "No such service",
+        "No existe ese servicio.", "There is no such service.";
+    UNKNOWN_ENVIRONMENT = "unknown_environment", NOT_FOUND, "No such environment",
+        "No existe ese entorno.", "There is no such environment.";
+    UNKNOWN_MIGRATION = "unknown_migration", NOT_FOUND, "No such migration",
+        "No existe esa migración.", "There is no such migration.";
+    // -- the target's state --------------------------------------------------------------------------------------
+    EDITED = "edited", CONFLICT, "Applied migration was edited",
+        "Una migración ya aplicada ha cambiado.", "A migration that is applied has changed.";
+    HAS_DEPENDENTS = "has_dependents", CONFLICT, "Others depend on it",
+        "Otras migraciones dependen de lo que quieres deshacer.", "Other migrations depend on what should be rolled back.";
+    IRREVERSIBLE = "irreversible", CONFLICT, "Irreversible",
+        "Esa migración no se puede deshacer.", "That migration cannot be rolled back.";
+    BUSY = "busy", CONFLICT, "Busy",
+        "Otra ejecución está en curso en este entorno.", "Another run is under way in this environment.";
+    PROTECTED = "protected", FORBIDDEN, "Environment protected",
+        "El entorno está protegido contra esta operación.", "The environment is protected against this.";
+    MIGRATION_FAILED = "migration_failed", UNPROCESSABLE_ENTITY, "Migration failed",
+        "La migración ha fallado. Lo anterior se mantiene.", "The migration failed. What came before it stands.";
+    SEED_FAILED = "seed_failed", UNPROCESSABLE_ENTITY, "Seed failed",
+        "La carga de datos iniciales ha fallado.", "The seeding failed.";
+    LOCK_TIMEOUT = "lock_timeout", CONFLICT, "Lock not had",
+        "La base de datos está ocupada; no se ha cambiado nada.", "The database is busy; nothing was changed.";
+    CANCELLED = "cancelled", CONFLICT, "Cancelled",
+        "La ejecución se ha cancelado.", "The run was cancelled.";
+    ENVIRONMENT_UNCONFIGURED = "environment_unconfigured", CONFLICT, "Environment has no database",
+        "El entorno no tiene base de datos configurada.", "The environment has no database configured.";
+    // -- the target's server -------------------------------------------------------------------------------------
+    DATABASE_UNAVAILABLE = "database_unavailable", SERVICE_UNAVAILABLE, "Database away",
+        "La base de datos no responde. Inténtalo más tarde.", "The database does not answer. Please try later.";
+    AUTHENTICATION_FAILED = "authentication_failed", SERVICE_UNAVAILABLE, "Database refused the credentials",
+        "La base de datos ha rechazado las credenciales del servicio.", "The database refused the service's credentials.";
+    TLS_FAILED = "tls_failed", SERVICE_UNAVAILABLE, "TLS failed",
+        "No se ha podido establecer una conexión segura con la base de datos.", "A secure connection to the database could not be made.";
+    SERVER_TOO_OLD = "server_too_old", CONFLICT, "Server too old",
+        "La versión de PostgreSQL es demasiado antigua.", "The PostgreSQL version is too old.";
+    READ_ONLY = "read_only", CONFLICT, "Database is read-only",
+        "La base de datos no admite cambios ahora.", "The database takes no changes now.";
+    INSUFFICIENT_PRIVILEGE = "insufficient_privilege", CONFLICT, "Privilege missing",
+        "Al usuario de la base de datos le falta un permiso.", "The database user lacks a privilege.";
+    TARGET_TOO_NEW = "target_too_new", CONFLICT, "Target too new",
+        "La base de datos la gestiona una versión más nueva del servicio.", "The database was written by a newer version of the service.";
+    DISK_FULL = "disk_full", INSUFFICIENT_STORAGE, "Disk full",
+        "El servidor de base de datos no tiene espacio.", "The database server has no room left.";
+    ENGINE_FAILED = "internal", INTERNAL_SERVER_ERROR, "Engine failed",
+        "Algo ha fallado en el servidor. Inténtalo de nuevo más tarde.", "Something went wrong on the server. Please try again later.";
+}
+
+/// The kind of an engine's refusal. Its code is the engine's own word, which a test compares.
+pub(super) fn of_engine(code: ErrorCode) -> Kind {
+    match code {
+        ErrorCode::ProjectUnreadable => PROJECT_UNREADABLE,
+        ErrorCode::CatalogueInvalid => CATALOGUE_INVALID,
+        ErrorCode::UnknownService => UNKNOWN_SERVICE,
+        ErrorCode::UnknownEnvironment => UNKNOWN_ENVIRONMENT,
+        ErrorCode::UnknownMigration => UNKNOWN_MIGRATION,
+        ErrorCode::FileMisnamed => FILE_MISNAMED,
+        ErrorCode::DuplicateVersion => DUPLICATE_VERSION,
+        ErrorCode::UnpairedFile => UNPAIRED_FILE,
+        ErrorCode::BadEncoding => BAD_ENCODING,
+        ErrorCode::SyntaxError => SYNTAX_ERROR,
+        ErrorCode::ForbiddenStatement => FORBIDDEN_STATEMENT,
+        ErrorCode::BadDirective => BAD_DIRECTIVE,
+        ErrorCode::DependencyCycle => DEPENDENCY_CYCLE,
+        ErrorCode::UnresolvedReference => UNRESOLVED_REFERENCE,
+        ErrorCode::Edited => EDITED,
+        ErrorCode::HasDependents => HAS_DEPENDENTS,
+        ErrorCode::Irreversible => IRREVERSIBLE,
+        ErrorCode::Busy => BUSY,
+        ErrorCode::MigrationFailed => MIGRATION_FAILED,
+        ErrorCode::LockTimeout => LOCK_TIMEOUT,
+        ErrorCode::SeedFailed => SEED_FAILED,
+        ErrorCode::Cancelled => CANCELLED,
+        ErrorCode::DatabaseUnavailable => DATABASE_UNAVAILABLE,
+        ErrorCode::AuthenticationFailed => AUTHENTICATION_FAILED,
+        ErrorCode::TlsFailed => TLS_FAILED,
+        ErrorCode::ServerTooOld => SERVER_TOO_OLD,
+        ErrorCode::ReadOnly => READ_ONLY,
+        ErrorCode::InsufficientPrivilege => INSUFFICIENT_PRIVILEGE,
+        ErrorCode::TargetTooNew => TARGET_TOO_NEW,
+        ErrorCode::DiskFull => DISK_FULL,
+        ErrorCode::Protected => PROTECTED,
+        ErrorCode::Internal => ENGINE_FAILED,
+    }
+}
+
+/// The kind of a refusal of the operations layer.
+pub(super) fn of_refusal(code: RefusalCode) -> Kind {
+    match code {
+        RefusalCode::EnvironmentUnconfigured => ENVIRONMENT_UNCONFIGURED,
+        RefusalCode::ConfirmationRequired => CONFIRMATION_REQUIRED,
+        RefusalCode::InvalidRequest => INVALID_REQUEST,
+        RefusalCode::ServiceNotAllowed => SERVICE_NOT_ALLOWED,
+        RefusalCode::UnknownRun => UNKNOWN_RUN,
+        RefusalCode::RunIsOver => RUN_IS_OVER,
+        RefusalCode::RunIsElsewhere => RUN_IS_ELSEWHERE,
+        RefusalCode::UnknownToken => UNKNOWN_TOKEN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_the_words_of_the_layers_below_and_stand_once() {
+        let word = |value: serde_json::Value| value.as_str().map(str::to_owned).expect("a word");
+        for code in
+            [ErrorCode::Busy, ErrorCode::DependencyCycle, ErrorCode::TlsFailed, ErrorCode::Internal, ErrorCode::Edited]
+        {
+            assert_eq!(of_engine(code).code, word(serde_json::to_value(code).expect("a code")));
+        }
+        for code in [RefusalCode::UnknownRun, RefusalCode::ServiceNotAllowed, RefusalCode::ConfirmationRequired] {
+            assert_eq!(of_refusal(code).code, word(serde_json::to_value(code).expect("a code")));
+        }
+        let all: Vec<_> = ALL.iter().chain(web::kinds::ALL).map(|kind| kind.code).collect();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+    }
+}

@@ -1,0 +1,94 @@
+//! `GET /api/migrations/history`
+
+use axum::extract::State;
+use migration_engine::request::HistoryFilter;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use web::{Json, Problem, Query};
+
+use crate::http::Api;
+use crate::http::auth::Who;
+use crate::operations::{HistoryOrder, parse_migration};
+
+/// Entries per page, where the request does not say.
+const PAGE: usize = 50;
+/// SQL texts can be large.
+const LONGEST_PAGE: usize = 500;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub(in crate::http) struct HistoryQuery {
+    /// An environment of the catalogue. Default: the default environment.
+    environment: Option<String>,
+    /// Only this service.
+    service: Option<String>,
+    /// Only this migration, `<schema>/<version>`.
+    migration: Option<String>,
+    /// Only this run.
+    run_id: Option<Uuid>,
+    /// Entries per page, 1 to 500. Default: 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    before: Option<i64>,
+    /// Also the SQL texts.
+    #[serde(default)]
+    with_sql: bool,
+}
+
+/// A page of the history.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct HistoryAnswer {
+    /// The environment.
+    environment: String,
+    /// Entries, newest first: id, service, migration, name, checksum, appliedAt, appliedBy, durationMs, runId, late,
+    /// rolledBackAt, rolledBackBy, rollbackRunId, and upSql and downSql where asked for.
+    #[schema(value_type = Vec<Object>)]
+    history: Vec<Value>,
+    /// How many entries there are in all, whatever migration or run was asked for.
+    total: i64,
+    /// `before` of the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<i64>,
+}
+
+/// What happened on a target
+#[utoipa::path(get, path = "/api/migrations/history", tag = "migrations", params(HistoryQuery),
+    responses((status = 200, description = "A page of it, newest first", body = HistoryAnswer)))]
+pub(in crate::http) async fn migration_history(
+    State(api): State<Api>,
+    Who(caller): Who,
+    Query(query): Query<HistoryQuery>,
+) -> Result<Json<HistoryAnswer>, Problem> {
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=LONGEST_PAGE).contains(&limit) {
+        return Err(
+            Problem::new(web::kinds::INVALID_QUERY).detail(format!("limit is {limit}, expected 1 to {LONGEST_PAGE}"))
+        );
+    }
+    let operations = &api.operations;
+    let service = query.service.as_deref();
+    let migration =
+        query.migration.as_deref().map(|text| parse_migration(operations.catalogue(), service, text)).transpose()?;
+    let filter = HistoryFilter {
+        service: query.service.clone(),
+        migration,
+        run_id: query.run_id,
+        limit,
+        before: query.before,
+        with_sql: query.with_sql,
+    };
+    let environment = operations.environment(query.environment.as_deref())?.environment.clone();
+    let order = HistoryOrder { environment: Some(environment.clone()), filter };
+    let entries = operations.history(&order, &caller).await?;
+    // Without an entry there may be no table to count in.
+    let total =
+        if entries.is_empty() { 0 } else { operations.history_count(Some(&environment), service, &caller).await? };
+    let next = (entries.len() == limit).then(|| entries.last().map(|entry| entry.id)).flatten();
+    let history = entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
+    Ok(Json(HistoryAnswer { environment, history, total, next }))
+}

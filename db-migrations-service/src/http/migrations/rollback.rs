@@ -1,0 +1,92 @@
+//! `POST /api/migrations/rollback`
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use migration_engine::request::RollbackTo;
+use serde::Deserialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+use web::{JsonOrNothing, Language, Problem};
+
+use crate::http::Api;
+use crate::http::answer::{self, RunAnswer};
+use crate::http::auth::Who;
+use crate::http::codes;
+use crate::operations::{Caller, RollbackOrder, parse_migration};
+
+/// What to take back: one of `steps`, `to` and `migration`; without any, the newest migration.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::http) struct RollbackBody {
+    /// A service of the catalogue. Default: all.
+    #[schema(example = "auth-service")]
+    pub(in crate::http) service: Option<String>,
+    /// An environment of the catalogue. Default: the default environment.
+    environment: Option<String>,
+    /// The newest so many.
+    #[schema(minimum = 1)]
+    steps: Option<usize>,
+    /// All that are newer than this version; `"0"` takes back everything.
+    to: Option<String>,
+    /// Exactly this one, `<schema>/<version>`.
+    migration: Option<String>,
+    /// Only show the statements.
+    dry_run: bool,
+    /// Answer when it is done instead of at once.
+    wait: bool,
+    /// The environment's name once more, where it is protected.
+    confirm: Option<String>,
+}
+
+/// Take an environment back
+///
+/// Refused, with the list, while something applied depends on it. A protected environment asks for its name in
+/// `confirm`. `Idempotency-Key` is honoured.
+#[utoipa::path(post, path = "/api/migrations/rollback", tag = "migrations", request_body = RollbackBody, responses(
+    (status = 202, description = "It is under way", body = RunAnswer),
+    (status = 200, description = "It is done, or there was nothing to do", body = RunAnswer),
+))]
+pub(in crate::http) async fn roll_back_migrations(
+    State(api): State<Api>,
+    Who(caller): Who,
+    headers: HeaderMap,
+    JsonOrNothing(body): JsonOrNothing<RollbackBody>,
+) -> Result<Response, Problem> {
+    start(&api, &caller, body, Language::of(&headers)).await
+}
+
+pub(in crate::http) async fn start(
+    api: &Api,
+    caller: &Caller,
+    body: RollbackBody,
+    language: Language,
+) -> Result<Response, Problem> {
+    let to = how_far(api, &body)?;
+    let order = RollbackOrder {
+        environment: body.environment,
+        service: body.service,
+        to,
+        dry_run: body.dry_run,
+        confirm: body.confirm,
+        wait_for_lock: Duration::ZERO,
+    };
+    let run = api.operations.start_rollback(order, caller).await?;
+    Ok(answer::started(run, body.wait, language).await)
+}
+
+fn how_far(api: &Api, body: &RollbackBody) -> Result<RollbackTo, Problem> {
+    let invalid = |detail: String| Problem::new(codes::INVALID_REQUEST).detail(detail);
+    match (body.steps, &body.to, &body.migration) {
+        (None, None, None) => Ok(RollbackTo::Steps(1)),
+        (Some(0), None, None) => Err(invalid("steps is 0, expected 1 or more".to_owned())),
+        (Some(steps), None, None) => Ok(RollbackTo::Steps(steps)),
+        (None, Some(version), None) => {
+            version.parse().map(RollbackTo::Version).map_err(|error| invalid(format!("to: {error}")))
+        }
+        (None, None, Some(text)) => {
+            Ok(RollbackTo::Migration(parse_migration(api.operations.catalogue(), body.service.as_deref(), text)?))
+        }
+        _ => Err(invalid("steps, to and migration exclude each other".to_owned()).cure("keep one of them")),
+    }
+}

@@ -1,0 +1,69 @@
+//! `POST /api/migrations/run`
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use serde::Deserialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+use web::{JsonOrNothing, Language, Problem};
+
+use crate::http::Api;
+use crate::http::answer::{self, RunAnswer};
+use crate::http::auth::Who;
+use crate::operations::{Caller, RunOrder, parse_migration};
+
+/// What to bring forward.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::http) struct RunBody {
+    /// A service of the catalogue. Default: all.
+    #[schema(example = "auth-service")]
+    pub(in crate::http) service: Option<String>,
+    /// An environment of the catalogue. Default: the default environment.
+    #[schema(example = "production")]
+    environment: Option<String>,
+    /// Execute and roll back, leaving the target as it was.
+    dry_run: bool,
+    /// Stop after this migration, `<schema>/<version>`.
+    to: Option<String>,
+    /// Answer when it is done instead of at once.
+    wait: bool,
+}
+
+/// Bring an environment forward
+///
+/// Answers at once with the run's id; with `"wait": true` when it is done. `Idempotency-Key` is honoured. A run that
+/// failed is answered with its error's status (422 where PostgreSQL refused a migration) and the run as the body.
+#[utoipa::path(post, path = "/api/migrations/run", tag = "migrations", request_body = RunBody, responses(
+    (status = 202, description = "It is under way", body = RunAnswer),
+    (status = 200, description = "It is done, or there was nothing to do", body = RunAnswer),
+    (status = 422, description = "With `wait`: a migration failed; those before it stand. Otherwise a problem", body = RunAnswer),
+))]
+pub(in crate::http) async fn run_migrations(
+    State(api): State<Api>,
+    Who(caller): Who,
+    headers: HeaderMap,
+    JsonOrNothing(body): JsonOrNothing<RunBody>,
+) -> Result<Response, Problem> {
+    start(&api, &caller, body, Language::of(&headers)).await
+}
+
+pub(in crate::http) async fn start(
+    api: &Api,
+    caller: &Caller,
+    body: RunBody,
+    language: Language,
+) -> Result<Response, Problem> {
+    let catalogue = api.operations.catalogue();
+    let to = body.to.as_deref().map(|text| parse_migration(catalogue, body.service.as_deref(), text)).transpose()?;
+    let order = RunOrder {
+        environment: body.environment,
+        service: body.service,
+        to,
+        dry_run: body.dry_run,
+        wait_for_lock: Duration::ZERO,
+    };
+    let run = api.operations.start_run(order, caller).await?;
+    Ok(answer::started(run, body.wait, language).await)
+}

@@ -1,0 +1,69 @@
+//! Which process does something, so that another can tell later whether it is still there.
+//!
+//! A process number alone does not: numbers come round again, and in containers they are all 1. Machine, boot, number
+//! and start time together do. Where `/proc` is not to be had, only the silence of a run tells.
+
+use std::fs;
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// The machine's name.
+    pub host: String,
+    /// Changes with every start of the machine.
+    pub boot_id: String,
+    /// The process's number.
+    pub pid: i32,
+    /// When the process started, in clock ticks since the machine did; 0 where that cannot be known.
+    pub process_start: i64,
+}
+
+impl Instance {
+    /// This process.
+    pub fn current() -> Self {
+        let pid = std::process::id().cast_signed();
+        Self {
+            host: line("/proc/sys/kernel/hostname"),
+            boot_id: line("/proc/sys/kernel/random/boot_id"),
+            pid,
+            process_start: process_start(pid).unwrap_or(0),
+        }
+    }
+
+    /// Whether the process is certainly gone, seen from `self`'s machine. `false` where that cannot be known.
+    pub fn knows_dead(&self, other: &Self) -> bool {
+        if other.host != self.host || other.boot_id.is_empty() || self.boot_id.is_empty() {
+            return false;
+        }
+        other.boot_id != self.boot_id
+            || (other.process_start != 0 && process_start(other.pid) != Some(other.process_start))
+    }
+}
+
+fn line(path: &str) -> String {
+    fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
+/// Field 22 of `/proc/<pid>/stat` (proc(5)). The second field may hold blanks and brackets, so the rest is counted
+/// from its last bracket.
+fn process_start(pid: i32) -> Option<i64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_living_process_is_not_dead_and_its_number_is_not_enough() {
+        let me = Instance::current();
+        assert!(!me.knows_dead(&me));
+        assert!(me.knows_dead(&Instance { process_start: me.process_start + 1, ..me.clone() }));
+        assert!(me.knows_dead(&Instance { boot_id: "another".to_owned(), ..me.clone() }));
+        assert!(
+            !me.knows_dead(&Instance { host: "elsewhere".to_owned(), ..me.clone() }),
+            "nothing is known of other machines"
+        );
+    }
+}

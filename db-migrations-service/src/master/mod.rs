@@ -1,0 +1,131 @@
+//! The service's own tables: API tokens, runs and their events, answers kept for repeated requests.
+//!
+//! They live in the schema `migration_service` of the master database, beside the engine's when that database is a
+//! target too, under names of their own. The service creates and upgrades them itself. One session serves all: every
+//! call is a single statement, so calls share it without waiting for each other, and it is opened anew when it broke.
+//! What has to outlive the loss of this database (which migrations are applied) is not here but in each target.
+
+mod error;
+pub mod idempotency;
+pub mod instance;
+mod run_record;
+pub mod runs;
+mod schema;
+pub mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postgres_link::tokio_postgres::Row;
+use postgres_link::tokio_postgres::types::{ToSql, Type};
+use postgres_link::{AdminConn, ConnectErrorKind};
+use tokio::sync::Mutex;
+
+pub use error::MasterError;
+pub use instance::Instance;
+
+use crate::targets::MasterTarget;
+
+/// No statement here takes longer on a healthy server; without it a half-open connection would hold requests for ever.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// One parameter with its type, so that a statement needs no round trip for preparing.
+type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A handle on the master database. Cheap to clone; connects when it is first needed.
+#[derive(Clone, Debug)]
+pub struct Master(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    target: MasterTarget,
+    instance: Instance,
+    session: Mutex<Option<Arc<AdminConn>>>,
+}
+
+impl Master {
+    /// Takes note of where the database is.
+    pub fn new(target: MasterTarget) -> Self {
+        let connect = target.connect.with_application_name("profe master");
+        let target = MasterTarget { connect, ..target };
+        Self(Arc::new(Inner { target, instance: Instance::current(), session: Mutex::new(None) }))
+    }
+
+    /// This process, as run records name it.
+    pub fn instance(&self) -> &Instance {
+        &self.0.instance
+    }
+
+    /// `host:port/database`, for people.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.0.target.connect.host_summary(), self.0.target.connect.database())
+    }
+
+    /// Connects, brings the tables up to date, and settles what a dead process left behind. Returns the server's
+    /// version as in `server_version_num`.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or holds tables of a newer program.
+    pub async fn start(&self) -> Result<u32, MasterError> {
+        let version = self.session().await?.server_version_num();
+        let interrupted = self.settle_runs().await?;
+        if interrupted > 0 {
+            tracing::warn!(runs = interrupted, "runs of a process that is gone were marked as interrupted");
+        }
+        self.forget_old().await?;
+        Ok(version)
+    }
+
+    /// Asks the database for its version: the cheapest proof that it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<u32, MasterError> {
+        self.query("SELECT 1", &[]).await?;
+        Ok(self.session().await?.server_version_num())
+    }
+
+    async fn session(&self) -> Result<Arc<AdminConn>, MasterError> {
+        let mut held = self.0.session.lock().await;
+        if let Some(session) = held.as_ref().filter(|session| !session.is_closed()) {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(self.open().await?);
+        *held = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    async fn open(&self) -> Result<AdminConn, MasterError> {
+        let connect = &self.0.target.connect;
+        let session = match postgres_link::connect(connect).await {
+            Err(error) if error.kind() == ConnectErrorKind::DatabaseMissing && self.0.target.create_database => {
+                schema::create_database(connect).await?;
+                postgres_link::connect(connect).await?
+            }
+            other => other?,
+        };
+        schema::bring_up_to_date(&session).await?;
+        Ok(session)
+    }
+
+    /// One statement, one round trip. The statement's text is a constant of this program; values go as parameters.
+    async fn query(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, MasterError> {
+        let session = self.session().await?;
+        let Ok(result) = tokio::time::timeout(PATIENCE, session.client().query_typed(sql, params)).await else {
+            // What was sent may still run there; a new session keeps later calls from queueing behind it.
+            *self.0.session.lock().await = None;
+            return Err(MasterError::unavailable(format!(
+                "{} did not answer within {} s",
+                self.place(),
+                PATIENCE.as_secs()
+            )));
+        };
+        result.map_err(MasterError::from)
+    }
+
+    /// Events and answers are kept for a while, runs for good.
+    async fn forget_old(&self) -> Result<(), MasterError> {
+        self.query("DELETE FROM migration_service.run_event WHERE at < now() - interval '90 days'", &[]).await?;
+        self.forget_answers().await
+    }
+}

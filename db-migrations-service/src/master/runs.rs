@@ -1,0 +1,195 @@
+//! Runs and their events, as they are kept.
+
+use postgres_link::tokio_postgres::Row;
+use postgres_link::tokio_postgres::types::Type;
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub use super::run_record::{EventLine, RunFilter, RunKind, RunRecord, RunState};
+use super::{Instance, Master, MasterError, Param};
+
+/// The columns that [`record`] reads, in its order.
+macro_rules! select_runs {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, kind, environment, service, dry_run, state, actor, request_id, started_at, finished_at, plan, report ",
+            "FROM migration_service.run ",
+            $rest
+        )
+    };
+}
+
+impl Master {
+    /// Writes a run that begins. Returns how long one migration took on average in this environment's last runs, in
+    /// milliseconds, for an estimate.
+    pub async fn insert_run(&self, run: &RunRecord) -> Result<Option<f64>, MasterError> {
+        let me = self.instance();
+        let rows = self
+            .query(
+                "WITH written AS ( \
+                   INSERT INTO migration_service.run (id, kind, environment, service, dry_run, state, actor, request_id, \
+                     started_at, finished_at, plan, report, host, boot_id, pid, process_start) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)), \
+                 recent AS ( \
+                   SELECT (report->>'durationMs')::float8 AS ms, jsonb_array_length(report->'done') AS done \
+                   FROM migration_service.run \
+                   WHERE kind = $2 AND environment = $3 AND state = 'completed' AND report->'done' <> '[]' \
+                   ORDER BY id DESC LIMIT 20) \
+                 SELECT sum(ms) / nullif(sum(done), 0) FROM recent",
+                &[
+                    (&run.id, Type::UUID),
+                    (&run.kind.as_str(), Type::TEXT),
+                    (&run.environment, Type::TEXT),
+                    (&run.service, Type::TEXT),
+                    (&run.dry_run, Type::BOOL),
+                    (&run.state.as_str(), Type::TEXT),
+                    (&run.actor, Type::TEXT),
+                    (&run.request_id, Type::TEXT),
+                    (&run.started_at, Type::TIMESTAMPTZ),
+                    (&run.finished_at, Type::TIMESTAMPTZ),
+                    (&run.plan, Type::JSONB),
+                    (&run.report, Type::JSONB),
+                    (&me.host, Type::TEXT),
+                    (&me.boot_id, Type::TEXT),
+                    (&me.pid, Type::INT4),
+                    (&me.process_start, Type::INT8),
+                ],
+            )
+            .await?;
+        Ok(rows.first().and_then(|row| row.get(0)))
+    }
+
+    /// Adds events, and with them (or without any) a sign of life.
+    pub async fn append_events(&self, run: Uuid, events: &[EventLine]) -> Result<(), MasterError> {
+        let seqs: Vec<i64> = events.iter().map(|e| e.seq as i64).collect();
+        let times: Vec<OffsetDateTime> = events.iter().map(|e| e.at).collect();
+        let bodies: Vec<&Value> = events.iter().map(|e| &e.event).collect();
+        self.query(
+            "WITH alive AS (UPDATE migration_service.run SET seen_at = now() WHERE id = $1 AND state = 'running') \
+             INSERT INTO migration_service.run_event (run_id, seq, at, event) \
+             SELECT $1, * FROM unnest($2::int8[], $3::timestamptz[], $4::jsonb[]) ON CONFLICT DO NOTHING",
+            &[
+                (&run, Type::UUID),
+                (&seqs, Type::INT8_ARRAY),
+                (&times, Type::TIMESTAMPTZ_ARRAY),
+                (&bodies, Type::JSONB_ARRAY),
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Writes how a run ended.
+    pub async fn finish_run(&self, run: &RunRecord) -> Result<(), MasterError> {
+        self.query(
+            "UPDATE migration_service.run SET state = $2, finished_at = $3, report = $4, seen_at = now() WHERE id = $1",
+            &[
+                (&run.id, Type::UUID),
+                (&run.state.as_str(), Type::TEXT),
+                (&run.finished_at, Type::TIMESTAMPTZ),
+                (&run.report, Type::JSONB),
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// One run, if there is one of that id.
+    pub async fn run(&self, id: Uuid) -> Result<Option<RunRecord>, MasterError> {
+        let rows = self.query(select_runs!("WHERE id = $1"), &[(&id, Type::UUID)]).await?;
+        Ok(rows.first().and_then(record))
+    }
+
+    /// A page of runs, newest first, and how many there are on all pages.
+    pub async fn runs(&self, filter: &RunFilter) -> Result<(Vec<RunRecord>, i64), MasterError> {
+        let wanted: [Param<'_>; 4] = [
+            (&filter.environment, Type::TEXT),
+            (&filter.service, Type::TEXT),
+            (&filter.state, Type::TEXT),
+            (&filter.services, Type::TEXT_ARRAY),
+        ];
+        let page = [&wanted[..], &[(&filter.before, Type::UUID), (&filter.limit, Type::INT8)]].concat();
+        // Sent together: the second does not wait for the first.
+        let (rows, counted) = tokio::try_join!(
+            self.query(
+                select_runs!(
+                    "WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR service = $2) \
+                       AND ($3::text IS NULL OR state = $3) AND ($4::text[] IS NULL OR service = ANY($4)) \
+                       AND ($5::uuid IS NULL OR id < $5) ORDER BY id DESC LIMIT $6"
+                ),
+                &page,
+            ),
+            self.query(
+                "SELECT count(*) FROM migration_service.run \
+                 WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR service = $2) \
+                   AND ($3::text IS NULL OR state = $3) AND ($4::text[] IS NULL OR service = ANY($4))",
+                &wanted,
+            ),
+        )?;
+        Ok((rows.iter().filter_map(record).collect(), counted.first().map_or(0, |row| row.get(0))))
+    }
+
+    /// Events of a run after `seq`, in order.
+    pub async fn run_events(&self, run: Uuid, after: u64, limit: i64) -> Result<Vec<EventLine>, MasterError> {
+        let rows = self
+            .query(
+                "SELECT seq, at, event FROM migration_service.run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+                &[(&run, Type::UUID), (&i64::try_from(after).unwrap_or(i64::MAX), Type::INT8), (&limit, Type::INT8)],
+            )
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| EventLine { seq: row.get::<_, i64>(0) as u64, at: row.get(1), event: row.get(2) })
+            .collect())
+    }
+
+    /// Marks the runs of processes that are gone as interrupted; returns how many.
+    pub(super) async fn settle_runs(&self) -> Result<usize, MasterError> {
+        let dead: Vec<Uuid> = self
+            .query(
+                "SELECT id, host, boot_id, pid, process_start, seen_at < now() - interval '60 seconds' \
+                 FROM migration_service.run WHERE state = 'running'",
+                &[],
+            )
+            .await?
+            .iter()
+            .filter(|row| row.get::<_, bool>(5) || self.instance().knows_dead(&instance_at(row, 1)))
+            .map(|row| row.get(0))
+            .collect();
+        self.query(
+            "UPDATE migration_service.run SET state = 'interrupted', finished_at = seen_at WHERE id = ANY($1) AND state = 'running'",
+            &[(&dead, Type::UUID_ARRAY)],
+        )
+        .await?;
+        Ok(dead.len())
+    }
+}
+
+/// Four columns from `first` on.
+pub(super) fn instance_at(row: &Row, first: usize) -> Instance {
+    Instance {
+        host: row.get(first),
+        boot_id: row.get(first + 1),
+        pid: row.get(first + 2),
+        process_start: row.get(first + 3),
+    }
+}
+
+/// A word that this program does not know was written by a newer one; such a run is left out.
+fn record(row: &Row) -> Option<RunRecord> {
+    Some(RunRecord {
+        id: row.get(0),
+        kind: RunKind::from_word(row.get(1))?,
+        environment: row.get(2),
+        service: row.get(3),
+        dry_run: row.get(4),
+        state: RunState::from_word(row.get(5))?,
+        actor: row.get(6),
+        request_id: row.get(7),
+        started_at: row.get(8),
+        finished_at: row.get(9),
+        plan: row.get(10),
+        report: row.get(11),
+    })
+}

@@ -1,0 +1,56 @@
+//! Creates and upgrades the service's own tables.
+
+use postgres_link::{AdminConn, BatchError, ConnectOptions, sqlstate};
+
+use super::MasterError;
+
+/// The version that `schema.sql` leaves behind. A change to it is a new step here and in the file.
+const VERSION: i32 = 1;
+/// Two processes that start together take turns. "profe mst" in ASCII, as the number of an advisory lock.
+const LOCK: i64 = 0x7072_6F66_6D73_7400;
+
+/// Creates the master database on the private cluster.
+pub(super) async fn create_database(connect: &ConnectOptions) -> Result<(), MasterError> {
+    let session = postgres_link::connect(&connect.clone().with_database("postgres")).await?;
+    let name = connect.database().replace('"', "\"\"");
+    match session.batch(&format!(r#"CREATE DATABASE "{name}""#)).await {
+        // Another process was faster.
+        Err(error) if matches!(error.sqlstate(), Some(sqlstate::DUPLICATE_DATABASE | sqlstate::UNIQUE_VIOLATION)) => {
+            Ok(())
+        }
+        other => other.map(|_| ()).map_err(MasterError::from),
+    }
+}
+
+/// Looks at the version first: a user who may not create anything can use tables that are there.
+pub(super) async fn bring_up_to_date(session: &AdminConn) -> Result<(), MasterError> {
+    match version(session).await? {
+        Some(VERSION) => return Ok(()),
+        Some(newer) if newer > VERSION => return Err(MasterError::newer(newer, VERSION)),
+        _ => {}
+    }
+    let script = format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK});\n{}\nCOMMIT;", include_str!("schema.sql"));
+    match session.batch(&script).await {
+        // CREATE SCHEMA IF NOT EXISTS is not safe against the engine's doing the same at the same moment.
+        Err(error) if error.sqlstate() == Some(sqlstate::UNIQUE_VIOLATION) => {
+            session.batch("ROLLBACK").await?;
+            session.batch(&script).await?;
+        }
+        Err(error) => return Err(error.into()),
+        Ok(_) => {}
+    }
+    Ok(())
+}
+
+async fn version(session: &AdminConn) -> Result<Option<i32>, MasterError> {
+    let sql = "SELECT value FROM migration_service.master_meta WHERE key = 'schema_version'";
+    match session.batch(sql).await {
+        Ok(outcome) => Ok(outcome.value(0, 0).and_then(|text| text.parse().ok())),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_absent(error: &BatchError) -> bool {
+    matches!(error.sqlstate(), Some(sqlstate::UNDEFINED_TABLE | sqlstate::INVALID_SCHEMA_NAME))
+}

@@ -1,0 +1,143 @@
+//! Why an operation was refused or failed, in a form that HTTP and the command line both translate.
+
+use migration_engine::{EngineError, ErrorCode};
+use postgres_link::{BatchError, ConnectError, ConnectErrorKind, SqlError, sqlstate, tokio_postgres};
+use serde::Serialize;
+
+use crate::master::MasterError;
+
+/// What this layer refuses by itself; the engine's own codes are [`ErrorCode`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCode {
+    /// The environment stands in the catalogue, but nothing says where its database is.
+    EnvironmentUnconfigured,
+    /// The environment is protected, and the request does not repeat its name.
+    ConfirmationRequired,
+    /// A member of the request cannot be used.
+    InvalidRequest,
+    /// The token is for other services.
+    ServiceNotAllowed,
+    /// No run of that id.
+    UnknownRun,
+    /// The run is over already.
+    RunIsOver,
+    /// Another process does the run.
+    RunIsElsewhere,
+    /// No token of that id.
+    UnknownToken,
+}
+
+/// Why an operation did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OperationError {
+    /// The engine refused or failed.
+    #[error(transparent)]
+    Engine(Box<EngineError>),
+    /// The service's own database is away or refused.
+    #[error(transparent)]
+    Master(#[from] MasterError),
+    /// This layer refused.
+    #[error("{message}")]
+    Refused {
+        /// Which refusal.
+        code: RefusalCode,
+        /// One sentence.
+        message: String,
+        /// What to do now.
+        cure: Option<String>,
+    },
+}
+
+impl OperationError {
+    pub(super) fn refuse(code: RefusalCode, message: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into(), cure: None }
+    }
+
+    /// Adds what to do now, where this layer refused.
+    #[must_use]
+    pub(super) fn with_cure(mut self, text: impl Into<String>) -> Self {
+        if let Self::Refused { cure, .. } = &mut self {
+            *cure = Some(text.into());
+        }
+        self
+    }
+
+    /// The engine's error, where it is one.
+    pub fn engine(&self) -> Option<&EngineError> {
+        match self {
+            Self::Engine(error) => Some(error),
+            Self::Master(_) | Self::Refused { .. } => None,
+        }
+    }
+
+    /// What to do now, one sentence.
+    pub fn cure(&self) -> Option<&str> {
+        match self {
+            Self::Engine(error) => error.cure.as_deref(),
+            Self::Master(error) => error.cure.as_deref(),
+            Self::Refused { cure, .. } => cure.as_deref(),
+        }
+    }
+}
+
+impl From<EngineError> for OperationError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
+
+/// A session for looking at a target did not come about.
+impl From<ConnectError> for OperationError {
+    fn from(error: ConnectError) -> Self {
+        use ConnectErrorKind as K;
+        let code = match error.kind() {
+            K::AuthenticationFailed | K::NoPgHbaEntry | K::NoPassword => ErrorCode::AuthenticationFailed,
+            K::TlsUnknownIssuer
+            | K::TlsExpired
+            | K::TlsWrongName
+            | K::TlsNotOffered
+            | K::TlsClientCertificate
+            | K::TlsFailed => ErrorCode::TlsFailed,
+            _ => ErrorCode::DatabaseUnavailable,
+        };
+        let mut engine = EngineError::new(code, error.to_string()).cure(error.cure());
+        engine.sql = error.sql_error().cloned().map(Box::new);
+        engine.into()
+    }
+}
+
+/// A question to a target's catalog failed.
+impl From<tokio_postgres::Error> for OperationError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(sql) => from_sql(SqlError::from(sql)),
+            None => EngineError::new(
+                ErrorCode::DatabaseUnavailable,
+                format!("the session with the database broke: {error}"),
+            )
+            .cure("check that the server runs, and try again")
+            .into(),
+        }
+    }
+}
+
+impl From<BatchError> for OperationError {
+    fn from(error: BatchError) -> Self {
+        match error.sql_error() {
+            Some(sql) => from_sql(sql.clone()),
+            None => EngineError::new(ErrorCode::DatabaseUnavailable, error.to_string()).into(),
+        }
+    }
+}
+
+fn from_sql(sql: SqlError) -> OperationError {
+    let code = match sql.sqlstate.as_str() {
+        sqlstate::INSUFFICIENT_PRIVILEGE => ErrorCode::InsufficientPrivilege,
+        _ if sql.is_connection_loss() => ErrorCode::DatabaseUnavailable,
+        _ => ErrorCode::Internal,
+    };
+    let mut engine = EngineError::new(code, sql.message.clone());
+    engine.sql = Some(Box::new(sql));
+    engine.into()
+}

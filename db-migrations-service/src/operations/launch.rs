@@ -1,0 +1,211 @@
+//! How a run is started, carried through and written down, and how it is stopped.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use migration_engine::request::RunContext;
+use migration_engine::{EngineError, ErrorCode, EventSink, Plan};
+use serde_json::json;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::error::{OperationError, RefusalCode};
+use super::events::{EventLog, Follower};
+use super::live::LiveRun;
+use super::{Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind, RunRecord, RunState};
+
+/// Events are written at most so often.
+const WRITE_EVERY: Duration = Duration::from_millis(500);
+/// A run without events still shows that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// A run that has an id and can be cancelled, but does nothing yet.
+pub(super) struct Opening {
+    id: Uuid,
+    log: Arc<EventLog>,
+    cancel: CancellationToken,
+}
+
+/// What is known of a run when it begins.
+pub(super) struct Beginning {
+    pub(super) kind: RunKind,
+    pub(super) environment: String,
+    pub(super) service: Option<String>,
+    pub(super) dry_run: bool,
+    pub(super) plan: Option<Plan>,
+}
+
+impl Opening {
+    pub(super) fn new() -> Self {
+        Self { id: Uuid::now_v7(), log: Arc::default(), cancel: CancellationToken::new() }
+    }
+
+    pub(super) fn context(&self, caller: &Caller, wait_for_lock: Duration) -> RunContext {
+        let log = Arc::clone(&self.log);
+        RunContext {
+            run_id: self.id,
+            actor: caller.actor.to_string(),
+            events: EventSink::new(move |event| log.push(event)),
+            cancel: self.cancel.clone(),
+            wait_for_lock,
+        }
+    }
+
+    fn begin(self, beginning: Beginning, caller: &Caller) -> RunHandle {
+        let record = RunRecord {
+            id: self.id,
+            kind: beginning.kind,
+            environment: beginning.environment,
+            service: beginning.service,
+            dry_run: beginning.dry_run,
+            state: RunState::Running,
+            actor: caller.actor.to_string(),
+            request_id: caller.request_id.clone(),
+            started_at: OffsetDateTime::now_utc(),
+            finished_at: None,
+            plan: serde_json::to_value(&beginning.plan)
+                .ok()
+                .filter(|plan| !plan.is_null())
+                .unwrap_or_else(|| json!({})),
+            report: None,
+        };
+        RunHandle(Arc::new(LiveRun {
+            id: self.id,
+            record: Mutex::new(record),
+            end: Mutex::new(None),
+            plan: beginning.plan,
+            ms_per_migration: Mutex::new(None),
+            log: self.log,
+            cancel: self.cancel,
+        }))
+    }
+}
+
+impl Operations {
+    /// Writes the run down and lets `work` go on by itself. A plan with nothing in it is waited for.
+    pub(super) async fn launch<F>(
+        &self,
+        opening: Opening,
+        beginning: Beginning,
+        caller: &Caller,
+        work: F,
+    ) -> Result<RunHandle, OperationError>
+    where
+        F: Future<Output = RunEnd> + Send + 'static,
+    {
+        let run = opening.begin(beginning, caller);
+        let empty = run.plan().is_some_and(Plan::is_empty);
+        let recorded = match self.0.recording {
+            Recording::First => {
+                let estimate = self.0.master.insert_run(&run.record()).await?;
+                *run.0.ms_per_migration.lock().unwrap_or_else(PoisonError::into_inner) = estimate;
+                Recorder::Running
+            }
+            Recording::Alongside if empty => Recorder::None,
+            Recording::Alongside => Recorder::InsertFirst,
+        };
+        self.0.live.add(run.clone());
+        tokio::spawn(self.clone().carry_through(run.clone(), recorded, work));
+        if empty {
+            run.finished().await;
+        }
+        Ok(run)
+    }
+
+    async fn carry_through<F>(self, run: RunHandle, recorder: Recorder, work: F)
+    where
+        F: Future<Output = RunEnd> + Send + 'static,
+    {
+        let recording = tokio::spawn(self.clone().record_events(run.clone(), recorder));
+        // Its own task, so that a panic in it ends the run and nothing else.
+        let end = tokio::spawn(work).await.unwrap_or_else(|_| {
+            RunEnd::Error(Box::new(
+                EngineError::new(ErrorCode::Internal, "the run broke down inside the program")
+                    .cure("see the program's log; the next run of the target recovers by itself"),
+            ))
+        });
+        run.0.log.complete();
+        let recorded = recording.await.unwrap_or(false);
+        let record = {
+            let mut record = run.0.record.lock().unwrap_or_else(PoisonError::into_inner);
+            record.state = end.state();
+            record.finished_at = Some(OffsetDateTime::now_utc());
+            record.report = Some(end.to_json());
+            record.clone()
+        };
+        *run.0.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+        if recorded && let Err(error) = self.0.master.finish_run(&record).await {
+            tracing::error!(run = %run.id(), %error, "the end of the run could not be written to the master database");
+        }
+        run.0.log.over();
+        if recorded { self.0.live.retire(run.id()) } else { self.0.live.remove(run.id()) }
+    }
+
+    /// Copies events to the master database in batches. Returns whether the run stands there.
+    async fn record_events(self, run: RunHandle, recorder: Recorder) -> bool {
+        match recorder {
+            Recorder::None => return false,
+            Recorder::Running => {}
+            Recorder::InsertFirst => {
+                if let Err(error) = self.0.master.insert_run(&run.record()).await {
+                    tracing::warn!(run = %run.id(), %error, "the run is not recorded in the master database; the target's history has it");
+                    return false;
+                }
+            }
+        }
+        let mut follower = Follower::new(Arc::clone(&run.0.log), 0, false);
+        loop {
+            let lines: Vec<EventLine> = match tokio::time::timeout(HEARTBEAT, follower.next()).await {
+                Ok(None) => return true,
+                Ok(Some(events)) => events.iter().map(|recorded| EventLine::from(&**recorded)).collect(),
+                Err(_) => Vec::new(),
+            };
+            if let Err(error) = self.0.master.append_events(run.id(), &lines).await {
+                tracing::warn!(run = %run.id(), %error, "events could not be written to the master database");
+            }
+            let _ = tokio::time::timeout(WRITE_EVERY, run.0.log.wait_complete()).await;
+        }
+    }
+
+    /// Stops a run of this process.
+    ///
+    /// # Errors
+    /// No such run, one that is over, or one of another process.
+    pub async fn cancel_run(&self, id: Uuid, caller: &Caller) -> Result<RunRecord, OperationError> {
+        let record = self.run(id, caller).await?;
+        caller.check(record.service.as_deref())?;
+        if record.state != RunState::Running {
+            let message = format!("the run {id} is over: {}", record.state.as_str());
+            return Err(OperationError::refuse(RefusalCode::RunIsOver, message));
+        }
+        let Some(run) = self.0.live.get(id) else {
+            return Err(OperationError::refuse(
+                RefusalCode::RunIsElsewhere,
+                format!("the run {id} belongs to another process"),
+            )
+            .with_cure("stop it where it was started (Ctrl-C in that terminal, or that copy of the service)"));
+        };
+        run.cancel();
+        Ok(run.record())
+    }
+
+    /// Cancels whatever this process runs and waits until it is written down: for an orderly end of the process.
+    pub async fn stop_all(&self) {
+        let runs = self.0.live.all();
+        runs.iter().for_each(RunHandle::cancel);
+        for run in runs {
+            run.finished().await;
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Recorder {
+    /// The run is not written down.
+    None,
+    /// It stands there already.
+    Running,
+    /// It has to be written first.
+    InsertFirst,
+}

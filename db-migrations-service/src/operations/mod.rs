@@ -1,0 +1,144 @@
+//! Everything that the service can do, in one layer: HTTP and the command line call the same functions.
+//!
+//! It knows environments, runs and who asks; it knows no HTTP, prints nothing, and decides no exit codes. View types
+//! carry `ToSchema` only so that their documentation is written once.
+
+mod caller;
+mod database;
+mod error;
+mod events;
+mod history;
+mod inspect;
+mod launch;
+mod live;
+mod rollback;
+mod run;
+mod runs;
+mod schemas;
+mod seeds;
+mod status;
+mod tokens;
+
+use std::sync::Arc;
+
+use migration_engine::{Catalogue, Engine, Project, Target};
+
+pub use caller::Caller;
+pub use database::{
+    Activity, ConnectionsView, DatabaseHealth, Performance, SchemaSize, Session, SizeView, StatementFigures,
+    TableActivity, TableSize, TargetHealth,
+};
+pub use error::{OperationError, RefusalCode};
+pub use events::{Follower, Recorded};
+pub use history::{HistoryOrder, parse_migration};
+pub use live::{RunEnd, RunHandle};
+pub use rollback::RollbackOrder;
+pub use run::RunOrder;
+pub use runs::RunEvents;
+pub use schemas::{
+    ColumnView, NamedDefinition, PolicyView, SchemaCounts, SchemaDetail, ServiceDetail, ServiceSchemas, TableView,
+};
+pub use seeds::SeedOrder;
+pub use status::{EnvironmentStatus, Overall, ServiceState, ServiceSummary};
+pub use tokens::{SCOPES, TokenOrder};
+
+pub use crate::master::runs::{EventLine, RunFilter, RunKind, RunRecord, RunState};
+pub use crate::master::tokens::TokenRecord;
+pub use crate::master::{Master, MasterError};
+
+use crate::targets::{TargetEntry, Targets};
+use live::LiveRuns;
+
+/// When a run is written to the master database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// Before it does anything, so that whoever was given its id finds it. For the service.
+    First,
+    /// While it works, and not at all when there was nothing to do; a master database that is away is only logged.
+    /// For the command line, which shows the run itself and must not wait for a second connection.
+    Alongside,
+}
+
+/// A project, its targets and its master database, ready to work. Cheap to clone.
+#[derive(Clone)]
+pub struct Operations(Arc<Inner>);
+
+struct Inner {
+    project: Arc<Project>,
+    targets: Targets,
+    master: Master,
+    recording: Recording,
+    live: LiveRuns,
+}
+
+impl Operations {
+    /// Brings them together; nothing is connected yet.
+    pub fn new(project: Arc<Project>, targets: Targets, recording: Recording) -> Self {
+        let master = Master::new(targets.master().clone());
+        Self(Arc::new(Inner { project, targets, master, recording, live: LiveRuns::default() }))
+    }
+
+    /// The project that is served.
+    pub fn project(&self) -> &Arc<Project> {
+        &self.0.project
+    }
+
+    /// Its catalogue.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.0.project.catalogue
+    }
+
+    /// Its targets.
+    pub fn targets(&self) -> &Targets {
+        &self.0.targets
+    }
+
+    /// The service's own database.
+    pub fn master(&self) -> &Master {
+        &self.0.master
+    }
+
+    /// The environment of that name, or the default one.
+    ///
+    /// # Errors
+    /// A name that the catalogue does not have.
+    pub fn environment(&self, name: Option<&str>) -> Result<&TargetEntry, OperationError> {
+        let name = name.unwrap_or_else(|| self.0.targets.default_environment());
+        match self.0.targets.get(name) {
+            Some(entry) => Ok(entry),
+            None => Err(self.catalogue().environment(name).err().map_or_else(
+                || {
+                    OperationError::refuse(
+                        RefusalCode::EnvironmentUnconfigured,
+                        format!("the environment {name:?} has no target"),
+                    )
+                },
+                OperationError::from,
+            )),
+        }
+    }
+
+    /// The engine on an environment.
+    ///
+    /// # Errors
+    /// An unknown environment, or one without a database.
+    pub fn engine(&self, environment: Option<&str>) -> Result<Engine, OperationError> {
+        Ok(Engine::new(Arc::clone(&self.0.project), self.target(environment)?.clone()))
+    }
+
+    fn target(&self, environment: Option<&str>) -> Result<&Target, OperationError> {
+        let entry = self.environment(environment)?;
+        entry
+            .target
+            .as_ref()
+            .map_err(|reason| OperationError::refuse(RefusalCode::EnvironmentUnconfigured, reason.clone()))
+    }
+
+    /// Refuses a service that the catalogue does not have.
+    fn known_service(&self, service: Option<&str>) -> Result<(), OperationError> {
+        match service {
+            Some(name) => Ok(self.catalogue().service(name).map(drop)?),
+            None => Ok(()),
+        }
+    }
+}

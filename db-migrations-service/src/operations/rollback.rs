@@ -1,0 +1,86 @@
+//! Rollbacks.
+
+use std::time::Duration;
+
+use migration_engine::Plan;
+use migration_engine::request::{RollbackRequest, RollbackTo};
+
+use super::launch::{Beginning, Opening};
+use super::run::scope;
+use super::{Caller, OperationError, Operations, RefusalCode, RunEnd, RunHandle, RunKind};
+
+/// Take an environment back.
+#[derive(Debug, Clone)]
+pub struct RollbackOrder {
+    /// Which environment; `None` is the default one.
+    pub environment: Option<String>,
+    /// Which service; `None` is all.
+    pub service: Option<String>,
+    /// How far.
+    pub to: RollbackTo,
+    /// Only show the statements.
+    pub dry_run: bool,
+    /// The environment's name once more, where it is protected.
+    pub confirm: Option<String>,
+    /// How long to wait for another runner; zero answers at once.
+    pub wait_for_lock: Duration,
+}
+
+impl RollbackOrder {
+    fn request(&self) -> RollbackRequest {
+        RollbackRequest { scope: scope(self.service.as_deref()), to: self.to.clone(), dry_run: self.dry_run }
+    }
+}
+
+impl Operations {
+    /// What a rollback would do, with its SQL; changes nothing.
+    ///
+    /// # Errors
+    /// Unknown names, dependents, irreversible migrations.
+    pub async fn plan_rollback(&self, order: &RollbackOrder, caller: &Caller) -> Result<Plan, OperationError> {
+        caller.check(order.service.as_deref())?;
+        self.known_service(order.service.as_deref())?;
+        Ok(self.engine(order.environment.as_deref())?.plan_rollback(&order.request()).await?)
+    }
+
+    /// Starts a rollback, as [`start_run`](Self::start_run) starts a run.
+    ///
+    /// # Errors
+    /// As there; and a protected environment without confirmation.
+    pub async fn start_rollback(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        let (this, caller) = (self.clone(), caller.clone());
+        super::runs::joined(tokio::spawn(async move { Box::pin(this.start_rollback_here(order, &caller)).await })).await
+    }
+
+    async fn start_rollback_here(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        caller.check(order.service.as_deref())?;
+        self.known_service(order.service.as_deref())?;
+        let entry = self.environment(order.environment.as_deref())?;
+        let environment = entry.environment.clone();
+        if entry.protected && !order.dry_run && order.confirm.as_deref() != Some(&environment) {
+            let message = format!("the environment {environment:?} is protected, and a rollback can lose data");
+            return Err(OperationError::refuse(RefusalCode::ConfirmationRequired, message).with_cure(format!(
+                "look at it with dryRun first, then repeat the environment's name: \"confirm\": {environment:?}"
+            )));
+        }
+        let engine = self.engine(Some(&environment))?;
+        let opening = Opening::new();
+        let prepared = engine.prepare_rollback(order.request(), opening.context(caller, order.wait_for_lock)).await?;
+        let plan = prepared.plan().clone();
+        caller.check_plan(&plan)?;
+        let beginning = Beginning {
+            kind: RunKind::Rollback,
+            environment,
+            service: order.service,
+            dry_run: order.dry_run,
+            plan: Some(plan),
+        };
+        self.launch(
+            opening,
+            beginning,
+            caller,
+            async move { RunEnd::Run(Box::new(Box::pin(prepared.execute()).await)) },
+        )
+        .await
+    }
+}

@@ -1,0 +1,83 @@
+//! Plans and runs.
+
+use std::time::Duration;
+
+use migration_engine::request::{RunRequest, Scope};
+use migration_engine::{MigrationId, Plan};
+
+use super::launch::{Beginning, Opening};
+use super::{Caller, OperationError, Operations, RunEnd, RunHandle, RunKind};
+
+/// Bring an environment forward.
+#[derive(Debug, Clone, Default)]
+pub struct RunOrder {
+    /// Which environment; `None` is the default one.
+    pub environment: Option<String>,
+    /// Which service; `None` is all.
+    pub service: Option<String>,
+    /// Stop after this migration.
+    pub to: Option<MigrationId>,
+    /// Execute and roll back.
+    pub dry_run: bool,
+    /// How long to wait for another runner; zero answers at once.
+    pub wait_for_lock: Duration,
+}
+
+pub(super) fn scope(service: Option<&str>) -> Scope {
+    service.map_or(Scope::All, |name| Scope::Service(name.to_owned()))
+}
+
+impl Operations {
+    /// What a run would do; takes no lock and changes nothing.
+    ///
+    /// # Errors
+    /// Unknown names, and everything that the engine refuses beforehand.
+    pub async fn plan(
+        &self,
+        environment: Option<&str>,
+        service: Option<&str>,
+        with_sql: bool,
+        caller: &Caller,
+    ) -> Result<Plan, OperationError> {
+        caller.check(service)?;
+        self.known_service(service)?;
+        Ok(self.engine(environment)?.plan(&scope(service), with_sql).await?)
+    }
+
+    /// Starts a run. When this returns, the target's lock is held, the plan stands and the run is under way (or over,
+    /// when there was nothing to do); it goes on whether or not anybody listens.
+    ///
+    /// # Errors
+    /// Unknown names, a busy target, edited files, cycles, a database that is away: nothing was changed.
+    pub async fn start_run(&self, order: RunOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        // A task of its own: a listener who goes away in the middle must not leave a run half started.
+        let (this, caller) = (self.clone(), caller.clone());
+        super::runs::joined(tokio::spawn(async move { Box::pin(this.start_run_here(order, &caller)).await })).await
+    }
+
+    async fn start_run_here(&self, order: RunOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        caller.check(order.service.as_deref())?;
+        self.known_service(order.service.as_deref())?;
+        let environment = self.environment(order.environment.as_deref())?.environment.clone();
+        let engine = self.engine(Some(&environment))?;
+        let opening = Opening::new();
+        let request = RunRequest { scope: scope(order.service.as_deref()), to: order.to, dry_run: order.dry_run };
+        let prepared = engine.prepare_run(request, opening.context(caller, order.wait_for_lock)).await?;
+        let plan = prepared.plan().clone();
+        caller.check_plan(&plan)?;
+        let beginning = Beginning {
+            kind: RunKind::Run,
+            environment,
+            service: order.service,
+            dry_run: order.dry_run,
+            plan: Some(plan),
+        };
+        self.launch(
+            opening,
+            beginning,
+            caller,
+            async move { RunEnd::Run(Box::new(Box::pin(prepared.execute()).await)) },
+        )
+        .await
+    }
+}

@@ -1,0 +1,205 @@
+//! The schemas of a target as its own catalog has them, beside what the service catalogue says of their owners.
+
+use postgres_link::tokio_postgres::types::Type;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Caller, OperationError, Operations};
+
+/// One service with its schemas.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceSchemas {
+    /// The service's name in the catalogue.
+    pub service: String,
+    /// The role that owns its schemas.
+    pub owner: Option<String>,
+    /// The role that the service signs in as.
+    pub role: Option<String>,
+    /// Schemas of other services that it may reference.
+    pub references: Vec<String>,
+    /// Its schemas; one that does not exist yet says so.
+    pub schemas: Vec<SchemaCounts>,
+}
+
+/// One schema, counted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SchemaCounts {
+    /// Its name.
+    pub name: String,
+    /// Whether the target has it.
+    pub exists: bool,
+    /// The role that owns it there.
+    pub owner: Option<String>,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// How many tables it has, partitions not counted.
+    pub tables: i64,
+    /// How many views and materialized views.
+    pub views: i64,
+    /// How many indexes.
+    pub indexes: i64,
+    /// How many functions and procedures.
+    pub functions: i64,
+    /// How many row level security policies.
+    pub policies: i64,
+    /// Bytes of its tables with their indexes.
+    pub size_bytes: i64,
+}
+
+/// One service with everything in its schemas.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceDetail {
+    /// The service's name in the catalogue.
+    pub service: String,
+    /// On which environment.
+    pub environment: String,
+    /// The role that owns its schemas.
+    pub owner: Option<String>,
+    /// Schemas of other services that it may reference.
+    pub references: Vec<String>,
+    /// Its schemas that the target has.
+    pub schemas: Vec<SchemaDetail>,
+}
+
+/// One schema with its tables.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SchemaDetail {
+    /// Its name.
+    pub name: String,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Its tables, by name.
+    pub tables: Vec<TableView>,
+}
+
+/// One table.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TableView {
+    /// Its name.
+    pub name: String,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// How many rows the planner believes it has; -1 before the first ANALYZE.
+    pub estimated_rows: i64,
+    /// Bytes with its indexes.
+    pub size_bytes: i64,
+    /// Row level security is on.
+    pub row_level_security: bool,
+    /// It holds for the owner too.
+    pub row_level_security_forced: bool,
+    /// Its columns, in order.
+    pub columns: Vec<ColumnView>,
+    /// Keys, checks and references.
+    pub constraints: Vec<NamedDefinition>,
+    /// Indexes, those of constraints included.
+    pub indexes: Vec<NamedDefinition>,
+    /// Triggers.
+    pub triggers: Vec<NamedDefinition>,
+    /// Row level security policies.
+    pub policies: Vec<PolicyView>,
+}
+
+/// One column.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ColumnView {
+    /// Its name.
+    pub name: String,
+    /// Its type, as PostgreSQL writes it.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// Its default, or what it is generated from.
+    pub default: Option<String>,
+    /// Its comment.
+    pub comment: Option<String>,
+}
+
+/// Something with a name and the SQL that PostgreSQL gives for it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedDefinition {
+    /// Its name.
+    pub name: String,
+    /// Its definition.
+    pub definition: String,
+}
+
+/// One policy.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyView {
+    /// Its name.
+    pub name: String,
+    /// `ALL`, `SELECT`, `INSERT`, `UPDATE` or `DELETE`.
+    pub command: String,
+    /// The roles that it is for.
+    pub roles: Vec<String>,
+    /// Whether it widens (permissive) or narrows (restrictive).
+    pub permissive: bool,
+    /// Which rows are seen.
+    pub using: Option<String>,
+    /// Which rows may be written.
+    pub check: Option<String>,
+}
+
+impl Operations {
+    /// Every service's schemas, counted.
+    ///
+    /// # Errors
+    /// Unknown names, a database that is away.
+    pub async fn schemas(
+        &self,
+        environment: Option<&str>,
+        caller: &Caller,
+    ) -> Result<Vec<ServiceSchemas>, OperationError> {
+        let inspection = self.inspect(environment).await?;
+        let names: Vec<&str> =
+            self.catalogue().services.values().flat_map(|service| service.schemas.iter().map(String::as_str)).collect();
+        let mut counts: Vec<SchemaCounts> =
+            inspection.document(include_str!("schemas/counts.sql"), &[(&names, Type::TEXT_ARRAY)]).await?;
+        Ok(self
+            .catalogue()
+            .services
+            .iter()
+            .filter(|(name, _)| caller.may_touch(name))
+            .map(|(name, service)| ServiceSchemas {
+                service: name.clone(),
+                owner: service.owner_role(),
+                role: service.runtime_role(),
+                references: service.references.clone(),
+                schemas: counts.extract_if(.., |count| service.schemas.contains(&count.name)).collect(),
+            })
+            .collect())
+    }
+
+    /// One service's schemas with everything in them.
+    ///
+    /// # Errors
+    /// Unknown names, a database that is away.
+    pub async fn schema_detail(
+        &self,
+        service: &str,
+        environment: Option<&str>,
+        caller: &Caller,
+    ) -> Result<ServiceDetail, OperationError> {
+        caller.check(Some(service))?;
+        let entry = self.catalogue().service(service)?;
+        let inspection = self.inspect(environment).await?;
+        let schemas =
+            inspection.document(include_str!("schemas/detail.sql"), &[(&entry.schemas, Type::TEXT_ARRAY)]).await?;
+        Ok(ServiceDetail {
+            service: service.to_owned(),
+            environment: self.environment(environment)?.environment.clone(),
+            owner: entry.owner_role(),
+            references: entry.references.clone(),
+            schemas,
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! Seeds.
+
+use std::time::Duration;
+
+use migration_engine::EngineError;
+use migration_engine::status::SeedStatus;
+
+use super::launch::{Beginning, Opening};
+use super::run::scope;
+use super::{Caller, OperationError, Operations, RunEnd, RunHandle, RunKind};
+
+/// Seed an environment.
+#[derive(Debug, Clone, Default)]
+pub struct SeedOrder {
+    /// Which environment; `None` is the default one.
+    pub environment: Option<String>,
+    /// Which service; `None` is all.
+    pub service: Option<String>,
+    /// Empty the tables first. Refused where the environment is protected.
+    pub reset: bool,
+    /// How long to wait for another runner; zero answers at once.
+    pub wait_for_lock: Duration,
+}
+
+impl Operations {
+    /// Starts a seeding; it goes on whether or not anybody listens.
+    ///
+    /// # Errors
+    /// Unknown names; the master database being away. Everything else shows in how it ends.
+    pub async fn start_seed(&self, order: SeedOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        let (this, caller) = (self.clone(), caller.clone());
+        super::runs::joined(tokio::spawn(async move { Box::pin(this.start_seed_here(order, &caller)).await })).await
+    }
+
+    async fn start_seed_here(&self, order: SeedOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        caller.check(order.service.as_deref())?;
+        self.known_service(order.service.as_deref())?;
+        let environment = self.environment(order.environment.as_deref())?.environment.clone();
+        let engine = self.engine(Some(&environment))?;
+        let opening = Opening::new();
+        let context = opening.context(caller, order.wait_for_lock);
+        let (scope, reset) = (scope(order.service.as_deref()), order.reset);
+        let beginning = Beginning {
+            kind: if reset { RunKind::SeedReset } else { RunKind::Seed },
+            environment,
+            service: order.service,
+            dry_run: false,
+            plan: None,
+        };
+        let work = async move {
+            let done = if reset {
+                Box::pin(engine.seed_reset(&scope, context)).await
+            } else {
+                Box::pin(engine.seed(&scope, context)).await
+            };
+            done.map_or_else(|error: EngineError| RunEnd::Error(Box::new(error)), RunEnd::Seed)
+        };
+        self.launch(opening, beginning, caller, work).await
+    }
+
+    /// Which seeds ran on an environment, without the services that the caller may not touch.
+    ///
+    /// # Errors
+    /// Unknown names, a database that is away.
+    pub async fn seed_status(
+        &self,
+        environment: Option<&str>,
+        caller: &Caller,
+    ) -> Result<Vec<SeedStatus>, OperationError> {
+        let mut seeds = self.engine(environment)?.seed_status().await?;
+        seeds.retain(|seed| caller.may_touch(&seed.service));
+        Ok(seeds)
+    }
+}

@@ -1,0 +1,196 @@
+//! Where environments stand, summed up per service.
+
+use futures_util::future::join_all;
+use migration_engine::MigrationId;
+use migration_engine::status::{MigrationState, ServiceStatus, TargetStatus};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Caller, OperationError, Operations};
+
+/// What a service's migrations need, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceState {
+    /// Everything is applied.
+    UpToDate,
+    /// Something waits to be applied.
+    Pending,
+    /// An applied migration's file is gone.
+    Missing,
+    /// A migration was interrupted in the middle; the next run resumes it.
+    Interrupted,
+    /// An applied migration's file says something else now.
+    Edited,
+    /// A migration failed when it was last tried.
+    Failed,
+}
+
+/// A whole environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overall {
+    /// Everything is applied, everywhere.
+    Healthy,
+    /// Something waits to be applied, and nothing is wrong.
+    Pending,
+    /// Something needs a person.
+    Degraded,
+    /// The database could not be asked.
+    Unavailable,
+}
+
+/// One service on one environment.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceSummary {
+    /// Its name in the catalogue.
+    #[schema(example = "auth-service")]
+    pub name: String,
+    /// What its migrations need.
+    pub status: ServiceState,
+    /// The newest applied migration, `<schema>/<version>_<intent>`.
+    #[schema(example = "auth/20260901100000_create_sessions")]
+    pub last_migration: Option<String>,
+    /// How many wait to be applied.
+    pub pending_migrations: usize,
+    /// How many are applied.
+    pub applied_migrations: usize,
+    /// Of those that wait, how many are older than the newest applied one.
+    pub late_migrations: usize,
+    /// How many failed when they were last tried.
+    pub failed_migrations: usize,
+    /// How many applied ones have another file now.
+    pub edited_migrations: usize,
+    /// How many applied ones have no file any more.
+    pub missing_migrations: usize,
+    /// The schemas it owns.
+    pub schemas: Vec<String>,
+}
+
+/// One environment.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentStatus {
+    /// Its name in the catalogue.
+    pub environment: String,
+    /// Its database; absent when there is none.
+    pub database: Option<String>,
+    /// The server's version, as `server_version_num`.
+    pub server_version_num: Option<u32>,
+    /// Whether roles, schemas and grants stand as the catalogue says.
+    pub prepared: bool,
+    /// Every service of the catalogue that the caller may see.
+    pub services: Vec<ServiceSummary>,
+    /// All of them together.
+    pub overall_status: Overall,
+    /// Why it could not be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Operations {
+    /// One environment, every migration by itself.
+    ///
+    /// # Errors
+    /// Unknown names, a database that is away, a project that cannot be read.
+    pub async fn target_status(
+        &self,
+        environment: Option<&str>,
+        caller: &Caller,
+    ) -> Result<TargetStatus, OperationError> {
+        let mut status = self.engine(environment)?.status().await?;
+        status.services.retain(|service| caller.may_touch(&service.name));
+        Ok(status)
+    }
+
+    /// One environment, summed up.
+    ///
+    /// # Errors
+    /// As [`target_status`](Self::target_status).
+    pub async fn status(
+        &self,
+        environment: Option<&str>,
+        caller: &Caller,
+    ) -> Result<EnvironmentStatus, OperationError> {
+        self.target_status(environment, caller).await.map(|status| EnvironmentStatus::from(&status))
+    }
+
+    /// Every environment, asked side by side. One that cannot be asked says why instead of failing the others.
+    pub async fn status_of_all(&self, caller: &Caller) -> Vec<EnvironmentStatus> {
+        join_all(self.targets().all().iter().map(|entry| async {
+            let name = &entry.environment;
+            self.status(Some(name), caller).await.unwrap_or_else(|error| EnvironmentStatus {
+                environment: name.clone(),
+                database: entry.target.as_ref().ok().map(|target| target.connect.database().to_owned()),
+                server_version_num: None,
+                prepared: false,
+                services: Vec::new(),
+                overall_status: Overall::Unavailable,
+                problem: Some(error.to_string()),
+            })
+        }))
+        .await
+    }
+}
+
+impl From<&TargetStatus> for EnvironmentStatus {
+    fn from(status: &TargetStatus) -> Self {
+        let services: Vec<_> = status.services.iter().map(ServiceSummary::from).collect();
+        let worst = services.iter().map(|service| service.status).max().unwrap_or(ServiceState::UpToDate);
+        let overall_status = match worst {
+            ServiceState::UpToDate => Overall::Healthy,
+            ServiceState::Pending => Overall::Pending,
+            _ => Overall::Degraded,
+        };
+        Self {
+            environment: status.environment.clone(),
+            database: Some(status.database.clone()),
+            server_version_num: Some(status.server_version_num),
+            prepared: status.prepared,
+            services,
+            overall_status,
+            problem: None,
+        }
+    }
+}
+
+impl From<&ServiceStatus> for ServiceSummary {
+    fn from(service: &ServiceStatus) -> Self {
+        use MigrationState::{Applied, Edited, Failed, Interrupted, Late, Missing, Pending};
+        let count = |states: &[MigrationState]| service.count(states);
+        let last = service
+            .migrations
+            .iter()
+            .filter(|m| matches!(m.state, Applied | Edited | Missing))
+            .max_by_key(|m| (m.applied_at, m.migration.version));
+        let status = [
+            (Failed, ServiceState::Failed),
+            (Edited, ServiceState::Edited),
+            (Interrupted, ServiceState::Interrupted),
+            (Missing, ServiceState::Missing),
+            (Pending, ServiceState::Pending),
+            (Late, ServiceState::Pending),
+        ]
+        .into_iter()
+        .find(|(state, _)| count(&[*state]) > 0)
+        .map_or(ServiceState::UpToDate, |(_, status)| status);
+        Self {
+            name: service.name.clone(),
+            status,
+            last_migration: last.map(|m| full_name(&m.migration, &m.name)),
+            pending_migrations: count(&[Pending, Late, Failed, Interrupted]),
+            applied_migrations: count(&[Applied, Edited, Missing]),
+            late_migrations: count(&[Late]),
+            failed_migrations: count(&[Failed]),
+            edited_migrations: count(&[Edited]),
+            missing_migrations: count(&[Missing]),
+            schemas: service.schemas.clone(),
+        }
+    }
+}
+
+/// As the file is called, with its folder; reads back as a [`MigrationId`].
+fn full_name(id: &MigrationId, name: &str) -> String {
+    if name.is_empty() { id.to_string() } else { format!("{id}_{name}") }
+}

@@ -1,0 +1,160 @@
+//! The service as a part of a program: takes its port, serves, and watches its own database.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use runtime::{BoxError, Component, Ready};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use web::{Grace, Readiness};
+
+use crate::http;
+use crate::operations::{MasterError, Operations};
+use crate::settings::Settings;
+
+/// `/ready` waits for the master database to answer, …
+pub const MASTER_PART: &str = "master_database";
+/// … and for whoever starts the service to report that everything is in place: after `up` has migrated and seeded, or
+/// at once where nothing is to be done. Other parts may be reported as well.
+pub const STARTUP_PART: &str = "startup";
+
+/// Between two looks at the master database: while it is away, and while it is there.
+const LOOK_SOON: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// Every so many looks, about once an hour, it is put in order as at the start.
+const TIDY_EVERY: u32 = 360;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port cannot be had.
+    #[error("cannot listen on {address}: {source}; {cure}")]
+    Port {
+        /// Where.
+        address: SocketAddr,
+        /// What to do.
+        cure: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// Anybody on the network could call it, and nobody could be told apart.
+    #[error(
+        "refusing to listen on {0}, which others can reach, without a single usable token; \
+         make one first with `profe token create --name … --scopes …`, or leave MIGRATION_SERVICE_BIND at 127.0.0.1"
+    )]
+    Unprotected(SocketAddr),
+    /// Whether there are tokens cannot be known.
+    #[error("refusing to listen on {address}, which others can reach, while the tokens cannot be read: {source}")]
+    TokensUnknown {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: MasterError,
+    },
+}
+
+/// A service that has its port and serves once it is [`run`](Self::run).
+pub struct Service {
+    listener: TcpListener,
+    address: SocketAddr,
+    operations: Operations,
+    settings: Settings,
+    readiness: Readiness,
+}
+
+impl Service {
+    /// Takes the port. Requests wait until it is run.
+    ///
+    /// # Errors
+    /// The port is taken or not allowed; or others could reach it while there is no token.
+    pub async fn bind(operations: Operations, settings: &Settings) -> Result<Self, StartError> {
+        let address = settings.address();
+        if !address.ip().is_loopback() {
+            match operations.master().has_usable_token().await {
+                Ok(true) => {}
+                Ok(false) => return Err(StartError::Unprotected(address)),
+                Err(source) => return Err(StartError::TokensUnknown { address, source }),
+            }
+        }
+        let port = |source: io::Error| StartError::Port { address, cure: cure(&source), source };
+        let listener = TcpListener::bind(address).await.map_err(port)?;
+        let address = listener.local_addr().map_err(port)?;
+        let readiness = Readiness::expecting(&[MASTER_PART, STARTUP_PART]);
+        Ok(Self { listener, address, operations, settings: settings.clone(), readiness })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What `/ready` goes by; report [`STARTUP_PART`] here.
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
+    }
+
+    /// Serves until `shutdown`; then stops its runs in good order and ends.
+    ///
+    /// # Errors
+    /// When the listener breaks.
+    pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
+        let router = http::router(self.operations.clone(), &self.settings, self.readiness.clone(), shutdown.clone());
+        let stopped = async {
+            shutdown.cancelled().await;
+            self.operations.stop_all().await;
+        };
+        let (served, (), ()) = tokio::join!(
+            web::serve(self.listener, router, shutdown.clone(), Grace::default()),
+            watch_master(&self.operations, &self.readiness, &shutdown),
+            stopped,
+        );
+        served
+    }
+}
+
+impl Component for Service {
+    fn name(&self) -> String {
+        "migration-service".to_owned()
+    }
+
+    async fn run(self, ready: Ready, shutdown: CancellationToken) -> Result<(), BoxError> {
+        ready.ready();
+        self.serve(shutdown).await.map_err(Into::into)
+    }
+}
+
+/// Starts the master database when it is there, and keeps an eye on it.
+async fn watch_master(operations: &Operations, readiness: &Readiness, shutdown: &CancellationToken) {
+    let mut looks_since_tidy = TIDY_EVERY;
+    let mut well = None;
+    loop {
+        let tidy = looks_since_tidy >= TIDY_EVERY;
+        let look = async { if tidy { operations.master().start().await } else { operations.master().ping().await } };
+        let Some(result) = shutdown.run_until_cancelled(look).await else { return };
+        if result.is_ok() {
+            looks_since_tidy = if tidy { 0 } else { looks_since_tidy + 1 };
+        }
+        if well != Some(result.is_ok()) {
+            match &result {
+                Ok(_) => tracing::info!("the master database answers"),
+                Err(error) => tracing::warn!(%error, "the master database does not answer"),
+            }
+        }
+        well = Some(result.is_ok());
+        readiness.report(MASTER_PART, result.is_ok());
+        let pause = tokio::time::sleep(if result.is_ok() { LOOK_AGAIN } else { LOOK_SOON });
+        if shutdown.run_until_cancelled(pause).await.is_none() {
+            return;
+        }
+    }
+}
+
+fn cure(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "stop what listens there, or choose another port with MIGRATION_SERVICE_PORT",
+        io::ErrorKind::PermissionDenied => "choose a port above 1023 with MIGRATION_SERVICE_PORT",
+        io::ErrorKind::AddrNotAvailable => "choose an address of this machine with MIGRATION_SERVICE_BIND",
+        _ => "choose another address or port with MIGRATION_SERVICE_BIND and MIGRATION_SERVICE_PORT",
+    }
+}

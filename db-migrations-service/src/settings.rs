@@ -1,0 +1,275 @@
+//! What the environment says about this service: every variable, every default, in one place.
+//!
+//! All bad values are reported together, so that a deployment is mended once. Values come through a look-up, which
+//! knows `.env` files and `…_FILE` secrets (or is a map, in tests); nothing here touches the process's environment.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use kernel::Secret;
+use postgres_link::{ConnectOptions, Lookup};
+use runtime::Environment;
+
+/// The platform's inventory gives the migration service this port.
+pub const DEFAULT_PORT: u16 = 3009;
+/// Only this machine, unless somebody says otherwise.
+pub const DEFAULT_BIND: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// As `RUST_LOG`, when `MIGRATION_SERVICE_LOG_LEVEL` is not set.
+pub const DEFAULT_LOG_LEVEL: &str = "info";
+
+/// Whether a caller on this machine needs a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuthMode {
+    /// A request over loopback without a token acts as the local operator, with every scope.
+    #[default]
+    Local,
+    /// Every request needs a token.
+    Required,
+}
+
+/// The settings of the migration service.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `MIGRATION_SERVICE_BIND`: the address to listen on.
+    pub bind: IpAddr,
+    /// `MIGRATION_SERVICE_PORT`; 0 takes a free one.
+    pub port: u16,
+    /// `MIGRATION_SERVICE_MASTER_DB_URL`: where the service keeps its own tables.
+    pub master_url: Option<ConnectOptions>,
+    /// `DATABASE_URL`: the shared database, of the default environment.
+    pub database_url: Option<ConnectOptions>,
+    /// `MIGRATION_SERVICE_ENVIRONMENT`: the default environment, which is the one that `DATABASE_URL` belongs to.
+    pub environment: Option<String>,
+    /// `MIGRATION_SERVICE_PROJECT`: a project folder instead of the one in the binary.
+    pub project: Option<PathBuf>,
+    /// `MIGRATION_SERVICE_LOG_LEVEL`.
+    pub log_level: String,
+    /// `MIGRATION_SERVICE_REDIS_URL`: kept for the event stream.
+    pub redis_url: Option<Secret>,
+    /// `MIGRATION_SERVICE_BACKUP_STORAGE`: kept for backups.
+    pub backup_storage: Option<Secret>,
+    /// `MIGRATION_SERVICE_ALLOWED_HOSTS`: names under which the service may be called, beside loopback ones.
+    pub allowed_hosts: Vec<String>,
+    /// `MIGRATION_SERVICE_ALLOWED_ORIGINS`: origins of web pages that may call it, beside its own.
+    pub allowed_origins: Vec<String>,
+    /// `MIGRATION_SERVICE_AUTH`.
+    pub auth: AuthMode,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bind: DEFAULT_BIND,
+            port: DEFAULT_PORT,
+            master_url: None,
+            database_url: None,
+            environment: None,
+            project: None,
+            log_level: DEFAULT_LOG_LEVEL.to_owned(),
+            redis_url: None,
+            backup_storage: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            auth: AuthMode::Local,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads every variable. An empty value counts as not set.
+    ///
+    /// # Errors
+    /// All values that cannot be read, together.
+    pub fn read(lookup: Lookup<'_>) -> Result<Self, SettingsError> {
+        Self::read_with(&|name| Ok(lookup(name)))
+    }
+
+    /// As [`read`](Self::read), from a loaded environment; a `…_FILE` that cannot be read is reported too.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn from_environment(environment: &Environment) -> Result<Self, SettingsError> {
+        Self::read_with(&|name| environment.get(name).map_err(|error| error.to_string()))
+    }
+
+    fn read_with(get: Get<'_>) -> Result<Self, SettingsError> {
+        let mut read = Reader { get, problems: Vec::new() };
+        let defaults = Self::default();
+        let settings = Self {
+            bind: read
+                .parsed("MIGRATION_SERVICE_BIND", address, "an IP address such as 127.0.0.1")
+                .unwrap_or(defaults.bind),
+            port: read
+                .parsed("MIGRATION_SERVICE_PORT", |text| text.parse().ok(), "a port from 0 to 65535")
+                .unwrap_or(defaults.port),
+            master_url: read.url("MIGRATION_SERVICE_MASTER_DB_URL"),
+            database_url: read.url("DATABASE_URL"),
+            environment: read.text("MIGRATION_SERVICE_ENVIRONMENT"),
+            project: read.text("MIGRATION_SERVICE_PROJECT").map(PathBuf::from),
+            log_level: read.text("MIGRATION_SERVICE_LOG_LEVEL").unwrap_or(defaults.log_level),
+            redis_url: read.text("MIGRATION_SERVICE_REDIS_URL").map(Secret::new),
+            backup_storage: read.text("MIGRATION_SERVICE_BACKUP_STORAGE").map(Secret::new),
+            allowed_hosts: read.list("MIGRATION_SERVICE_ALLOWED_HOSTS", host, "host names separated by commas"),
+            allowed_origins: read.list(
+                "MIGRATION_SERVICE_ALLOWED_ORIGINS",
+                origin,
+                "origins such as https://panel.example.org separated by commas",
+            ),
+            auth: read.parsed("MIGRATION_SERVICE_AUTH", auth, "`local` or `required`").unwrap_or_default(),
+        };
+        if read.problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems: read.problems }) }
+    }
+
+    /// Where to listen.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.bind, self.port)
+    }
+
+    /// No server is named, so the databases live on the private cluster.
+    pub fn needs_private_cluster(&self) -> bool {
+        self.master_url.is_none() && self.database_url.is_none()
+    }
+}
+
+/// Every setting that cannot be used. Holds no value that may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct SettingsError {
+    /// One sentence each.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the settings cannot be used: {}", self.problems.join("; "))
+    }
+}
+
+/// A variable's value, or why it cannot be had.
+type Get<'a> = &'a dyn Fn(&str) -> Result<Option<String>, String>;
+
+struct Reader<'a> {
+    get: Get<'a>,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn text(&mut self, name: &str) -> Option<String> {
+        let value = (self.get)(name).unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            None
+        });
+        value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn parsed<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>, expected: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.problems.push(format!("{name} is {text:?}, expected {expected}"));
+        }
+        value
+    }
+
+    fn url(&mut self, name: &str) -> Option<ConnectOptions> {
+        let text = self.text(name)?;
+        let get = self.get;
+        let parsed = ConnectOptions::parse_with(&text, &|name| get(name).ok().flatten());
+        parsed.map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    fn list(&mut self, name: &str, parse: impl Fn(&str) -> Option<String>, expected: &str) -> Vec<String> {
+        let Some(text) = self.text(name) else { return Vec::new() };
+        let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(&parse).collect();
+        if parts.contains(&None) {
+            self.problems.push(format!("{name} is {text:?}, expected {expected}"));
+        }
+        parts.into_iter().flatten().collect()
+    }
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    if text == "localhost" { Some(DEFAULT_BIND) } else { text.trim_matches(['[', ']']).parse().ok() }
+}
+
+fn auth(text: &str) -> Option<AuthMode> {
+    match text {
+        "local" => Some(AuthMode::Local),
+        "required" => Some(AuthMode::Required),
+        _ => None,
+    }
+}
+
+/// A name as it stands in a Host header, with or without a port.
+fn host(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    text.chars().all(plain).then(|| text.to_ascii_lowercase())
+}
+
+fn origin(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    host(rest)?;
+    (!rest.is_empty()).then(|| text.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let map: BTreeMap<_, _> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Settings::read(&|name| map.get(name).cloned())
+    }
+
+    #[test]
+    fn nothing_set_suits_a_laptop() {
+        let settings = read(&[]).expect("defaults are good");
+        assert_eq!(settings.address(), "127.0.0.1:3009".parse().expect("an address"));
+        assert!(settings.needs_private_cluster());
+        assert_eq!(settings.auth, AuthMode::Local);
+    }
+
+    #[test]
+    fn every_bad_value_is_reported_and_no_password() {
+        let error = read(&[
+            ("MIGRATION_SERVICE_PORT", "30o9"),
+            ("MIGRATION_SERVICE_BIND", "everywhere"),
+            ("MIGRATION_SERVICE_AUTH", "none"),
+            ("MIGRATION_SERVICE_ALLOWED_ORIGINS", "panel.example.org"),
+            ("DATABASE_URL", "postgres://ana:hunter2@db.example.org/x?sslmode=perhaps"),
+        ])
+        .expect_err("five bad values");
+        assert_eq!(error.problems.len(), 5, "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn lists_are_split_and_lowered() {
+        let settings = read(&[
+            ("MIGRATION_SERVICE_ALLOWED_HOSTS", "Migrations.Example.org, [::1]:3009,"),
+            ("MIGRATION_SERVICE_ALLOWED_ORIGINS", "https://Panel.example.org"),
+        ])
+        .expect("good lists");
+        assert_eq!(settings.allowed_hosts, ["migrations.example.org", "[::1]:3009"]);
+        assert_eq!(settings.allowed_origins, ["https://panel.example.org"]);
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug() {
+        let settings = read(&[
+            ("MIGRATION_SERVICE_REDIS_URL", "redis://:hunter2@cache.example.org"),
+            ("DATABASE_URL", "postgres://a:hunter2@h/d"),
+        ])
+        .expect("good values");
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_secret_file_that_cannot_be_read_is_reported_with_the_rest() {
+        let environment = Environment::of([("DATABASE_URL_FILE", "/nonexistent/url"), ("MIGRATION_SERVICE_PORT", "x")]);
+        let error = Settings::from_environment(&environment).expect_err("two bad values");
+        assert_eq!(error.problems.len(), 2, "{error}");
+    }
+}

@@ -1,0 +1,27 @@
+//! The service as its callers meet it: a real server on a free port, a real PostgreSQL, a project of its own per test.
+
+#[path = "http/world.rs"]
+mod world;
+
+#[path = "http/document.rs"]
+mod document;
+#[path = "http/door.rs"]
+mod door;
+#[path = "http/events.rs"]
+mod events;
+#[path = "http/examples.rs"]
+mod examples;
+#[path = "http/idempotency.rs"]
+mod idempotency;
+#[path = "http/inspection.rs"]
+mod inspection;
+#[path = "http/lifecycle.rs"]
+mod lifecycle;
+#[path = "http/problems.rs"]
+mod problems;
+#[path = "http/runs.rs"]
+mod runs;
+#[path = "http/seeds.rs"]
+mod seeds;
+#[path = "http/tokens.rs"]
+mod tokens;

@@ -1,0 +1,88 @@
+//! Each exit code, as documented in `--help`.
+
+use testkit::{TestProject, block_on, server};
+
+use crate::support::{Running, open_folder, profe, run};
+
+#[test]
+fn wrong_use_is_2() {
+    let folder = open_folder();
+    let run =
+        |arguments: &[&str]| run(profe(folder.path()).env("DATABASE_URL", "postgresql://127.0.0.1:1/x"), arguments);
+    run(&["migrate", "fly"]).err(2);
+    run(&["migrate", "rollback"]).err(2);
+    run(&["migrate", "run", "--wait", "soon"]).err(2);
+    run(&["token", "create", "--name", "x", "--scopes", "everything"]).err(2);
+    let unknown = run(&["migrate", "status", "-e", "moon"]).err(2);
+    assert!(unknown.contains("development, staging, production"), "{unknown}");
+    let unknown = run(&["migrate", "run", "--service", "moon-service"]).err(2);
+    assert!(unknown.contains("auth-service"), "{unknown}");
+}
+
+#[test]
+fn bad_settings_are_2_and_reported_together() {
+    let folder = open_folder();
+    let mut command = profe(folder.path());
+    command
+        .env("MIGRATION_SERVICE_PORT", "http")
+        .env("MIGRATION_SERVICE_AUTH", "perhaps")
+        .env("DATABASE_URL_FILE", "/nowhere");
+    let said = run(&mut command, &["migrate", "status"]).err(2);
+    for name in ["MIGRATION_SERVICE_PORT", "MIGRATION_SERVICE_AUTH", "DATABASE_URL_FILE"] {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+}
+
+#[test]
+fn no_database_is_6() {
+    let folder = open_folder();
+    let said =
+        run(profe(folder.path()).env("DATABASE_URL", "postgresql://127.0.0.1:1/x"), &["migrate", "status"]).err(6);
+    assert!(said.contains("database_unavailable") && said.contains("127.0.0.1:1"), "{said}");
+    let wrong = server().url("postgres").replacen("://", "://nobody_here", 1);
+    run(profe(folder.path()).env("DATABASE_URL", wrong), &["migrate", "status"]).err(6);
+}
+
+#[test]
+fn a_protected_environment_is_5() {
+    let folder = open_folder();
+    let project = TestProject::new();
+    let database = block_on(server().empty_database());
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let profe = || {
+        let mut command = profe(folder.path());
+        command.env("DATABASE_URL", database.url()).env("MIGRATION_SERVICE_ENVIRONMENT", "production");
+        command.arg("--project").arg(project.path());
+        command
+    };
+    // Nobody can be asked here, and running forward is what pipelines do.
+    run(&mut profe(), &["migrate", "run"]).ok(0);
+    let said = run(&mut profe(), &["migrate", "rollback", "-n", "1"]).err(5);
+    assert!(said.contains("confirmation_required") && said.contains("--yes"), "{said}");
+    run(&mut profe(), &["migrate", "rollback", "-n", "1", "--yes"]).ok(0);
+    run(&mut profe(), &["db", "scratch"]).err(5);
+}
+
+#[test]
+fn a_second_runner_is_4_and_ctrl_c_is_130() {
+    let folder = open_folder();
+    let project = TestProject::new();
+    let database = block_on(server().empty_database());
+    let profe = || {
+        let mut command = profe(folder.path());
+        command.env("DATABASE_URL", database.url()).arg("--project").arg(project.path());
+        command
+    };
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    run(&mut profe(), &["migrate", "run"]).ok(0);
+    project.migration("alpha/2_sleep", "select pg_sleep(600);\ncreate table alpha.u (id int);", "drop table alpha.u;");
+    let mut first = Running::start(&mut profe(), &["migrate", "run", "--output", "json"]);
+    first.wait_for("migration_started");
+    let said = run(&mut profe(), &["migrate", "run"]).err(4);
+    assert!(said.contains("error[busy]"), "{said}");
+    let (status, lines, _) = first.interrupt();
+    assert_eq!(status.code(), Some(130), "{lines:#?}");
+    assert_eq!(block_on(database.value("select to_regclass('alpha.u')::text")), None);
+    // Nothing was left behind: the target can be worked on at once.
+    run(&mut profe(), &["migrate", "rollback", "-n", "1"]).ok(0);
+}

@@ -1,0 +1,11 @@
+//! `profe` as its users meet it: the built binary, on real databases.
+
+mod support;
+
+mod doctor;
+mod erd;
+mod exit_codes;
+mod migrate;
+mod output;
+mod serve;
+mod up;

@@ -1,0 +1,78 @@
+//! What programs read, and colours.
+
+use testkit::{TestProject, block_on, server};
+
+use crate::support::{open_folder, profe, run};
+
+#[test]
+fn every_answer_is_one_json_document() {
+    let folder = open_folder();
+    let project = TestProject::new();
+    let database = block_on(server().empty_database());
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    project.write("seeds/alpha/10_rows.sql", "insert into alpha.t values (1);");
+    let profe = || {
+        let mut command = profe(folder.path());
+        command.env("DATABASE_URL", database.url()).args(["--output", "json", "--project"]).arg(project.path());
+        command
+    };
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(parse(&run(&mut profe(), &["migrate", "plan"]).ok(3))["migrations"][0]["migration"], "alpha/1");
+    let out = run(&mut profe(), &["migrate", "run"]).ok(0);
+    let lines: Vec<_> = out.lines().map(parse).collect();
+    assert_eq!(lines[0]["event"]["type"], "planned");
+    assert_eq!(lines.last().expect("a report")["report"]["outcome"], "completed");
+    let out = run(&mut profe(), &["seeds", "run"]).ok(0);
+    assert_eq!(out.lines().map(parse).next_back().expect("a report")["report"]["rows"], 1);
+    let status = parse(&run(&mut profe(), &["migrate", "status"]).ok(0));
+    assert_eq!(status["overallStatus"], "healthy");
+    assert_eq!(status["migrations"][0]["state"], "applied");
+    assert_eq!(parse(&run(&mut profe(), &["migrate", "history"]).ok(0))[0]["migration"], "alpha/1");
+    assert_eq!(parse(&run(&mut profe(), &["seeds", "status"]).ok(0))[0]["state"], "applied");
+    assert!(parse(&run(&mut profe(), &["db", "url"]).ok(0))["url"].is_string());
+    let token = parse(&run(&mut profe(), &["token", "create", "--name", "ci", "--scopes", "read,migrate"]).ok(0));
+    assert!(token["token"].as_str().is_some_and(|text| text.starts_with("profe_")));
+    let id = token["id"].as_str().expect("an id");
+    assert_eq!(parse(&run(&mut profe(), &["token", "list"]).ok(0))[0]["id"], id);
+    assert!(parse(&run(&mut profe(), &["token", "revoke", id]).ok(0))["revokedAt"].is_string());
+    let error = run(&mut profe(), &["migrate", "run", "--to", "alpha/9"]);
+    assert!(error.err.is_empty(), "programs read stdout: {}", error.err);
+    assert_eq!(parse(&error.ok(2))["error"]["code"], "unknown_migration");
+    parse(&run(&mut profe(), &["openapi"]).ok(0));
+}
+
+#[test]
+fn colours_are_used_where_they_are_wanted() {
+    let folder = open_folder();
+    let colours = |variable: Option<&str>, option: &[&str]| {
+        let mut command = profe(folder.path());
+        if let Some(name) = variable {
+            command.env(name, "1");
+        }
+        run(command.args(option), &["migrate", "status", "-e", "moon"]).err(2).contains('\u{1b}')
+    };
+    assert!(!colours(None, &[]), "a pipe is no terminal");
+    assert!(colours(None, &["--color", "always"]));
+    assert!(!colours(Some("NO_COLOR"), &[]));
+    assert!(!colours(Some("CLICOLOR_FORCE"), &["--color", "never"]));
+}
+
+#[test]
+fn tables_fit_on_a_terminal() {
+    let folder = open_folder();
+    let database = block_on(server().platform_database());
+    let out = run(profe(folder.path()).env("DATABASE_URL", database.url()), &["migrate", "status"]).ok(0);
+    for line in out.lines() {
+        assert!(line.chars().count() <= 80 && line.trim_end() == line, "{line:?}");
+    }
+}
+
+#[test]
+fn help_names_the_exit_codes() {
+    let folder = open_folder();
+    for arguments in [&["--help"][..], &["migrate", "run", "--help"]] {
+        let help = run(&mut profe(folder.path()), arguments).ok(0);
+        assert!(help.contains("Exit codes:") && help.contains("130  cancelled"), "{help}");
+    }
+    assert!(run(&mut profe(folder.path()), &["--version"]).ok(0).starts_with("profe 0."));
+}

@@ -1,0 +1,56 @@
+//! `profe serve`, and `up` on a server that somebody named.
+
+use crate::support::{Running, free_port, open_folder, profe, run};
+
+#[test]
+fn it_serves_what_it_has() {
+    let folder = open_folder();
+    let said = run(&mut profe(folder.path()), &["serve", "--only", "chat-service"]).err(2);
+    assert!(said.contains("no service \"chat-service\"") && said.contains("migration-service"), "{said}");
+    let said = run(&mut profe(folder.path()), &["serve"]).err(2);
+    assert!(said.contains("no database to serve") && said.contains("profe up"), "{said}");
+    assert!(!folder.path().join(".profe").exists(), "nothing was made");
+}
+
+#[test]
+fn it_serves_without_migrating() {
+    let folder = open_folder();
+    let project = testkit::TestProject::new();
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let database = testkit::block_on(testkit::server().empty_database());
+    let port = free_port();
+    let mut command = profe(folder.path());
+    command.env("DATABASE_URL", database.url()).env("MIGRATION_SERVICE_PORT", port.to_string());
+    command.arg("--project").arg(project.path());
+    let mut serve = Running::start(&mut command, &["serve", "--only", "migration-service", "--output", "json"]);
+    serve.wait_for("\"ready\":true");
+    let answer = reqwest::blocking::get(format!("http://localhost:{port}/api/migrations/status")).expect("an answer");
+    assert!(answer.text().expect("text").contains("\"overallStatus\":\"pending\""));
+    assert_eq!(serve.interrupt().0.code(), Some(0));
+    assert!(!folder.path().join(".profe").exists(), "no private database beside the one named");
+}
+
+#[test]
+fn elsewhere_without_a_token_is_refused() {
+    let folder = open_folder();
+    let database = testkit::block_on(testkit::server().empty_database());
+    let mut command = profe(folder.path());
+    command
+        .env("DATABASE_URL", database.url())
+        .env("MIGRATION_SERVICE_PORT", "0")
+        .env("MIGRATION_SERVICE_BIND", "0.0.0.0");
+    let said = run(&mut command, &["up"]).err(5);
+    assert!(said.contains("profe token create"), "{said}");
+}
+
+#[test]
+fn a_migration_that_fails_ends_up_with_its_error() {
+    let folder = open_folder();
+    let project = testkit::TestProject::new();
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);\nselect 1 / 0;", "drop table alpha.t;");
+    let database = testkit::block_on(testkit::server().empty_database());
+    let mut command = profe(folder.path());
+    command.env("DATABASE_URL", database.url()).env("MIGRATION_SERVICE_PORT", "0").arg("--project").arg(project.path());
+    let said = run(&mut command, &["up"]).err(1);
+    assert!(said.contains("division by zero") && said.contains("1_create_t.up.sql:2:1"), "{said}");
+}

@@ -1,0 +1,147 @@
+//! Starting the binary and reading what it says.
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longer than anything takes on a loaded machine; shorter than a person's patience with a hanging test.
+pub const DEADLINE: Duration = Duration::from_mins(2);
+/// The account without any rights.
+const NOBODY: u32 = 65_534;
+
+/// What a command left.
+#[derive(Debug)]
+pub struct Done {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Done {
+    /// Asserts the exit code and gives stdout.
+    #[track_caller]
+    pub fn ok(self, code: i32) -> String {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self.out
+    }
+
+    /// Asserts the exit code and gives stderr.
+    #[track_caller]
+    pub fn err(self, code: i32) -> String {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self.err
+    }
+}
+
+/// `profe` with nothing of the tests' own environment.
+pub fn profe(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_profe"));
+    command.env_clear().current_dir(folder).stdin(Stdio::null());
+    for name in ["PATH", "PG_BIN", "LLVM_PROFILE_FILE"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
+/// Runs it to its end.
+pub fn run(command: &mut Command, arguments: &[&str]) -> Done {
+    let output = command.args(arguments).output().expect("it starts");
+    Done {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).expect("text"),
+        err: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+/// A port that nobody has at this moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port()
+}
+
+/// A folder below /tmp that every account can enter, for private clusters.
+pub fn open_folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).expect("our own folder");
+    folder
+}
+
+/// Whether these tests run as root, and so can become somebody else.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Gives up every right.
+pub fn as_nobody(command: &mut Command) -> &mut Command {
+    command.uid(NOBODY).gid(NOBODY)
+}
+
+/// A command that runs until it is told to stop.
+pub struct Running {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    errors: std::thread::JoinHandle<String>,
+}
+
+impl Running {
+    /// Starts it.
+    pub fn start(command: &mut Command, arguments: &[&str]) -> Self {
+        let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("it starts");
+        let (send, lines) = mpsc::channel();
+        let out = BufReader::new(child.stdout.take().expect("piped"));
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        let err = child.stderr.take().expect("piped");
+        let errors = std::thread::spawn(move || std::io::read_to_string(err).unwrap_or_default());
+        Self { child, lines, errors }
+    }
+
+    /// Waits for a line that has `text`, and gives all lines up to it.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> Vec<String> {
+        let give_up = Instant::now() + DEADLINE;
+        let mut seen = Vec::new();
+        loop {
+            let Ok(line) = self.lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) else {
+                // Nothing is left to lose: the test fails.
+                let _ = self.child.kill();
+                panic!("no line with {text:?} in {seen:#?}");
+            };
+            seen.push(line);
+            if seen.last().is_some_and(|line| line.contains(text)) {
+                return seen;
+            }
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Waits for its end; gives the status, the remaining lines and stderr.
+    pub fn end(mut self) -> (ExitStatus, Vec<String>, String) {
+        let status = self.child.wait().expect("a child");
+        (status, self.lines.iter().collect(), self.errors.join().expect("read"))
+    }
+
+    /// Ctrl-C, and everything that came of it.
+    pub fn interrupt(self) -> (ExitStatus, Vec<String>, String) {
+        self.signal(Signal::INT);
+        self.end()
+    }
+}
+
+/// Whether something listens there.
+pub fn listens(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}

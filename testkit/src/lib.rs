@@ -1,0 +1,23 @@
+//! A real PostgreSQL for every test, and a database of its own that is migrated already.
+//!
+//! The server is the one that `PROFE_TEST_SERVER` names (`make test` starts one for all test binaries and sets it), or
+//! a private cluster that this process starts once and that ends with it. Databases are cloned from a template, which
+//! takes some tens of milliseconds, and dropped when the test is done.
+//!
+//! Panics are the errors here: a test that cannot have its database has failed.
+
+mod project;
+mod server;
+
+pub use project::{TestProject, platform_project};
+pub use server::{Server, TestDb, VARIABLE, server, start_cluster};
+
+/// Runs a future on a small runtime of its own, for tests that are not async themselves.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime can be built")
+        .block_on(future)
+}
