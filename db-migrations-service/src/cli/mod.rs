@@ -35,7 +35,7 @@ pub use show::{Colour, Format, Output};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Globals {
-    /// Serve this project folder instead of the one built in [MIGRATION_SERVICE_PROJECT]
+    /// Serve this project folder instead of the one built in (MIGRATION_SERVICE_PROJECT)
     #[arg(long, global = true, value_name = "FOLDER")]
     pub project: Option<PathBuf>,
     /// Where the private database lives [PROFE_DATA_DIR; default: .profe]

@@ -23,7 +23,10 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
         let status = response.status().as_u16();
         let duration_ms = begun.elapsed().as_millis() as u64;
         let code = response.extensions().get::<Code>().map(|code| code.0);
-        if response.status().is_server_error() {
+        // Probes come every few seconds, and a 503 of `/ready` is what the prober asked for.
+        if matches!(path.as_str(), "/health" | "/ready") {
+            tracing::debug!(%method, path, status, duration_ms, code, "answered");
+        } else if response.status().is_server_error() {
             tracing::warn!(%method, path, status, duration_ms, code, "answered");
         } else {
             tracing::info!(%method, path, status, duration_ms, code, "answered");

@@ -16,7 +16,7 @@ pub struct History {
     /// Only this service
     #[arg(short, long, value_name = "NAME")]
     service: Option<String>,
-    /// Only this migration: <schema>/<version>
+    /// Only this migration: SCHEMA/VERSION
     #[arg(short, long, value_name = "ID")]
     migration: Option<String>,
     /// At most so many lines, newest first

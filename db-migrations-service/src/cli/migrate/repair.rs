@@ -15,7 +15,7 @@ use crate::operations::parse_migration;
 pub enum Command {
     /// Accept the present file of one edited migration as the applied one, on record
     Bless {
-        /// <schema>/<version>
+        /// SCHEMA/VERSION
         migration: String,
         /// Why the file changed after it was applied; kept in the history
         #[arg(long, value_name = "TEXT")]

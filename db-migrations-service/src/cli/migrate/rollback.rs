@@ -41,7 +41,7 @@ struct HowFar {
     /// Everything newer than this version; 0 takes back all
     #[arg(long, value_name = "VERSION")]
     to: Option<Version>,
-    /// Exactly this one: <schema>/<version>, or a version of the service
+    /// Exactly this one: SCHEMA/VERSION, or a version of the service
     #[arg(short, long, value_name = "ID")]
     migration: Option<String>,
 }

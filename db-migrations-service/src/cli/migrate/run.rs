@@ -20,7 +20,7 @@ pub struct Run {
     /// Only this service, and what its migrations need of others
     #[arg(short, long, value_name = "NAME")]
     service: Option<String>,
-    /// Stop after this migration: <schema>/<version>, or a version of the service
+    /// Stop after this migration: SCHEMA/VERSION, or a version of the service
     #[arg(long, value_name = "ID")]
     to: Option<String>,
     /// Execute everything in a transaction and take it back
