@@ -1,0 +1,130 @@
+//! One runner per target, by an advisory lock that is polled on a session of its own.
+//!
+//! That session never has a transaction open: a runner that waits inside one would stop CREATE INDEX CONCURRENTLY of
+//! the runner it waits for, and both would wait for ever. The lock ends with its session, so no crash leaves it behind.
+
+use std::time::Duration;
+
+use postgres_link::AdminConn;
+use tokio::time::Instant;
+
+use super::session::own_statement;
+use crate::error::{EngineError, ErrorCode};
+use crate::event::Blocker;
+
+/// `0x50524f46` is "PROF", the second number stands for migrations; advisory locks count per database.
+pub(crate) const KEY: (i32, i32) = (0x5052_4f46, 1);
+
+/// The lock that the working session of a run holds beside the runner's own.
+const WORKER_KEY: (i32, i32) = (0x5052_4f46, 3);
+
+/// How long a worker of a dead run may take to end once it was told to.
+const EVICTION: Duration = Duration::from_secs(30);
+
+/// How often a waiting runner looks again.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Takes the lock on `conn`, which must be kept for it alone, waiting at most `patience`.
+pub(crate) async fn acquire(conn: &AdminConn, patience: Duration) -> Result<(), EngineError> {
+    let deadline = Instant::now() + patience;
+    let attempt = format!("SELECT pg_try_advisory_lock({}, {})", KEY.0, KEY.1);
+    loop {
+        let outcome = conn.batch(&attempt).await.map_err(|e| own_statement(&e, "taking the migration lock"))?;
+        if outcome.value(0, 0) == Some("t") {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(busy(holders(conn).await));
+        }
+        tokio::time::sleep(POLL.min(deadline.saturating_duration_since(Instant::now()))).await;
+    }
+}
+
+/// Marks `conn` as the working session of the runner that holds the lock, and ends the one of a runner that no longer
+/// does. A process that dies leaves its statement running at the server; before it has ended, the history cannot be
+/// trusted to be complete. Must be called before the history is read.
+pub(crate) async fn claim_work(conn: &AdminConn) -> Result<(), EngineError> {
+    let deadline = Instant::now() + EVICTION;
+    let attempt = format!("SELECT pg_try_advisory_lock({}, {})", WORKER_KEY.0, WORKER_KEY.1);
+    let evict = format!("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {}", held(WORKER_KEY));
+    loop {
+        let outcome = conn.batch(&attempt).await.map_err(|e| own_statement(&e, "claiming the work"))?;
+        if outcome.value(0, 0) == Some("t") {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(busy(
+                sessions(conn, &format!("a.pid IN (SELECT pid FROM pg_locks WHERE {})", held(WORKER_KEY))).await,
+            )
+            .cure("the statement of a run that died does not end; end its session, then run again"));
+        }
+        conn.batch(&evict).await.map_err(|e| own_statement(&e, "ending the session of a run that died"))?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A condition over `pg_locks`: holders of an advisory lock of this database.
+fn held(key: (i32, i32)) -> String {
+    format!(
+        "locktype = 'advisory' AND granted AND classid = {} AND objid = {} \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        key.0, key.1
+    )
+}
+
+fn busy(blockers: Vec<Blocker>) -> EngineError {
+    let holder = blockers.first().map_or_else(
+        || "another runner, which has just let go".to_owned(),
+        |b| {
+            let name = b.application.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "a session".to_owned());
+            let address = b.address.as_ref().map(|a| format!(" from {a}")).unwrap_or_default();
+            format!("{name} (pid {}{address})", b.pid)
+        },
+    );
+    let mut error = EngineError::new(ErrorCode::Busy, format!("busy: the target's migration lock is held by {holder}"))
+        .cure("wait for it to finish, or run with a waiting time");
+    error.blockers = blockers;
+    error
+}
+
+async fn holders(conn: &AdminConn) -> Vec<Blocker> {
+    let condition = format!("a.pid IN (SELECT pid FROM pg_locks WHERE {})", held(KEY));
+    sessions(conn, &condition).await
+}
+
+/// The sessions that `pid` waits for, directly.
+pub(crate) async fn blockers_of(conn: &AdminConn, pid: i32) -> Vec<Blocker> {
+    sessions(conn, &format!("a.pid = ANY (pg_blocking_pids({pid}))")).await
+}
+
+/// Sessions for which `condition` over `pg_stat_activity a` holds. This is told to people beside another message, so
+/// a failure to read it is no failure of the run.
+async fn sessions(conn: &AdminConn, condition: &str) -> Vec<Blocker> {
+    let query = format!(
+        "SELECT a.pid, a.usename, a.application_name, host(a.client_addr), a.state, left(a.query, 200), \
+         (extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)::bigint FROM pg_stat_activity a WHERE {condition} ORDER BY a.pid"
+    );
+    let Ok(outcome) = conn.batch(&query).await else { return Vec::new() };
+    outcome
+        .rows()
+        .filter_map(|row| {
+            let text = |at: usize| row.get(at).cloned().flatten();
+            Some(Blocker {
+                pid: text(0)?.parse().ok()?,
+                user: text(1),
+                application: text(2),
+                address: text(3),
+                state: text(4),
+                query: text(5),
+                transaction_ms: text(6).and_then(|ms| ms.parse().ok()),
+            })
+        })
+        .collect()
+}
+
+/// What a runner calls itself: shown to whoever finds the lock held.
+pub(crate) fn session_name(what: &str, actor: &str, run_id: uuid::Uuid) -> String {
+    let short = run_id.simple().to_string();
+    let actor: String = actor.chars().filter(|c| !c.is_control()).take(24).collect();
+    format!("profe {what} {} by {actor}", &short[short.len() - 8..])
+}

@@ -1,0 +1,35 @@
+//! Text into SQL. Names and values from files, catalogues and requests meet SQL text nowhere but here.
+
+/// A string constant that means the same whatever `standard_conforming_strings` is set to.
+pub(crate) fn literal(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 8);
+    if text.contains('\\') {
+        quoted.push_str(" E");
+    }
+    quoted.push('\'');
+    for c in text.chars() {
+        if matches!(c, '\'' | '\\') {
+            quoted.push(c);
+        }
+        quoted.push(c);
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// An identifier.
+pub(crate) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_escapes_its_quotes() {
+        assert_eq!(literal("it's"), "'it''s'");
+        assert_eq!(literal(r"a\'b"), r" E'a\\''b'");
+        assert_eq!(identifier(r#"a"b"#), r#""a""b""#);
+    }
+}

@@ -1,0 +1,290 @@
+//! Reading and writing the engine's own tables.
+
+use std::collections::{BTreeMap, HashMap};
+
+use postgres_link::{AdminConn, BatchOutcome, StatementOutcome};
+use uuid::Uuid;
+
+use super::quote::literal;
+use super::session::own_statement;
+use crate::error::{EngineError, ErrorCode};
+use crate::migration::{MigrationId, Version};
+
+/// The version of `schema.sql` that this program writes.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// Creates the engine's tables.
+pub(crate) const CREATE: &str = include_str!("schema.sql");
+
+/// A migration that stands in the target.
+#[derive(Debug, Clone)]
+pub(crate) struct Applied {
+    pub service: String,
+    pub name: String,
+    pub checksum: String,
+    pub file_hash: String,
+    /// Microseconds since 1970.
+    pub since_us: i64,
+    /// The history row.
+    pub row: i64,
+}
+
+/// One journalled statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Journalled {
+    pub checksum: String,
+    pub done: bool,
+}
+
+/// The direction in which a migration is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Direction {
+    Up,
+    Down,
+}
+
+impl Direction {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Everything a run needs to know of a target before it begins.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// The engine's tables are there.
+    pub installed: bool,
+    pub applied: HashMap<MigrationId, Applied>,
+    pub journal: HashMap<(MigrationId, Direction), BTreeMap<usize, Journalled>>,
+    /// Why the last attempt failed, as the stored JSON.
+    pub failures: HashMap<MigrationId, String>,
+    /// The hash of the catalogue that the target was prepared with.
+    pub catalogue: Option<String>,
+}
+
+impl State {
+    /// A migration that runs statement by statement was left in the middle.
+    pub(crate) fn is_interrupted(&self, id: &MigrationId) -> bool {
+        self.journal.contains_key(&(id.clone(), Direction::Up))
+    }
+
+    /// Rows of an unfinished attempt that success must clear.
+    pub(crate) fn has_leftovers(&self, id: &MigrationId) -> bool {
+        self.failures.contains_key(id)
+            || self.is_interrupted(id)
+            || self.journal.contains_key(&(id.clone(), Direction::Down))
+    }
+}
+
+/// One message, one round trip, one snapshot: a run that ends just now is seen whole or not at all.
+const READ: &str = "\
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT key, value FROM migration_service.meta;
+SELECT schema_name, version, service, name, checksum, file_hash, (extract(epoch FROM applied_at) * 1000000)::bigint, id
+  FROM migration_service.history WHERE rolled_back_at IS NULL;
+SELECT schema_name, version, direction, statement, statement_checksum, state FROM migration_service.journal;
+SELECT schema_name, version, error FROM migration_service.failure;
+COMMIT";
+
+/// Reads the state. A target without the engine's tables is a fresh one.
+pub(crate) async fn read(conn: &AdminConn) -> Result<State, EngineError> {
+    let outcome = match conn.batch(READ).await {
+        Ok(outcome) => outcome,
+        // 42P01: no such table, 3F000: no such schema.
+        Err(error) if matches!(error.sqlstate(), Some("42P01" | "3F000")) => {
+            conn.batch("ROLLBACK").await.map_err(|e| own_statement(&e, "reading the migration history"))?;
+            return Ok(State::default());
+        }
+        Err(error) => return Err(own_statement(&error, "reading the migration history")),
+    };
+    let [_begin, meta, history, journal, failures, _commit] = statements(outcome)?;
+    let mut state = State { installed: true, ..State::default() };
+    for row in meta.rows {
+        let [key, value] = cells(row)?;
+        match key.as_str() {
+            "schema_version" => check_version(&value)?,
+            "catalogue" => state.catalogue = Some(value),
+            _ => {}
+        }
+    }
+    state.applied.reserve(history.rows.len());
+    for row in history.rows {
+        let [schema, version, service, name, checksum, file_hash, at, id] = cells(row)?;
+        let applied = Applied { service, name, checksum, file_hash, since_us: number(&at)?, row: number(&id)? };
+        state.applied.insert(migration_id(schema, &version)?, applied);
+    }
+    for row in journal.rows {
+        let [schema, version, direction, statement, checksum, done] = cells(row)?;
+        let direction = if direction == "up" { Direction::Up } else { Direction::Down };
+        let key = (migration_id(schema, &version)?, direction);
+        let entry = Journalled { checksum, done: done == "done" };
+        state.journal.entry(key).or_default().insert(usize::try_from(number(&statement)?).unwrap_or(0), entry);
+    }
+    for row in failures.rows {
+        let [schema, version, error] = cells(row)?;
+        state.failures.insert(migration_id(schema, &version)?, error);
+    }
+    Ok(state)
+}
+
+fn check_version(value: &str) -> Result<(), EngineError> {
+    if value.parse::<u32>().is_ok_and(|version| version <= SCHEMA_VERSION) {
+        return Ok(());
+    }
+    Err(EngineError::new(
+        ErrorCode::TargetTooNew,
+        format!("the target's history is of version {value}, and this program knows up to {SCHEMA_VERSION}"),
+    )
+    .cure("use the newer release that wrote it"))
+}
+
+fn statements<const N: usize>(outcome: BatchOutcome) -> Result<[StatementOutcome; N], EngineError> {
+    outcome.statements.try_into().map_err(|_| malformed("another number of answers"))
+}
+
+pub(crate) fn cells<const N: usize>(row: Vec<Option<String>>) -> Result<[String; N], EngineError> {
+    let cells: Vec<String> = row.into_iter().map(Option::unwrap_or_default).collect();
+    cells.try_into().map_err(|_| malformed("another number of columns"))
+}
+
+pub(crate) fn migration_id(schema: String, version: &str) -> Result<MigrationId, EngineError> {
+    Ok(MigrationId::new(schema, Version::from_stored(number(version)?)))
+}
+
+pub(crate) fn number(text: &str) -> Result<i64, EngineError> {
+    text.parse().map_err(|_| malformed(text))
+}
+
+fn malformed(what: &str) -> EngineError {
+    EngineError::new(ErrorCode::Internal, format!("the history tables answered something unexpected: {what}"))
+}
+
+/// What a history row says.
+pub(crate) struct NewRow<'a> {
+    pub id: &'a MigrationId,
+    pub service: &'a str,
+    pub name: &'a str,
+    pub up_sql: &'a str,
+    pub down_sql: &'a str,
+    pub checksum: &'a str,
+    pub file_hash: &'a str,
+    pub late: bool,
+    pub actor: &'a str,
+    pub run_id: Uuid,
+    /// Milliseconds; `None` takes the time since the transaction began.
+    pub duration_ms: Option<u64>,
+}
+
+/// The statement that writes a history row.
+pub(crate) fn insert(row: &NewRow<'_>) -> String {
+    let duration = row.duration_ms.map_or_else(
+        || "(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint".to_owned(),
+        |ms| ms.to_string(),
+    );
+    format!(
+        "INSERT INTO migration_service.history (service, schema_name, version, name, checksum, file_hash, up_sql, down_sql, \
+         late, applied_by, duration_ms, run_id) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {duration}, '{}')",
+        literal(row.service),
+        literal(&row.id.schema),
+        row.id.version,
+        literal(row.name),
+        literal(row.checksum),
+        literal(row.file_hash),
+        literal(row.up_sql),
+        literal(row.down_sql),
+        row.late,
+        literal(row.actor),
+        row.run_id,
+    )
+}
+
+/// The statement that marks a history row as taken back.
+pub(crate) fn mark_rolled_back(row: i64, actor: &str, run_id: Uuid) -> String {
+    format!(
+        "UPDATE migration_service.history SET rolled_back_at = clock_timestamp(), rolled_back_by = {}, \
+         rollback_run_id = '{run_id}' WHERE id = {row} AND rolled_back_at IS NULL",
+        literal(actor)
+    )
+}
+
+/// The statement that journals one statement of a migration.
+pub(crate) fn journal(
+    id: &MigrationId,
+    direction: Direction,
+    statement: usize,
+    checksum: &str,
+    done: bool,
+    run_id: Uuid,
+) -> String {
+    let state = if done { "done" } else { "started" };
+    format!(
+        "INSERT INTO migration_service.journal (schema_name, version, direction, statement, statement_checksum, state, run_id) \
+         VALUES ({}, {}, '{}', {statement}, {}, '{state}', '{run_id}') ON CONFLICT (schema_name, version, direction, statement) \
+         DO UPDATE SET state = excluded.state, statement_checksum = excluded.statement_checksum, run_id = excluded.run_id, \
+         at = clock_timestamp()",
+        literal(&id.schema),
+        id.version,
+        direction.as_str(),
+        literal(checksum),
+    )
+}
+
+/// The statement that forgets that one statement of a migration was begun.
+pub(crate) fn forget_statement(id: &MigrationId, direction: Direction, statement: usize) -> String {
+    format!(
+        "DELETE FROM migration_service.journal WHERE schema_name = {} AND version = {} AND direction = '{}' \
+         AND statement = {statement} AND state = 'started'",
+        literal(&id.schema),
+        id.version,
+        direction.as_str(),
+    )
+}
+
+/// The statements that forget what is known of unfinished attempts at a migration.
+pub(crate) fn clear(id: &MigrationId) -> String {
+    let (schema, version) = (literal(&id.schema), id.version);
+    format!(
+        "DELETE FROM migration_service.journal WHERE schema_name = {schema} AND version = {version}; \
+         DELETE FROM migration_service.failure WHERE schema_name = {schema} AND version = {version}"
+    )
+}
+
+/// The statement that remembers why a migration failed.
+pub(crate) fn failure(id: &MigrationId, checksum: &str, error: &str, run_id: Uuid) -> String {
+    format!(
+        "INSERT INTO migration_service.failure (schema_name, version, run_id, checksum, error) VALUES ({}, {}, '{run_id}', {}, {}) \
+         ON CONFLICT (schema_name, version) DO UPDATE SET at = clock_timestamp(), run_id = excluded.run_id, \
+         checksum = excluded.checksum, error = excluded.error",
+        literal(&id.schema),
+        id.version,
+        literal(checksum),
+        literal(error),
+    )
+}
+
+/// The statement that remembers a value of this target.
+pub(crate) fn set_meta(key: &str, value: &str) -> String {
+    format!(
+        "INSERT INTO migration_service.meta (key, value) VALUES ({}, {}) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        literal(key),
+        literal(value)
+    )
+}
+
+/// The statement that remembers a seed file.
+pub(crate) fn seed(service: &str, schema: &str, name: &str, checksum: &str, actor: &str, run_id: Uuid) -> String {
+    format!(
+        "INSERT INTO migration_service.seed (service, schema_name, name, checksum, applied_by, duration_ms, run_id) VALUES \
+         ({}, {}, {}, {}, {}, (extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint, '{run_id}') \
+         ON CONFLICT (schema_name, name) DO UPDATE SET service = excluded.service, checksum = excluded.checksum, \
+         applied_at = excluded.applied_at, applied_by = excluded.applied_by, duration_ms = excluded.duration_ms, run_id = excluded.run_id",
+        literal(service),
+        literal(schema),
+        literal(name),
+        literal(checksum),
+        literal(actor),
+    )
+}
