@@ -15,7 +15,7 @@ use migration_engine::{Engine, Project, Target};
 use postgres_link::ConnectOptions;
 use testkit::{TestProject, server};
 
-use crate::help::{World, all};
+use crate::help::{World, all, until};
 use crate::proxy::{self, When};
 
 const CHILD: &str = "PROFE_TEST_KILL_CHILD";
@@ -94,6 +94,17 @@ fn everything_back() -> RollbackRequest {
     RollbackRequest { scope: Scope::All, to: RollbackTo::Version("0".parse().unwrap()), dry_run: false }
 }
 
+/// The command that starts the runner.
+fn runner(w: &World, action: &str, url: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "kill::child", "--ignored", "--nocapture"])
+        .env(CHILD, format!("{action} {} {url}", w.project.path().display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit());
+    command
+}
+
 /// Starts the runner and kills it at message `fatal`. Answers how many messages it got to send, and whether it ended
 /// by itself.
 async fn run_and_kill(w: &World, action: &str, fatal: usize, when: When) -> (usize, bool) {
@@ -109,12 +120,7 @@ async fn run_and_kill(w: &World, action: &str, fatal: usize, when: When) -> (usi
     let (credentials, rest) = real.split_once('@').unwrap();
     let (_, database) = rest.split_once('/').unwrap();
     let url = format!("{credentials}@127.0.0.1:{}/{database}", proxy.port);
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "kill::child", "--ignored", "--nocapture"])
-        .env(CHILD, format!("{action} {} {url}", w.project.path().display()))
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit());
+    let mut command = runner(w, action, &url);
     let mut child = {
         // Held while it starts, so that the killer cannot come before there is a victim.
         let mut slot = victim.lock().unwrap();
@@ -187,4 +193,20 @@ async fn a_rollback_killed_at_any_message_ends_in_the_same_schema_after_the_next
     let expected = reference(true).await;
     assert!(expected.is_empty(), "{expected:#?}");
     at_every_message("rollback", true, &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_statement_of_a_killed_run_is_ended_before_the_next_one_reads_the_history() {
+    let w = World::new().await;
+    w.project.migration("alpha/1_slow", "CREATE TABLE alpha.slow ();\nSELECT pg_sleep(600);", "DROP TABLE alpha.slow;");
+    let mut child = runner(&w, "run", &w.db.url()).spawn().unwrap();
+    let sleeps =
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    until(&w.db, sleeps).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Its statement goes on without it, holding what it has made so far.
+    assert_eq!(w.db.value(sleeps).await.as_deref(), Some("t"));
+    w.project.migration("alpha/1_slow", "CREATE TABLE alpha.slow ();", "DROP TABLE alpha.slow;");
+    assert_eq!(w.run_ok().await, ["alpha/1"]);
 }
