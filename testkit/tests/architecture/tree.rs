@@ -46,7 +46,8 @@ pub fn read(path: &str) -> String {
 /// Every text file, sorted; without what .gitignore names.
 pub fn files() -> Vec<File> {
     let ignore = read(".gitignore");
-    let ignored: Vec<&str> = ignore.lines().map(|line| line.trim_end_matches('/')).chain([".git"]).collect();
+    let ignored: Vec<&str> =
+        ignore.lines().map(|line| line.trim_end_matches('/')).filter(|line| !line.is_empty()).chain([".git"]).collect();
     let mut found = Vec::new();
     walk(&root(), "", &ignored, &mut found);
     found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -57,12 +58,16 @@ pub fn files() -> Vec<File> {
 fn walk(folder: &Path, prefix: &str, ignored: &[&str], found: &mut Vec<File>) {
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let skipped = |pattern: &&str| pattern.strip_prefix('*').map_or(*pattern == name, |end| name.ends_with(end));
+        let path = format!("{prefix}{name}");
+        let skipped = |pattern: &&str| match (pattern.strip_prefix('/'), pattern.strip_prefix('*')) {
+            (Some(at_the_root), _) => at_the_root == path,
+            (_, Some(end)) => name.ends_with(end),
+            _ => *pattern == name,
+        };
         let Ok(kind) = entry.file_type() else { continue };
         if ignored.iter().any(skipped) || kind.is_symlink() {
             continue;
         }
-        let path = format!("{prefix}{name}");
         if kind.is_dir() {
             walk(&entry.path(), &format!("{path}/"), ignored, found);
         } else if let Ok(text) = fs::read_to_string(entry.path()) {

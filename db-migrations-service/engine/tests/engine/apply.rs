@@ -96,7 +96,7 @@ async fn postgres_itself_keeps_a_service_in_its_schemas() {
 async fn settings_of_one_migration_do_not_reach_the_next() {
     let w = World::new().await;
     w.project
-        .migration("alpha/1_set", "SET search_path = pg_catalog; SET lock_timeout = '1ms'; SET LOCAL work_mem = '1MB';", "SELECT 1;")
+        .migration("alpha/1_set", "SET search_path = pg_catalog; SET lock_timeout = '1ms'; SET work_mem = '1MB';", "SELECT 1;")
         .migration(
             "alpha/2_look",
             "CREATE TABLE seen AS SELECT current_setting('search_path') p, current_setting('work_mem') w, current_user u;",
