@@ -54,7 +54,7 @@ deny:
 tests: ## only the tests
 	@scripts/needs.sh test-database
 	cargo test $(LOCKED) --workspace --no-run
-	$(TARGET)/debug/with-test-server cargo test $(LOCKED) --workspace
+	$(TARGET)/debug/with-test-server cargo test $(LOCKED) --workspace --no-fail-fast
 
 generated: ## writes anew what is made from the code and the database: openapi/, the ERD
 	@scripts/needs.sh default-database

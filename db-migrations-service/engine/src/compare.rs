@@ -34,12 +34,18 @@ pub(crate) async fn hash_files(project: &Arc<Project>) -> Result<Vec<String>, En
     hashing.await.map_err(|error| EngineError::new(ErrorCode::Internal, format!("hashing the files: {error}")))?
 }
 
-pub(crate) fn compare(project: &Project, hashes: &[String], state: &State) -> Result<Comparison, EngineError> {
+/// The newest applied version of each schema.
+pub(crate) fn newest_applied(state: &State) -> HashMap<&str, Version> {
     let mut newest: HashMap<&str, Version> = HashMap::new();
     for id in state.applied.keys() {
         let known = newest.entry(&id.schema).or_insert(id.version);
         *known = (*known).max(id.version);
     }
+    newest
+}
+
+pub(crate) fn compare(project: &Project, hashes: &[String], state: &State) -> Result<Comparison, EngineError> {
+    let newest = newest_applied(state);
     let mut files = Vec::with_capacity(hashes.len());
     for (migration, hash) in project.migrations().iter().zip(hashes) {
         let id = &migration.id;

@@ -111,7 +111,9 @@ impl Engine {
             .migrations
             .iter()
             .map(|planned| Work {
-                origin: Origin::File,
+                origin: Origin::File {
+                    hash: self.project.place(&planned.migration).map(|at| hashes[at].clone()).unwrap_or_default(),
+                },
                 journal: state.journal.get(&(planned.migration.clone(), Direction::Up)).cloned().unwrap_or_default(),
                 has_leftovers: state.has_leftovers(&planned.migration),
             })

@@ -20,6 +20,8 @@ pub(crate) struct Node {
     pub rank: usize,
     pub statements: usize,
     pub transactional: bool,
+    pub sets_session: bool,
+    /// Moved into the graph's creators when it is built.
     creates: BTreeSet<ObjectName>,
     alters: BTreeSet<ObjectName>,
     references: Vec<Reference>,
@@ -48,6 +50,7 @@ impl Node {
             rank,
             statements: script.statements.len(),
             transactional: script.is_transactional(),
+            sets_session: script.sets_session(),
             creates,
             alters,
             references: references.into_iter().collect(),
@@ -74,14 +77,15 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// Links `nodes`. `exists` says whether a required migration that is not among them is applied already.
-    pub(crate) fn build(nodes: Vec<Node>, exists: impl Fn(&MigrationId) -> bool) -> Result<Self, EngineError> {
-        let index: BTreeMap<&MigrationId, usize> = nodes.iter().enumerate().map(|(at, n)| (&n.id, at)).collect();
-        let mut creators: HashMap<ObjectName, Vec<usize>> = HashMap::new();
-        for (at, node) in nodes.iter().enumerate() {
-            for object in &node.creates {
-                creators.entry(object.clone()).or_default().push(at);
+    pub(crate) fn build(mut nodes: Vec<Node>, exists: impl Fn(&MigrationId) -> bool) -> Result<Self, EngineError> {
+        let mut creators: HashMap<ObjectName, Vec<usize>> =
+            HashMap::with_capacity(nodes.iter().map(|n| n.creates.len()).sum());
+        for (at, node) in nodes.iter_mut().enumerate() {
+            for object in std::mem::take(&mut node.creates) {
+                creators.entry(object).or_default().push(at);
             }
         }
+        let index: BTreeMap<&MigrationId, usize> = nodes.iter().enumerate().map(|(at, n)| (&n.id, at)).collect();
         let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); nodes.len()];
         let mut previous: HashMap<&str, usize> = HashMap::new();
         for (id, &at) in &index {

@@ -29,6 +29,9 @@ pub struct PlannedMigration {
     /// The SQL that would be run (the down SQL for a rollback).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sql: Option<String>,
+    /// It sets something for the rest of its session.
+    #[serde(skip)]
+    pub(crate) sets_session: bool,
 }
 
 /// An ordered plan.

@@ -44,8 +44,8 @@ pub(crate) async fn plan(
         .filter(|(_, open)| **open)
         .map(|((m, s), _)| (m, *s))
         .collect();
-    let nodes =
-        open.iter().map(|(migration, _)| read_node(project, state, migration)).collect::<Result<Vec<_>, _>>()?;
+    let nodes = read_nodes(project, state, &open)?;
+    let newest = crate::compare::newest_applied(state);
     let graph = Graph::build(nodes, |id| state.applied.contains_key(id))?;
     let wanted = wanted(&graph, &open, project, state, scope, to)?;
     let chosen = graph.closure(wanted.iter().copied());
@@ -58,7 +58,7 @@ pub(crate) async fn plan(
         let (migration, migration_state) = open[at];
         let node = &graph.nodes[at];
         let newer_applied =
-            state.applied.keys().any(|id| id.schema == migration.id.schema && id.version > migration.id.version);
+            newest.get(migration.id.schema.as_str()).is_some_and(|newest| migration.id.version < *newest);
         let journal = state.journal.get(&(migration.id.clone(), Direction::Up));
         if newer_applied {
             plan.notes.push(format!(
@@ -77,6 +77,7 @@ pub(crate) async fn plan(
             resume_after: journal.map_or(0, |j| j.values().filter(|entry| entry.done).count()),
             waits_for: graph.edges[at].iter().map(|edge| graph.nodes[edge.to].id.clone()).collect(),
             sql: None,
+            sets_session: node.sets_session,
         });
     }
     Ok(plan)
@@ -87,6 +88,33 @@ pub(crate) fn in_scope(scope: &Scope, service: &str) -> bool {
         Scope::All => true,
         Scope::Service(name) => name == service,
     }
+}
+
+/// Reads all open migrations; many are shared out among the machine's cores.
+fn read_nodes(
+    project: &Project,
+    state: &State,
+    open: &[(&Migration, MigrationState)],
+) -> Result<Vec<Node>, EngineError> {
+    /// Below this a thread costs more than it saves.
+    const WORTH_A_THREAD: usize = 50;
+    let read = |part: &[(&Migration, MigrationState)]| {
+        part.iter().map(|(migration, _)| read_node(project, state, migration)).collect::<Result<Vec<_>, _>>()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = open.len().div_ceil(cores).max(WORTH_A_THREAD);
+    std::thread::scope(|scope| {
+        let mut parts = open.chunks(share);
+        let own = parts.next().unwrap_or_default();
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
+        let mut nodes = read(own)?;
+        for other in others {
+            let part =
+                other.join().map_err(|_| EngineError::new(ErrorCode::Internal, "reading the migrations panicked"))?;
+            nodes.extend(part?);
+        }
+        Ok(nodes)
+    })
 }
 
 /// Both files of a pair are parsed: a down that cannot be read is found now, not in the night it is needed.

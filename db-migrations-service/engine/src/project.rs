@@ -8,6 +8,7 @@ mod script;
 mod source;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) use script::Script;
@@ -51,6 +52,7 @@ pub struct Project {
     /// The service catalogue.
     pub catalogue: Catalogue,
     migrations: Vec<Migration>,
+    places: HashMap<MigrationId, usize>,
     seeds: Vec<Seed>,
     source: Source,
 }
@@ -78,7 +80,8 @@ impl Project {
         let catalogue = Catalogue::parse(&text)?;
         let migrations = discover::migrations(&source, &catalogue)?;
         let seeds = discover::seeds(&source, &catalogue)?;
-        Ok(Self { catalogue, migrations, seeds, source })
+        let places = migrations.iter().enumerate().map(|(at, m)| (m.id.clone(), at)).collect();
+        Ok(Self { catalogue, migrations, places, seeds, source })
     }
 
     /// The folder, where it is one.
@@ -101,7 +104,12 @@ impl Project {
 
     /// Looks a migration up.
     pub fn migration(&self, id: &MigrationId) -> Option<&Migration> {
-        self.migrations.iter().find(|m| m.id == *id)
+        self.place(id).map(|at| &self.migrations[at])
+    }
+
+    /// Its place in [`Self::migrations`].
+    pub(crate) fn place(&self, id: &MigrationId) -> Option<usize> {
+        self.places.get(id).copied()
     }
 
     /// The text of a migration's up file.

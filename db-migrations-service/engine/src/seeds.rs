@@ -13,7 +13,7 @@ use crate::project::{Project, Script, Seed};
 use crate::request::{RunContext, Scope};
 use crate::run::apply::{StepEnd, ended};
 use crate::run::attempt::Hands;
-use crate::run::steps::{Record, Step};
+use crate::run::steps::{PRELUDE, Record, Step};
 use crate::status::{SeedReport, SeedState, SeedStatus};
 use crate::target::lock;
 use crate::target::quote::{identifier, literal};
@@ -140,16 +140,18 @@ async fn apply(hands: &Hands<'_>, project: &Project, seed: &Seed, script: Script
         name: seed.name.clone(),
         owner,
         direction: Direction::Up,
-        script,
+        transactional: true,
+        sets_session: script.sets_session(),
+        text: script.into(),
         late: false,
         record: Record::RolledBack { row: 0 },
         has_leftovers: false,
     };
-    let envelope = step.envelope(&step.script.sql, hands.settings.lock_timeout_ms, &closing);
+    let envelope = step.envelope(&step.text.sql, hands.settings.lock_timeout_ms, &closing);
     match hands.send_with_retries(&step.id, &envelope.message).await {
         Ok(outcome) => {
             crate::run::apply::reset_session(hands, &step).await;
-            let own = outcome.statements.iter().skip(2).take(step.script.statements.len());
+            let own = outcome.statements.iter().skip(PRELUDE).take(step.script().statements.len());
             Ok(own.filter(|s| s.columns.is_empty()).map(|s| s.rows_affected).sum())
         }
         Err(stopped) => match ended(stopped, &step, |error| step.refusal(error, &envelope)) {

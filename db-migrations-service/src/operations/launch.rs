@@ -144,6 +144,8 @@ impl Operations {
 
     /// Copies events to the master database in batches. Returns whether the run stands there.
     async fn record_events(self, run: RunHandle, recorder: Recorder) -> bool {
+        // Whoever runs it alongside watches it: the record may come late, and its flushes shall not slow the run.
+        let pause = if matches!(recorder, Recorder::InsertFirst) { HEARTBEAT } else { WRITE_EVERY };
         match recorder {
             Recorder::None => return false,
             Recorder::Running => {}
@@ -164,7 +166,7 @@ impl Operations {
             if let Err(error) = self.0.master.append_events(run.id(), &lines).await {
                 tracing::warn!(run = %run.id(), %error, "events could not be written to the master database");
             }
-            let _ = tokio::time::timeout(WRITE_EVERY, run.0.log.wait_complete()).await;
+            let _ = tokio::time::timeout(pause, run.0.log.wait_complete()).await;
         }
     }
 

@@ -62,6 +62,11 @@ impl Script {
         Ok(Self { file: file.to_owned(), sql, statements, directives })
     }
 
+    /// A text whose statements are not known.
+    pub(crate) fn opaque(file: &str, sql: &str) -> Self {
+        Self { file: file.to_owned(), sql: sql.to_owned(), statements: Vec::new(), directives: Directives::default() }
+    }
+
     /// Whether it runs as one transaction. A value added to an enum may stay in it only as the last statement,
     /// since the server lets nobody use the value before it is committed.
     pub(crate) fn is_transactional(&self) -> bool {
@@ -69,6 +74,11 @@ impl Script {
         let mut earlier = self.statements.iter().rev().skip_while(|(_, f)| f.commit_before_use);
         let adds_value_early = earlier.any(|(_, f)| f.commit_before_use);
         !self.directives.no_transaction && !adds_value_early && self.statements.iter().all(|(_, f)| f.alone.is_none())
+    }
+
+    /// Whether it sets something for the rest of its session.
+    pub(crate) fn sets_session(&self) -> bool {
+        self.statements.iter().any(|(_, facts)| facts.sets_session)
     }
 
     /// The text of the statement at `index`.

@@ -19,7 +19,7 @@ pub(crate) enum StepEnd {
 pub(crate) async fn apply(hands: &Hands<'_>, step: &Step) -> Result<u64, StepEnd> {
     let begun = Instant::now();
     let closing = step.record_sql(&hands.context.actor, hands.context.run_id, None);
-    let envelope = step.envelope(&step.script.sql, hands.settings.lock_timeout_ms, &closing);
+    let envelope = step.envelope(&step.text.sql, hands.settings.lock_timeout_ms, &closing);
     match hands.send_with_retries(&step.id, &envelope.message).await {
         Ok(_) => {
             reset_session(hands, step).await;
@@ -31,7 +31,7 @@ pub(crate) async fn apply(hands: &Hands<'_>, step: &Step) -> Result<u64, StepEnd
 
 /// A migration that SETs something for its session must not reach into the next one.
 pub(crate) async fn reset_session(hands: &Hands<'_>, step: &Step) {
-    if step.script.statements.iter().any(|(_, facts)| facts.sets_session) {
+    if step.sets_session {
         // Goes back to the settings that the session was opened with. A lost session shows in the next step.
         let _ = hands.conn.batch("RESET ALL").await;
     }

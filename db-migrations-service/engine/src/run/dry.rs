@@ -39,9 +39,9 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
         let needs = planned.waits_for.iter().find(|id| untried.contains(id));
         let why = match needs {
             Some(id) => Some(format!("it comes after {id}, which was not tried")),
-            None if !step.script.is_transactional() => {
+            None if !step.transactional => {
                 let what = step
-                    .script
+                    .script()
                     .statements
                     .iter()
                     .find_map(|(_, f)| f.alone.as_ref())
@@ -56,7 +56,7 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
         }
         run.announce(index);
         let begun = std::time::Instant::now();
-        let envelope = step.inside(&step.script.sql, hands.settings.lock_timeout_ms);
+        let envelope = step.inside(&step.text.sql, hands.settings.lock_timeout_ms);
         match hands.send_in_transaction(&step.id, &envelope.message).await {
             Ok(_) => {
                 let duration_ms = begun.elapsed().as_millis() as u64;

@@ -9,13 +9,13 @@ use postgres_link::AdminConn;
 use super::apply::{self, StepEnd};
 use super::attempt::Hands;
 use super::dry;
-use super::steps::{Record, Step};
+use super::steps::{Record, Step, Text};
 use super::stepwise;
 use crate::error::{EngineError, ErrorCode};
 use crate::event::{Event, Outcome};
 use crate::migration::MigrationId;
 use crate::plan::Plan;
-use crate::project::{Project, Script};
+use crate::project::Project;
 use crate::request::RunContext;
 use crate::status::RunReport;
 use crate::target::prepare;
@@ -24,8 +24,8 @@ use crate::target::store::{self, Direction, Journalled};
 /// Where the SQL of a planned step comes from.
 #[derive(Debug, Clone)]
 pub(crate) enum Origin {
-    /// The project's files, read when their turn comes.
-    File,
+    /// The project's files, read when their turn comes; the up file's bytes had this hash when it was planned.
+    File { hash: String },
     /// The history: what was applied knows its own way back.
     History { row: i64, owner: String, down_sql: String },
 }
@@ -140,7 +140,7 @@ impl PreparedRun {
                 }
             };
             self.announce(index);
-            let ended = if step.script.is_transactional() {
+            let ended = if step.transactional {
                 apply::apply(hands, &step).await
             } else {
                 stepwise::apply(hands, &step, &self.work[index].journal).await
@@ -203,27 +203,30 @@ impl PreparedRun {
         let planned = &self.plan.migrations[index];
         let work = &self.work[index];
         let id = planned.migration.clone();
-        let (script, owner, record) = match &work.origin {
-            Origin::File => {
+        let (text, owner, record) = match &work.origin {
+            Origin::File { hash } => {
                 let migration = self.project.migration(&id).ok_or_else(|| {
                     EngineError::new(ErrorCode::UnknownMigration, format!("there is no migration {id}"))
                 })?;
                 let up_sql = self.project.up_sql(migration)?;
                 let down_sql = self.project.down_sql(migration)?;
-                let script = Script::parse(&migration.up, up_sql.clone(), &id.schema).map_err(|e| e.migration(&id))?;
+                let file_hash = sql_grammar::sha256_hex(up_sql.as_bytes());
+                if file_hash != *hash {
+                    return Err(EngineError::new(
+                        ErrorCode::Edited,
+                        format!("{} was edited while the run was under way", migration.up),
+                    )
+                    .cure("run again: it is planned anew")
+                    .migration(&id));
+                }
                 let owner = self.project.catalogue.service(&migration.service)?.owner_role().unwrap_or_default();
-                let record = Record::Applied {
-                    checksum: sql_grammar::checksum(&up_sql),
-                    file_hash: sql_grammar::sha256_hex(up_sql.as_bytes()),
-                    up_sql,
-                    down_sql,
-                };
-                (script, owner, record)
+                let text = Text::new(migration.up.clone(), up_sql.clone(), &id.schema);
+                let checksum = sql_grammar::checksum(&up_sql);
+                (text, owner, Record::Applied { checksum, file_hash, up_sql, down_sql })
             }
             Origin::History { row, owner, down_sql } => {
                 let file = format!("{id} (down SQL from the history)");
-                let script = Script::parse(&file, down_sql.clone(), &id.schema).map_err(|e| e.migration(&id))?;
-                (script, owner.clone(), Record::RolledBack { row: *row })
+                (Text::new(file, down_sql.clone(), &id.schema), owner.clone(), Record::RolledBack { row: *row })
             }
         };
         Ok(Step {
@@ -232,8 +235,10 @@ impl PreparedRun {
             name: planned.name.clone(),
             owner,
             direction: self.direction,
-            has_leftovers: work.has_leftovers || !script.is_transactional(),
-            script,
+            text,
+            transactional: planned.transactional,
+            sets_session: planned.sets_session,
+            has_leftovers: work.has_leftovers || !planned.transactional,
             late: planned.late,
             record,
         })

@@ -30,7 +30,7 @@ pub(crate) async fn before(hands: &Hands<'_>, step: &Step, alone: &Alone, in_dou
         Alone::CreateIndex { index: None } => Err(StepEnd::Failed(Box::new(
             EngineError::new(
                 ErrorCode::ForbiddenStatement,
-                format!("{}: CREATE INDEX CONCURRENTLY without a name", step.script.file),
+                format!("{}: CREATE INDEX CONCURRENTLY without a name", step.text.file),
             )
             .cure("name the index, so that an interrupted build can be found and repaired")
             .migration(&step.id),
@@ -95,11 +95,11 @@ pub(crate) async fn verify(hands: &Hands<'_>, step: &Step, alone: &Alone, statem
     Err(StepEnd::Failed(Box::new(
         EngineError::new(
             ErrorCode::MigrationFailed,
-            format!("{}: the index {index} is there but not valid", step.script.file),
+            format!("{}: the index {index} is there but not valid", step.text.file),
         )
         .cure("run again: it will be dropped and built anew")
         .migration(&step.id)
-        .at(step.script.location(step.script.statements[statement].0.start, Some(statement))),
+        .at(step.script().location(step.script().statements[statement].0.start, Some(statement))),
     )))
 }
 

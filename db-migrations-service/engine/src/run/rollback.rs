@@ -78,6 +78,7 @@ pub(crate) async fn plan(
             resume_after: journal.values().filter(|entry| entry.done).count(),
             waits_for: Vec::new(),
             sql: Some(row.down_sql.clone()),
+            sets_session: down.sets_session(),
         });
         work.push(Work {
             origin: Origin::History { row: row.row, owner, down_sql: row.down_sql.clone() },

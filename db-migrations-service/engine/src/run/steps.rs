@@ -1,11 +1,13 @@
 //! What one step of a run works on, and the message that carries it.
 
+use std::sync::OnceLock;
+
 use uuid::Uuid;
 
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Script;
-use crate::target::quote::literal;
+use crate::target::quote::identifier;
 use crate::target::store::{self, Direction};
 
 /// One migration, read and ready to be sent.
@@ -17,11 +19,51 @@ pub(crate) struct Step {
     pub owner: String,
     pub direction: Direction,
     /// The SQL of the direction.
-    pub script: Script,
+    pub text: Text,
+    /// One message, or statement by statement.
+    pub transactional: bool,
+    /// It sets something for the rest of its session.
+    pub sets_session: bool,
     pub late: bool,
     pub record: Record,
     /// A failed or interrupted attempt left rows that success must clear.
     pub has_leftovers: bool,
+}
+
+/// SQL that was parsed when it was planned, and is parsed again only where somebody asks for its statements: the
+/// server does it anyway, and most migrations succeed.
+#[derive(Debug)]
+pub(crate) struct Text {
+    /// The path that errors show.
+    pub file: String,
+    pub sql: String,
+    schema: String,
+    parsed: OnceLock<Script>,
+}
+
+impl Text {
+    pub(crate) fn new(file: String, sql: String, schema: &str) -> Self {
+        Self { file, sql, schema: schema.to_owned(), parsed: OnceLock::new() }
+    }
+
+    pub(crate) fn script(&self) -> &Script {
+        // It is the text that was planned; should it not parse after all, errors lack their statement and no more.
+        self.parsed.get_or_init(|| {
+            Script::parse(&self.file, self.sql.clone(), &self.schema)
+                .unwrap_or_else(|_| Script::opaque(&self.file, &self.sql))
+        })
+    }
+}
+
+impl From<Script> for Text {
+    fn from(script: Script) -> Self {
+        Self {
+            file: script.file.clone(),
+            sql: script.sql.clone(),
+            schema: String::new(),
+            parsed: OnceLock::from(script),
+        }
+    }
 }
 
 /// What the history must say once the step is done.
@@ -40,7 +82,15 @@ pub(crate) struct Envelope {
     prelude: usize,
 }
 
+/// Statements of an envelope before its SQL: BEGIN, the lock timeout, the search path, the role.
+pub(crate) const PRELUDE: usize = 4;
+
 impl Step {
+    /// The SQL, read.
+    pub(crate) fn script(&self) -> &Script {
+        self.text.script()
+    }
+
     /// The history statements that belong to this step.
     pub(crate) fn record_sql(&self, actor: &str, run_id: Uuid, duration_ms: Option<u64>) -> String {
         let record = match &self.record {
@@ -78,28 +128,26 @@ impl Step {
 
     fn wrap(&self, opening: &str, sql: &str, lock_timeout_ms: u64, closing: &str) -> Envelope {
         let prefix = format!(
-            "{opening};SELECT set_config('lock_timeout','{lock_timeout_ms}ms',true),set_config('search_path',{},true),set_config('role',{},true);\n",
-            literal(&self.search_path()),
-            literal(&self.owner),
+            "{opening};SET LOCAL lock_timeout={lock_timeout_ms};SET LOCAL search_path={};SET LOCAL ROLE {};\n",
+            self.search_path(),
+            identifier(&self.owner),
         );
         // The line break ends a comment that the SQL may end with.
-        let message = format!(
-            "{prefix}{sql}\n;SELECT set_config('role','none',true),set_config('search_path','pg_catalog',true);{closing}"
-        );
-        Envelope { message, prefix_chars: prefix.chars().count(), prelude: 2 }
+        let message = format!("{prefix}{sql}\n;SET LOCAL ROLE NONE;SET LOCAL search_path=pg_catalog;{closing}");
+        Envelope { message, prefix_chars: prefix.chars().count(), prelude: PRELUDE }
     }
 
     /// Session settings for a statement that runs outside of a transaction.
     pub(crate) fn session_settings(&self, lock_timeout_ms: u64) -> String {
         format!(
-            "SELECT set_config('lock_timeout','{lock_timeout_ms}ms',false),set_config('search_path',{},false),set_config('role',{},false)",
-            literal(&self.search_path()),
-            literal(&self.owner),
+            "SET lock_timeout={lock_timeout_ms};SET search_path={};SET ROLE {}",
+            self.search_path(),
+            identifier(&self.owner),
         )
     }
 
     fn search_path(&self) -> String {
-        format!("{}, pg_catalog", crate::target::quote::identifier(&self.id.schema))
+        format!("{}, pg_catalog", identifier(&self.id.schema))
     }
 
     /// What PostgreSQL said to a message that holds the whole script, as the migration's failure.
@@ -108,13 +156,13 @@ impl Step {
             return crate::target::session::lost(&error.to_string()).migration(&self.id);
         };
         let mut statement =
-            error.completed().checked_sub(envelope.prelude).filter(|&index| index < self.script.statements.len());
+            error.completed().checked_sub(envelope.prelude).filter(|&index| index < self.script().statements.len());
         let byte = sql
             .position
             .and_then(|position| (position as usize).checked_sub(envelope.prefix_chars + 1))
-            .and_then(|chars| self.script.sql.char_indices().nth(chars).map(|(byte, _)| byte));
+            .and_then(|chars| self.script().sql.char_indices().nth(chars).map(|(byte, _)| byte));
         if let Some(at) = byte {
-            statement = self.script.statement_at(at).or(statement);
+            statement = self.script().statement_at(at).or(statement);
         }
         self.failed(sql, statement, byte)
     }
@@ -130,10 +178,10 @@ impl Step {
         let Some(sql) = error.sql_error() else {
             return crate::target::session::lost(&error.to_string()).migration(&self.id);
         };
-        let text = self.script.statement(index);
+        let text = self.script().statement(index);
         let byte =
             sql.position.and_then(|position| (position as usize).checked_sub(prefix_chars + 1)).and_then(|chars| {
-                text.char_indices().nth(chars).map(|(byte, _)| byte + self.script.statements[index].0.start)
+                text.char_indices().nth(chars).map(|(byte, _)| byte + self.script().statements[index].0.start)
             });
         self.failed(sql, Some(index), byte)
     }
@@ -144,10 +192,11 @@ impl Step {
     }
 
     fn failed(&self, sql: &postgres_link::SqlError, statement: Option<usize>, byte: Option<usize>) -> EngineError {
-        let at = byte.or_else(|| statement.map(|index| self.script.statements[index].0.start));
-        let place = at.map(|at| self.script.location(at, statement));
-        let wher =
-            place.as_ref().map_or_else(|| self.script.file.clone(), |l| format!("{}:{}:{}", l.file, l.line, l.column));
+        let at = byte.or_else(|| statement.map(|index| self.script().statements[index].0.start));
+        let place = at.map(|at| self.script().location(at, statement));
+        let wher = place
+            .as_ref()
+            .map_or_else(|| self.script().file.clone(), |l| format!("{}:{}:{}", l.file, l.line, l.column));
         let mut error = crate::target::session::classify(sql, format!("{wher}: {}", sql.message));
         match error.code {
             ErrorCode::Internal => {

@@ -23,7 +23,7 @@ pub(crate) async fn apply(
     journal: &std::collections::BTreeMap<usize, Journalled>,
 ) -> Result<u64, StepEnd> {
     let begun = Instant::now();
-    let total = step.script.statements.len();
+    let total = step.script().statements.len();
     check_unchanged(step, journal)?;
     for index in 0..total {
         let entry = journal.get(&index);
@@ -31,7 +31,7 @@ pub(crate) async fn apply(
         let resumed = entry.is_some_and(|e| e.done);
         if !resumed {
             let in_doubt = entry.is_some();
-            let result = match &step.script.statements[index].1.alone {
+            let result = match &step.script().statements[index].1.alone {
                 Some(alone) => alone_statement(hands, step, index, alone, in_doubt).await,
                 None => in_transaction(hands, step, index).await,
             };
@@ -39,11 +39,11 @@ pub(crate) async fn apply(
                 return Err(left_behind(end, index, total));
             }
         }
-        let tag = step.script.statements[index]
+        let tag = step.script().statements[index]
             .1
             .alone
             .as_ref()
-            .map_or_else(|| first_words(step.script.statement(index)), |a| a.what().to_owned());
+            .map_or_else(|| first_words(step.script().statement(index)), |a| a.what().to_owned());
         hands.context.events.send(Event::StatementFinished {
             migration: step.id.clone(),
             statement: index + 1,
@@ -71,14 +71,14 @@ pub(crate) async fn apply(
 /// An edited file may be resumed only where what was already run still says the same.
 fn check_unchanged(step: &Step, journal: &std::collections::BTreeMap<usize, Journalled>) -> Result<(), StepEnd> {
     for (&index, entry) in journal {
-        let same = index < step.script.statements.len() && step.script.statement_checksum(index) == entry.checksum;
+        let same = index < step.script().statements.len() && step.script().statement_checksum(index) == entry.checksum;
         if !same {
             return Err(StepEnd::Failed(Box::new(
                 EngineError::new(
                     ErrorCode::Edited,
                     format!(
                         "{}: statement {} was already run in another form by an interrupted run",
-                        step.script.file,
+                        step.text.file,
                         index + 1
                     ),
                 )
@@ -91,9 +91,9 @@ fn check_unchanged(step: &Step, journal: &std::collections::BTreeMap<usize, Jour
 }
 
 async fn in_transaction(hands: &Hands<'_>, step: &Step, index: usize) -> Result<(), StepEnd> {
-    let checksum = step.script.statement_checksum(index);
+    let checksum = step.script().statement_checksum(index);
     let journal = store::journal(&step.id, step.direction, index, &checksum, true, hands.context.run_id);
-    let envelope = step.envelope(step.script.statement(index), hands.settings.lock_timeout_ms, &journal);
+    let envelope = step.envelope(step.script().statement(index), hands.settings.lock_timeout_ms, &journal);
     match hands.send_with_retries(&step.id, &envelope.message).await {
         Ok(_) => Ok(()),
         Err(stopped) => {
@@ -111,13 +111,13 @@ async fn alone_statement(
 ) -> Result<(), StepEnd> {
     let own =
         |stopped| ended(stopped, step, |error| crate::target::session::own_statement(error, "keeping the journal"));
-    let checksum = step.script.statement_checksum(index);
+    let checksum = step.script().statement_checksum(index);
     let text = match repair::before(hands, step, alone, in_doubt).await? {
         repair::Found::Done => {
             let done = store::journal(&step.id, step.direction, index, &checksum, true, hands.context.run_id);
             return hands.send_with_retries(&step.id, &done).await.map(|_| ()).map_err(own);
         }
-        repair::Found::Run => step.script.statement(index).to_owned(),
+        repair::Found::Run => step.script().statement(index).to_owned(),
         repair::Found::RunInstead(text) => text,
     };
     let started = store::journal(&step.id, step.direction, index, &checksum, false, hands.context.run_id);

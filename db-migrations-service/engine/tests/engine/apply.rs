@@ -104,7 +104,7 @@ async fn settings_of_one_migration_do_not_reach_the_next() {
         );
     w.run_ok().await;
     let seen = w.db.rows("SELECT p, w = (SELECT boot_val || 'kB' FROM pg_settings WHERE name = 'work_mem') OR w = '4MB', u LIKE 'alpha_owner%' FROM alpha.seen").await;
-    assert_eq!(seen, ["\"alpha\", pg_catalog|t|t"]);
+    assert_eq!(seen, ["alpha, pg_catalog|t|t"]);
 }
 
 #[tokio::test]

@@ -88,3 +88,19 @@ async fn a_missing_one_is_reported_and_can_still_be_rolled_back() {
     assert_eq!(w.rollback(migration_engine::request::RollbackTo::Steps(1)).await, ["alpha/2"]);
     assert_eq!(w.relations().await, ["alpha.a"]);
 }
+
+#[tokio::test]
+async fn what_is_run_is_what_was_planned() {
+    let w = World::new().await;
+    w.project.migration("alpha/1_a", "CREATE TABLE alpha.a ();", "DROP TABLE alpha.a;").migration(
+        "alpha/2_b",
+        "CREATE TABLE alpha.b ();",
+        "DROP TABLE alpha.b;",
+    );
+    let prepared = w.engine().prepare_run(crate::help::all(), w.context()).await.unwrap();
+    w.project.migration("alpha/2_b", "CREATE TABLE alpha.other ();", "DROP TABLE alpha.other;");
+    let error = prepared.execute().await.error.unwrap();
+    assert_eq!(error.code, ErrorCode::Edited, "{}", error.message);
+    assert_eq!(w.relations().await, ["alpha.a"]);
+    assert_eq!(w.run_ok().await, ["alpha/2"]);
+}

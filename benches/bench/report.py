@@ -1,0 +1,107 @@
+"""Figures as Markdown tables, for the screen and for docs/benchmarks.md."""
+
+import datetime
+import os
+import re
+
+BEGIN, END = "<!-- figures: written by benches/run -->", "<!-- end of figures -->"
+
+
+def machine():
+    def first(path, pattern):
+        with open(path) as file:
+            found = re.search(pattern, file.read(), re.M)
+        return found.group(1).strip() if found else "unknown"
+    memory = round(int(first("/proc/meminfo", r"^MemTotal:\s+(\d+)")) / 1024 / 1024)
+    system = first("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)')
+    return f"{os.cpu_count()} cores, {memory} GB, {system}"
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "|".join(["---"] + ["---:"] * (len(head) - 1)) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def ms(value):
+    return "–" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def ratio(value, base):
+    return "–" if value is None or not base else f"{value / base:.2f}"
+
+
+def applying(part, title, base_key="limit"):
+    """One table of a set; the limit is what the others are compared with."""
+    rows, base = part["rows"], next((r for r in part["rows"] if r["key"] == base_key and "wall_ms" in r), {})
+    out = []
+    for row in rows:
+        if "absent" in row:
+            out.append([row["name"], row["absent"], "", "", "", "", ""])
+            continue
+        fastest = [min(r["applyings_ms"]) if "applyings_ms" in r else None for r in (row, base)]
+        out.append([row["name"], ms(row.get("applying_ms")), ratio(row.get("applying_ms"), base.get("applying_ms")), ratio(*fastest),
+                    ms(row["wall_ms"]), ratio(row["wall_ms"], base.get("wall_ms")), ms(row["cpu_ms"])])
+    head = [title, "applying, ms", "ratio", "ratio of the fastest", "whole process, ms", "ratio", "its processor, ms"]
+    return table(head, out)
+
+
+def memory(results):
+    """Peak resident size by contestant and set, from the runs that were timed."""
+    columns = [(p["title"], p["rows"]) for p in results.get("apply", {}).values()]
+    if "nothing" in results:
+        columns.append((f"nothing pending on {results['nothing']['title']}", results["nothing"]["rows"]))
+    names = {}
+    for _, rows in columns:
+        names.update({r["key"]: r["name"] for r in rows if "rss_mib" in r})
+    size = lambda rows, key: next((f"{r['rss_mib']:.1f}" for r in rows if r["key"] == key and "rss_mib" in r), "–")
+    return table(["peak resident size, MiB"] + [title for title, _ in columns],
+                 [[name] + [size(rows, key) for _, rows in columns] for key, name in names.items()])
+
+
+def figures(results):
+    loads = ", ".join(f"{part} {load}" for part, load in results["loads"].items())
+    out = [f"Measured {datetime.date.today()}: {results['machine']}, PostgreSQL {results['server'].split(' ')[0]}, medians of {results['rounds']} rounds. "
+           f"Load of the machine over the five minutes before each part's end: {loads}; the benchmark alone makes about 1."]
+    if "apply" in results:
+        out.append("### Applying, fsync on")
+        out += [applying(part, part["title"]) for part in results["apply"].values()]
+    if "nosync" in results:
+        out.append("### Applying, fsync off")
+        out += [applying(part, part["title"]) for part in results["nosync"].values()]
+    if "nothing" in results:
+        part = results["nothing"]
+        out.append(f"### Nothing pending, {part['title']}")
+        base = part["rows"][0]
+        out.append(table(["", "whole process, ms", "ratio", "ratio of the fastest", "its processor, ms"],
+                         [[r["name"], ms(r["wall_ms"]), ratio(r["wall_ms"], base["wall_ms"]),
+                           ratio(min(r["walls_ms"]), min(base["walls_ms"])), ms(r["cpu_ms"])] for r in part["rows"]]))
+    if "apply" in results or "nothing" in results:
+        out += ["### Memory", memory(results)]
+    if "count" in results:
+        out.append("### Counted for each further migration")
+        rows = []
+        for r in results["count"]:
+            if "absent" in r:
+                rows.append([r["name"], r["absent"], "", "", ""])
+                continue
+            each = r["each"]
+            extended = sum(each.get(kind, 0) for kind in "PBDEC")
+            rows.append([r["name"], f"{each['turnarounds']:.2f}", f"{each['flushes']:.2f}", f"{each.get('Q', 0):.2f}", f"{extended:.2f}"])
+        out.append(table(["", "round trips", "WAL flushes", "simple queries", "extended messages"], rows))
+    if "clone" in results:
+        c = results["clone"]
+        out.append("### A cloned, migrated database")
+        out.append(f"{c['count']} clones of the platform's database, each with a connection of its own: median {ms(c['median_ms'])} ms, "
+                   f"nine in ten under {ms(c['p90_ms'])} ms, {ms(c['least_ms'])} to {ms(c['most_ms'])} ms.")
+    return "\n\n".join(out)
+
+
+def write(root, results):
+    path = os.path.join(root, "docs/benchmarks.md")
+    with open(path) as file:
+        text = file.read()
+    if BEGIN not in text or END not in text:
+        raise SystemExit(f"{path} lacks the lines {BEGIN} and {END}")
+    before, rest = text.split(BEGIN, 1)
+    with open(path, "w") as file:
+        file.write(f"{before}{BEGIN}\n\n{figures(results)}\n\n{END}{rest.split(END, 1)[1]}")
