@@ -1,9 +1,10 @@
 //! Each bad input: one clear error that names the cure, and nothing run.
 
-use migration_engine::request::{RunRequest, Scope};
+use migration_engine::request::{HistoryFilter, RunContext, RunRequest, Scope};
 use migration_engine::{Engine, EngineError, ErrorCode, Project, Target};
 use postgres_link::ConnectOptions;
-use testkit::TestProject;
+use testkit::{TestProject, server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::help::{World, all};
 
@@ -202,4 +203,59 @@ async fn a_role_that_may_create_roles_but_is_no_superuser_is_enough() {
     };
     let report = engine.prepare_rollback(request, w.context()).await.unwrap().execute().await;
     assert_eq!(report.done.len(), 2, "{:#?}", report.error);
+}
+
+/// Passes everything on between a client and the test server, but lets the server say that it is PostgreSQL 13.
+async fn a_server_of_long_ago() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let upstream = server().connect().host_summary();
+    tokio::spawn(async move {
+        let (client, _) = listener.accept().await.unwrap();
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = tokio::net::TcpStream::connect(&upstream).await.unwrap().into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+        let mut bytes = vec![0; 8192];
+        while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
+            let name = b"server_version\0";
+            if let Some(at) = bytes[..read].windows(name.len()).position(|window| window == name) {
+                bytes[at + name.len()..at + name.len() + 2].copy_from_slice(b"13");
+            }
+            to_client.write_all(&bytes[..read]).await.unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused_before_anything_is_sent() {
+    let w = World::new().await;
+    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t ();", "DROP TABLE alpha.t;");
+    let real = w.db.url();
+    let (credentials, rest) = real.split_once('@').unwrap();
+    let database = rest.split_once('/').unwrap().1;
+    let url = format!("{credentials}@127.0.0.1:{}/{database}", a_server_of_long_ago().await);
+    let error = against(&w, ConnectOptions::parse(&url).unwrap()).await;
+    assert_eq!(error.code, ErrorCode::ServerTooOld);
+    assert!(error.message.starts_with("the server is PostgreSQL 13."), "{}", error.message);
+    assert!(w.relations().await.is_empty());
+}
+
+#[tokio::test]
+async fn names_from_outside_stay_values() {
+    let hostile = "x'); DROP SCHEMA alpha CASCADE; -- \\' $$ \"";
+    let w = World::new().await;
+    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t ();", "DROP TABLE alpha.t;");
+    let context = RunContext { actor: hostile.to_owned(), ..w.context() };
+    let report = w.engine().prepare_run(all(), context).await.unwrap().execute().await;
+    assert!(report.error.is_none(), "{:#?}", report.error);
+    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t (x int);", "DROP TABLE alpha.t;");
+    w.engine().bless(&"alpha/1".parse().unwrap(), hostile, hostile).await.unwrap();
+    let stored = w.db.rows("SELECT applied_by, blessed_by, blessed_reason FROM migration_service.history").await;
+    assert_eq!(stored, [format!("{hostile}|{hostile}|{hostile}")]);
+    let filter = HistoryFilter { service: Some(hostile.to_owned()), ..HistoryFilter::default() };
+    assert!(w.engine().history(&filter).await.unwrap().is_empty());
+    let error = w.try_run(RunRequest { scope: Scope::Service(hostile.to_owned()), ..all() }).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::UnknownService);
+    assert_eq!(w.relations().await, ["alpha.t"]);
 }
