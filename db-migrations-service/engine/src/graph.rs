@@ -34,14 +34,17 @@ impl Node {
     pub(crate) fn new(id: MigrationId, rank: usize, script: &Script, was_begun: impl Fn(usize) -> bool) -> Self {
         let mut creates = BTreeSet::new();
         let mut alters = BTreeSet::new();
+        let mut temporary = BTreeSet::new();
         let mut references = BTreeSet::new();
         let mut mentions = BTreeSet::new();
         for (index, (_, facts)) in script.statements.iter().enumerate() {
             if !was_begun(index) {
                 // What an earlier statement of the same file made is no reference to another migration.
-                references.extend(facts.references.iter().filter(|r| !creates.contains(&r.object)).cloned());
+                let own = |r: &&Reference| creates.contains(&r.object) || temporary.contains(&r.object);
+                references.extend(facts.references.iter().filter(|r| !own(r)).cloned());
             }
             creates.extend(facts.creates.iter().cloned());
+            temporary.extend(facts.temporary.iter().cloned());
             alters.extend(facts.alters.iter().cloned());
             mentions.extend(facts.mentions.iter().cloned());
         }

@@ -95,7 +95,10 @@ fn finished(output: Output, doing: Doing, report: RunReport, dry_run: bool) -> R
     }
     let done = count(report.done.len(), "migration");
     let verb = if doing == Doing::TakeBack { "taken back" } else { "applied" };
-    let stands = if report.done.is_empty() || dry_run {
+    let part_way = report.error.as_ref().is_some_and(|error| error.left_behind.is_some());
+    let stands = if part_way && report.done.is_empty() {
+        "one migration is part way.".to_owned()
+    } else if report.done.is_empty() || dry_run {
         format!("nothing was {verb}.")
     } else {
         format!("{done} {verb} before it, and they stand.")
@@ -103,7 +106,12 @@ fn finished(output: Output, doing: Doing, report: RunReport, dry_run: bool) -> R
     let took = duration(report.duration_ms);
     match report.outcome {
         Outcome::Completed if report.done.is_empty() => {
-            output.line("Nothing to do: everything is applied.".style(GOOD).to_string());
+            let nothing = match (doing == Doing::TakeBack, report.not_tried.is_empty()) {
+                (_, false) => "Nothing else was tried.",
+                (true, true) => "Nothing to do: nothing is there to take back.",
+                (false, true) => "Nothing to do: everything is applied.",
+            };
+            output.line(nothing.style(GOOD).to_string());
         }
         Outcome::Completed if dry_run => {
             output.line(format!("{} in {took}; nothing of it stays.", format!("{done} tried").style(GOOD)));

@@ -139,7 +139,10 @@ async fn one_service_brings_what_it_needs() {
     assert_eq!((&body["status"], &body["pendingMigrations"]), (&"pending".into(), &1.into()), "{body}");
     let body = world.get("/api/migrations/service/alumnos-service").await.is(200);
     assert_eq!(body["migrations"].as_array().map(Vec::len), Some(2), "{body}");
-    let body = world.post("/api/migrations/service/cursos-service/rollback", json!({ "wait": true })).await.is(200);
+    let body = world
+        .post("/api/migrations/service/cursos-service/rollback", json!({ "steps": 1, "wait": true }))
+        .await
+        .is(200);
     assert_eq!(body["migrationsRolledBack"], 1, "{body}");
     world
         .post("/api/migrations/service/cursos-service/run", json!({ "service": "alumnos-service" }))
@@ -203,7 +206,11 @@ async fn a_busy_target_is_told_at_once() {
     let holder = admin(&database(&world, "dev")).await;
     holder.batch(&format!("SELECT pg_advisory_lock({}, {})", LOCK.0, LOCK.1)).await.expect("a lock");
     for path in ["/api/migrations/run", "/api/migrations/rollback"] {
-        let answer = world.post(path, json!({ "wait": true })).await;
+        let mut body = json!({ "wait": true });
+        if path.ends_with("rollback") {
+            body["steps"] = json!(1);
+        }
+        let answer = world.post(path, body).await;
         let body = answer.is_problem(409, "busy");
         assert_eq!(body["blockers"][0]["pid"], holder.backend_pid(), "{body}");
         assert!(answer.header("retry-after").is_some());
@@ -219,12 +226,12 @@ async fn a_protected_environment_wants_its_name_repeated() {
     let world = world().await;
     world.post("/api/migrations/run", json!({ "environment": "production", "wait": true })).await.is(200);
     for confirm in [json!(null), json!("development")] {
-        let body = json!({ "environment": "production", "confirm": confirm });
+        let body = json!({ "environment": "production", "steps": 1, "confirm": confirm });
         world.post("/api/migrations/rollback", body).await.is_problem(428, "confirmation_required");
     }
-    let dry = json!({ "environment": "production", "dryRun": true, "wait": true });
+    let dry = json!({ "environment": "production", "steps": 1, "dryRun": true, "wait": true });
     world.post("/api/migrations/rollback", dry).await.is(200);
-    let body = json!({ "environment": "production", "confirm": "production", "wait": true });
+    let body = json!({ "environment": "production", "steps": 1, "confirm": "production", "wait": true });
     assert_eq!(world.post("/api/migrations/rollback", body).await.is(200)["migrationsRolledBack"], 1);
 }
 
@@ -232,12 +239,28 @@ async fn a_protected_environment_wants_its_name_repeated() {
 async fn rollbacks_say_how_far() {
     let world = world().await;
     world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    world.post("/api/migrations/rollback", json!({})).await.is_problem(422, "invalid_request");
     world.post("/api/migrations/rollback", json!({ "steps": 0 })).await.is_problem(422, "invalid_request");
     world.post("/api/migrations/rollback", json!({ "steps": 1, "to": "0" })).await.is_problem(422, "invalid_request");
     world.post("/api/migrations/rollback", json!({ "to": "old" })).await.is_problem(422, "invalid_request");
     let one = json!({ "migration": format!("{}/20260102000000", world.schema), "wait": true });
     let body = world.post("/api/migrations/rollback", one).await.is(200);
     assert_eq!(body["done"], json!([format!("{}/20260102000000", world.schema)]), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_come_while_it_serves_are_seen() {
+    let world = world().await;
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    let folder = world.project.path().join("migrations").join(&world.schema);
+    for (direction, sql) in [("up", "create table {s}.later ();"), ("down", "drop table {s}.later;")] {
+        let file = folder.join(format!("20260103000000_later.{direction}.sql"));
+        std::fs::write(file, sql.replace("{s}", &world.schema)).expect("a file");
+    }
+    let body = world.get("/api/migrations/status").await.is(200);
+    assert_eq!(body["overallStatus"], "pending", "{body}");
+    let body = world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    assert_eq!(body["done"], json!([format!("{}/20260103000000", world.schema)]), "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

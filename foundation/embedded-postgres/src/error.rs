@@ -105,7 +105,7 @@ pub enum StartError {
         log: String,
     },
     /// A file or process could not be handled.
-    #[error("cannot {doing} {path}: {source}")]
+    #[error("cannot {doing} {path}: {source}{}", cure_of(source))]
     Io {
         /// For example "create".
         doing: &'static str,
@@ -114,6 +114,20 @@ pub enum StartError {
         /// The system's answer.
         source: io::Error,
     },
+}
+
+/// What helps against a folder that is not ours to use.
+fn cure_of(source: &io::Error) -> &'static str {
+    use io::ErrorKind as K;
+    match source.kind() {
+        K::PermissionDenied | K::ReadOnlyFilesystem => {
+            "; name a folder that you may write to, for example --data-dir ~/.profe or --data-dir /var/tmp/profe"
+        }
+        K::AlreadyExists | K::NotADirectory => {
+            "; the data directory must be a folder: name another one with --data-dir"
+        }
+        _ => "",
+    }
 }
 
 impl StartError {

@@ -1,8 +1,13 @@
 //! `initdb`, so that a half-made cluster is never taken for a whole one.
 
-use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use rustix::process::Signal;
 
 use crate::account::Account;
 use crate::binaries::Binaries;
@@ -14,6 +19,20 @@ use crate::options::ClusterOptions;
 /// C.UTF-8 sorts by code point everywhere and knows letters beyond ASCII; old systems only have C.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 
+/// Removes what an interrupted making left. What it had started may still be writing for a moment.
+fn clear(unfinished: &Path) -> Result<(), StartError> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match fs::remove_dir_all(unfinished) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            result => return result.map_err(StartError::io("remove", unfinished)),
+        }
+    }
+}
+
 /// Makes `data/` unless it is there.
 pub(crate) fn ensure(
     folder: &Folder,
@@ -23,7 +42,7 @@ pub(crate) fn ensure(
 ) -> Result<(), StartError> {
     let unfinished = folder.unfinished();
     if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(StartError::io("remove", &unfinished))?;
+        clear(&unfinished)?;
     }
     if folder.data().exists() {
         return Ok(());
@@ -75,5 +94,7 @@ fn run(
     if let Some(account) = account {
         account.apply(&mut command);
     }
+    // Whoever stops this process while a cluster is being made stops the making, too.
+    crate::postmaster::die_with_parent(&mut command, Signal::KILL);
     command.output().map_err(StartError::io("run", &program))
 }

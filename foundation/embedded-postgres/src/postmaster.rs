@@ -127,16 +127,21 @@ impl Postmaster {
 fn spawn_in_session(command: &mut Command, log: File) -> io::Result<Child> {
     let errors = log.try_clone()?;
     command.stdout(log).stderr(errors);
-    let in_child = || {
+    die_with_parent(command, Signal::INT);
+    command.spawn()
+}
+
+/// Puts the command into a session of its own and lets the kernel send it `signal` when this thread ends.
+pub(crate) fn die_with_parent(command: &mut Command, signal: Signal) {
+    let in_child = move || {
         rustix::process::setsid()?;
         #[cfg(target_os = "linux")]
-        rustix::process::set_parent_process_death_signal(Some(Signal::INT))?;
+        rustix::process::set_parent_process_death_signal(Some(signal))?;
         Ok(())
     };
     // SAFETY: the closure runs in the forked child and makes two system calls, which are async-signal-safe; it neither
     // allocates nor takes a lock. std runs it after changing the user, which would clear the death signal.
     unsafe { command.pre_exec(in_child) };
-    command.spawn()
 }
 
 fn watch_over(mut child: Child, reaping: &Mutex<()>, report: &watch::Sender<Option<Exit>>) {

@@ -107,7 +107,10 @@ pub fn is_loopback_name(name: &str) -> bool {
 pub fn host_name(authority: &str) -> &str {
     match authority.rfind(']') {
         Some(end) => &authority[..=end],
-        None => authority.rsplit_once(':').map_or(authority, |(name, _)| name),
+        None => match authority.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            _ => authority,
+        },
     }
 }
 

@@ -60,7 +60,7 @@ impl Hands<'_> {
         let begun = Instant::now();
         let mut look = interval_at(begun + LOOK, LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let work = self.conn.batch(message);
+        let work = self.conn.execute(message);
         tokio::pin!(work);
         let guard_closed = self.guard.closed();
         tokio::pin!(guard_closed);

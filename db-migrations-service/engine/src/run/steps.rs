@@ -192,6 +192,14 @@ impl Step {
     }
 
     fn failed(&self, sql: &postgres_link::SqlError, statement: Option<usize>, byte: Option<usize>) -> EngineError {
+        // A mistake in a function's body is told by the body's own text and the place within it.
+        let byte = byte.filter(|_| sql.internal_query.is_none()).or_else(|| {
+            let (body, position) = (sql.internal_query.as_deref()?, sql.internal_position?);
+            let range = self.script().statements.get(statement?)?.0.clone();
+            let start = self.text.sql[range.clone()].find(body)? + range.start;
+            let within = body.char_indices().nth((position as usize).checked_sub(1)?)?.0;
+            Some(start + within)
+        });
         let at = byte.or_else(|| statement.map(|index| self.script().statements[index].0.start));
         let place = at.map(|at| self.script().location(at, statement));
         let wher = place

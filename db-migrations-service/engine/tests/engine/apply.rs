@@ -135,3 +135,35 @@ async fn a_catalogue_that_changes_changes_the_grants() {
     w.project.migration("gamma/3_w", "CREATE TABLE gamma.w (t int REFERENCES alpha.t);", "DROP TABLE gamma.w;");
     assert_eq!(w.run_err().await.sql.unwrap().sqlstate, "42501");
 }
+
+#[tokio::test]
+async fn temporary_tables_and_the_servers_catalogs_need_no_schema() {
+    let w = World::new().await;
+    w.project.migration(
+        "alpha/1_temporary",
+        "CREATE TEMP TABLE x (a int) ON COMMIT DROP;\nINSERT INTO x SELECT count(*) FROM pg_class;\n\
+         CREATE TABLE alpha.y AS SELECT * FROM x JOIN pg_settings ON true LIMIT 1;",
+        "DROP TABLE alpha.y;",
+    );
+    assert_eq!(w.run_ok().await, ["alpha/1"]);
+    assert_eq!(w.relations().await, ["alpha.y"]);
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_functions_body_has_its_own_place() {
+    let w = World::new().await;
+    w.project.migration(
+        "alpha/1_f",
+        "-- why\nCREATE FUNCTION alpha.f() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n  RETRUN 1;\nEND $$;",
+        "DROP FUNCTION alpha.f();",
+    );
+    let place = w.run_err().await.location.unwrap();
+    assert_eq!((place.line, place.column, place.line_text.as_str()), (4, 3, "  RETRUN 1;"));
+    w.project.migration(
+        "alpha/1_f",
+        "CREATE FUNCTION alpha.f() RETURNS int LANGUAGE sql AS $$\n  SELECT nothing FROM (SELECT 1) q\n$$;",
+        "DROP FUNCTION alpha.f();",
+    );
+    let place = w.run_err().await.location.unwrap();
+    assert_eq!((place.line, place.column), (2, 10));
+}

@@ -64,6 +64,8 @@ async fn files_that_cannot_be_run() {
         (&b"CREATE TABLE alpha.x (\n  id in,,\n);"[..], ErrorCode::SyntaxError, (2, 6)),
         (b"SELECT 1;\n\\d alpha.t", ErrorCode::SyntaxError, (2, 1)),
         (b"SELECT 1;\nCOMMIT;", ErrorCode::ForbiddenStatement, (2, 1)),
+        (b"SELECT 1;\nCOPY alpha.first TO STDOUT;", ErrorCode::ForbiddenStatement, (2, 1)),
+        (b"SELECT 1;\nCREATE INDEX CONCURRENTLY ON alpha.first (x);", ErrorCode::ForbiddenStatement, (2, 1)),
         (b"-- requires: nonsense\nSELECT 1;", ErrorCode::BadDirective, (1, 1)),
         (b"SELECT 1;\nSELECT '\xe9';", ErrorCode::BadEncoding, (2, 1)),
         (b"\xff\xfeS\0E\0", ErrorCode::BadEncoding, (1, 1)),

@@ -145,15 +145,6 @@ async fn partitions_are_detached_concurrently() {
 }
 
 #[tokio::test]
-async fn an_index_without_a_name_is_refused() {
-    let w = with_table().await;
-    w.project.migration("alpha/2_ix", "CREATE INDEX CONCURRENTLY ON alpha.t (x);", "SELECT 1;");
-    let error = w.run_err().await;
-    assert_eq!(error.code, ErrorCode::ForbiddenStatement);
-    assert!(error.cure.unwrap().contains("name the index"));
-}
-
-#[tokio::test]
 async fn a_cancelled_build_leaves_no_index() {
     let w = with_table().await;
     w.project.migration("alpha/2_ix", "CREATE INDEX CONCURRENTLY t_x ON alpha.t (x);", "DROP INDEX alpha.t_x;");

@@ -31,6 +31,12 @@ pub(super) fn forbidden(statement: &Statement) -> Option<&'static str> {
         "CreateRoleStmt" | "DropRoleStmt" | "AlterRoleStmt" | "AlterRoleSetStmt" => {
             Some("roles belong to the whole server; declare them in config/services.toml")
         }
+        "CopyStmt" if tree["filename"].is_null() && tree["is_program"].as_bool() != Some(true) => {
+            Some("COPY to or from the client carries data outside of SQL; use INSERT … VALUES, or a table")
+        }
+        "IndexStmt" if tree["concurrent"].as_bool() == Some(true) && tree["idxname"].is_null() => {
+            Some("name the index, so that an interrupted build can be found and repaired")
+        }
         "CopyStmt" if !tree["filename"].is_null() || tree["is_program"].as_bool() == Some(true) => {
             Some("COPY from or to the server's files is not repeatable elsewhere; use INSERT … VALUES")
         }

@@ -64,6 +64,8 @@ pub struct Reference {
 pub struct Facts {
     /// Objects that it creates (or renames something to).
     pub creates: BTreeSet<ObjectName>,
+    /// Temporary tables that it creates, as if they lay in the default schema: nobody else can mean them.
+    pub temporary: BTreeSet<ObjectName>,
     /// Objects that it drops (or renames away).
     pub drops: BTreeSet<ObjectName>,
     /// Relations, columns, types and routines whose definition it changes.

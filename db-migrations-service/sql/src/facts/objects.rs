@@ -110,14 +110,21 @@ fn column(relation: &ObjectName, name: &str) -> ObjectName {
 }
 
 fn created_relation(range_var: &Value, default_schema: &str, facts: &mut Facts) {
-    if range_var["relpersistence"].as_str() != Some("t") {
-        facts.creates.extend(relation(range_var, default_schema));
+    let made = relation(range_var, default_schema);
+    if range_var["relpersistence"].as_str() == Some("t") {
+        facts.references.retain(|reference| Some(&reference.object) != made.as_ref());
+        facts.temporary.extend(made);
+    } else {
+        facts.creates.extend(made);
     }
 }
 
 fn create_table(tree: &Value, default_schema: &str, facts: &mut Facts) {
     created_relation(&tree["relation"], default_schema, facts);
     let Some(table) = relation(&tree["relation"], default_schema) else { return };
+    if facts.temporary.contains(&table) {
+        return;
+    }
     for element in tree["tableElts"].as_array().into_iter().flatten() {
         if let Some(name) = element["ColumnDef"]["colname"].as_str() {
             facts.creates.insert(column(&table, name));

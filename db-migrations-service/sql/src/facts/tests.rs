@@ -25,6 +25,17 @@ fn a_table_with_keys_types_defaults_and_checks() {
 }
 
 #[test]
+fn temporary_tables_and_the_servers_catalogs_are_no_references() {
+    let f = of("create temp table x (a int primary key) on commit drop");
+    assert_eq!(
+        (names(&f.creates), referenced(&f), names(&f.temporary)),
+        (vec![], vec![], vec!["Relation a.x".to_owned()])
+    );
+    assert!(names(&of("create temp table x as select 1").creates).is_empty());
+    assert!(referenced(&of("select * from pg_class, pg_catalog.pg_type, pg_settings")).is_empty());
+}
+
+#[test]
 fn a_named_key_is_an_index_too() {
     let f =
         of("create table t (id int constraint p primary key, constraint u unique (id), constraint c check (id > 0))");
@@ -87,7 +98,7 @@ fn what_must_run_alone() {
         other => panic!("{other:?}"),
     };
     assert_eq!(index(of("create index concurrently i on b.t (x)")).as_deref(), Some("b.i"));
-    assert_eq!(index(of("create index concurrently on b.t (x)")), None);
+    assert_eq!(index(of("create index concurrently on b.t (x)")), None, "and it is forbidden");
     assert!(of("create index i on t (x)").alone.is_none());
     for sql in [
         "drop index concurrently i",
@@ -123,6 +134,8 @@ fn what_no_migration_may_contain() {
         "alter system set x = 1",
         "create role x",
         "copy t from '/etc/passwd'",
+        "copy t to stdout",
+        "create index concurrently on t (x)",
         "reset all",
         "select set_config('role', 'x', true)",
         "do $$ begin execute 'reset role'; execute 'SET ROLE x'; end $$",

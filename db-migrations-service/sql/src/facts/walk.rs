@@ -54,7 +54,8 @@ fn visit_object(fields: &Map<String, Value>, default_schema: &str, ctes: &BTreeS
     let byte = fields.get("location").and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
     if let Some(name) = fields.get("relname").and_then(Value::as_str) {
         let schema = fields.get("schemaname").and_then(Value::as_str);
-        if schema.is_some() || !ctes.contains(name) {
+        // Without a schema, `pg_…` is found in pg_catalog before anything else.
+        if schema.is_some() || !(ctes.contains(name) || name.starts_with("pg_")) {
             refer(facts, ObjectKind::Relation, schema.unwrap_or(default_schema), name, byte);
         }
     }

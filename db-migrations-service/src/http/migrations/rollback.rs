@@ -15,7 +15,7 @@ use crate::http::auth::Who;
 use crate::http::codes;
 use crate::operations::{Caller, RollbackOrder, parse_migration};
 
-/// What to take back: one of `steps`, `to` and `migration`; without any, the newest migration.
+/// What to take back: exactly one of `steps`, `to` and `migration`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(in crate::http) struct RollbackBody {
@@ -78,7 +78,8 @@ pub(in crate::http) async fn start(
 fn how_far(api: &Api, body: &RollbackBody) -> Result<RollbackTo, Problem> {
     let invalid = |detail: String| Problem::new(codes::INVALID_REQUEST).detail(detail);
     match (body.steps, &body.to, &body.migration) {
-        (None, None, None) => Ok(RollbackTo::Steps(1)),
+        (None, None, None) => Err(invalid("it does not say how far to roll back".to_owned())
+            .cure("give one of: steps, to, migration – for the newest migration {\"steps\": 1}")),
         (Some(0), None, None) => Err(invalid("steps is 0, expected 1 or more".to_owned())),
         (Some(steps), None, None) => Ok(RollbackTo::Steps(steps)),
         (None, Some(version), None) => {
