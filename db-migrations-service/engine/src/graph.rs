@@ -21,6 +21,7 @@ pub(crate) struct Node {
     pub statements: usize,
     pub transactional: bool,
     pub sets_session: bool,
+    pub code: Vec<std::ops::Range<usize>>,
     /// Moved into the graph's creators when it is built.
     creates: BTreeSet<ObjectName>,
     alters: BTreeSet<ObjectName>,
@@ -54,6 +55,7 @@ impl Node {
             statements: script.statements.len(),
             transactional: script.is_transactional(),
             sets_session: script.sets_session(),
+            code: script.code(),
             creates,
             alters,
             references: references.into_iter().collect(),

@@ -32,6 +32,9 @@ pub struct PlannedMigration {
     /// It sets something for the rest of its session.
     #[serde(skip)]
     pub(crate) sets_session: bool,
+    /// Where in the SQL the statements stand that may run code of their author.
+    #[serde(skip)]
+    pub(crate) code: Vec<std::ops::Range<usize>>,
 }
 
 /// An ordered plan.

@@ -78,6 +78,7 @@ pub(crate) async fn plan(
             waits_for: graph.edges[at].iter().map(|edge| graph.nodes[edge.to].id.clone()).collect(),
             sql: None,
             sets_session: node.sets_session,
+            code: node.code.clone(),
         });
     }
     Ok(plan)
@@ -179,7 +180,7 @@ async fn refuse_unresolved(
     let id = &graph.nodes[*at].id;
     let Some(migration) = project.migration(id) else { return Ok(()) };
     let script = Script::parse(&migration.up, project.up_sql(migration)?, &id.schema)?;
-    let byte = reference.byte.unwrap_or_else(|| script.statements.first().map_or(0, |s| s.0.start));
+    let byte = reference.byte.unwrap_or_else(|| place_of(&script, reference));
     let location = script.location(byte, script.statement_at(byte));
     let name = &reference.object.name;
     let mut message = format!(
@@ -196,6 +197,17 @@ async fn refuse_unresolved(
         .cure("correct the name, or add the migration that creates it; nothing was run")
         .migration(id)
         .at(location))
+}
+
+/// Where a reference stands of which the parser gives no place: at its name, in the statement that makes it.
+fn place_of(script: &Script, reference: &Reference) -> usize {
+    let Some((range, _)) = script.statements.iter().find(|(_, facts)| facts.references.contains(reference)) else {
+        return 0;
+    };
+    let name = &reference.object.name;
+    let text = &script.sql[range.clone()];
+    let at = text.find(&name.to_string()).or_else(|| text.find(&name.name)).unwrap_or(0);
+    range.start + at
 }
 
 /// Which of the referenced objects the target has.

@@ -13,7 +13,7 @@ use crate::project::{Project, Script, Seed};
 use crate::request::{RunContext, Scope};
 use crate::run::apply::{StepEnd, ended};
 use crate::run::attempt::Hands;
-use crate::run::steps::{PRELUDE, Record, Step};
+use crate::run::steps::{PRELUDE, Part, Record, Step};
 use crate::status::{SeedReport, SeedState, SeedStatus};
 use crate::target::lock;
 use crate::target::quote::{identifier, literal};
@@ -147,12 +147,16 @@ async fn apply(hands: &Hands<'_>, project: &Project, seed: &Seed, script: Script
         record: Record::RolledBack { row: 0 },
         has_leftovers: false,
     };
-    let envelope = step.envelope(&step.text.sql, hands.settings.lock_timeout_ms, &closing);
+    let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, &closing);
     match hands.send_with_retries(&step.id, &envelope.message).await {
         Ok(outcome) => {
             crate::run::apply::reset_session(hands, &step).await;
-            let own = outcome.statements.iter().skip(PRELUDE).take(step.script().statements.len());
-            Ok(own.filter(|s| s.columns.is_empty()).map(|s| s.rows_affected).sum())
+            let own = outcome.statements.iter().skip(PRELUDE).zip(&step.script().statements);
+            // What writes rows goes through the door, which answers how many.
+            let written = own.filter(|(_, (_, facts))| facts.writes_rows);
+            written
+                .map(|(outcome, _)| store::number(outcome.rows[0][0].as_deref().unwrap_or("0")))
+                .try_fold(0, |sum, n| Ok(sum + u64::try_from(n?).unwrap_or(0)))
         }
         Err(stopped) => match ended(stopped, &step, |error| step.refusal(error, &envelope)) {
             StepEnd::Cancelled => Err(EngineError::new(ErrorCode::Cancelled, format!("cancelled in {}", seed.path))
@@ -191,6 +195,7 @@ async fn empty(conn: &AdminConn, project: &Project, scope: &Scope) -> Result<(),
         .rows()
         .filter_map(|row| Some(format!("{}.{}", identifier(row[0].as_deref()?), identifier(row[1].as_deref()?))))
         .collect();
+    refuse_truncate_triggers(conn, &list).await?;
     let forget = format!("DELETE FROM migration_service.seed WHERE schema_name IN ({list})");
     let message = if tables.is_empty() {
         forget
@@ -219,4 +224,23 @@ async fn empty(conn: &AdminConn, project: &Project, scope: &Scope) -> Result<(),
         return Err(own_statement(&error, "emptying the tables"));
     }
     Ok(())
+}
+
+/// Tables of several owners are emptied by one statement of the engine's own user. What a trigger does then, it would do
+/// with that user's rights.
+async fn refuse_truncate_triggers(conn: &AdminConn, schemas: &str) -> Result<(), EngineError> {
+    /// `TRIGGER_TYPE_TRUNCATE` of PostgreSQL's `pg_trigger.h`.
+    const TRUNCATE: u32 = 1 << 5;
+    let query = format!(
+        "SELECT t.tgrelid::regclass, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
+         JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname IN ({schemas}) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & {TRUNCATE} <> 0 LIMIT 1"
+    );
+    let outcome = conn.batch(&query).await.map_err(|e| own_statement(&e, "looking for triggers"))?;
+    let (Some(table), Some(trigger)) = (outcome.value(0, 0), outcome.value(0, 1)) else { return Ok(()) };
+    Err(EngineError::new(
+        ErrorCode::SeedFailed,
+        format!("{table} has the trigger {trigger} on TRUNCATE, which a reset would run with the engine's rights"),
+    )
+    .cure("disable that trigger, or empty the tables by a migration; nothing was changed"))
 }

@@ -81,6 +81,11 @@ impl Script {
         self.statements.iter().any(|(_, facts)| facts.sets_session)
     }
 
+    /// Where the statements stand that may run code of their author.
+    pub(crate) fn code(&self) -> Vec<Range<usize>> {
+        self.statements.iter().filter(|(_, facts)| facts.runs_code).map(|(range, _)| range.clone()).collect()
+    }
+
     /// The text of the statement at `index`.
     pub(crate) fn statement(&self, index: usize) -> &str {
         &self.sql[self.statements[index].0.clone()]

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use sql_grammar::position_at_byte;
+
 use crate::error::{EngineError, ErrorCode, Location};
 
 #[derive(Debug)]
@@ -77,27 +79,33 @@ impl Source {
 
 /// Bytes as UTF-8, or the place where they are not.
 pub(crate) fn text(path: &str, bytes: Vec<u8>) -> Result<String, EngineError> {
-    let bad = |message: String, line: usize| {
-        EngineError::new(ErrorCode::BadEncoding, message).cure("save the file as UTF-8 without a byte order mark").at(
-            Location {
-                file: path.to_owned(),
-                line,
-                column: 1,
-                line_text: String::new(),
-                statement: None,
-                statement_text: None,
-            },
-        )
+    let bad = |message: String, line: usize, column: usize, line_text: String| {
+        EngineError::new(ErrorCode::BadEncoding, message)
+            .cure("save the file as UTF-8 without a byte order mark")
+            .at(Location { file: path.to_owned(), line, column, line_text, statement: None, statement_text: None })
     };
     match bytes.as_slice() {
-        [0xef, 0xbb, 0xbf, ..] => return Err(bad(format!("{path} begins with a byte order mark"), 1)),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(bad(format!("{path} is UTF-16, not UTF-8"), 1)),
+        [0xef, 0xbb, 0xbf, ..] => {
+            return Err(bad(format!("{path} begins with a byte order mark"), 1, 1, String::new()));
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            return Err(bad(format!("{path} is UTF-16, not UTF-8"), 1, 1, String::new()));
+        }
         _ => {}
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = String::from_utf8_lossy(&error.as_bytes()[..at]).matches('\n').count() + 1;
-        bad(format!("{path}:{line} is not UTF-8 (byte {:#04x} at offset {at})", error.as_bytes()[at]), line)
+        let byte = error.as_bytes()[at];
+        // What is no UTF-8 is shown as replacement characters; before it nothing changes its place.
+        let shown = String::from_utf8_lossy(error.as_bytes());
+        let position = position_at_byte(&shown, at);
+        let (line, column) = (position.line, position.column);
+        bad(
+            format!("{path}:{line}:{column}: not UTF-8 (byte {byte:#04x} at offset {at})"),
+            line,
+            column,
+            position.line_of(&shown).to_owned(),
+        )
     })
 }
 

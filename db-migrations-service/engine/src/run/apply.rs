@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::attempt::{Hands, Stopped};
-use super::steps::Step;
+use super::steps::{Part, Step};
 use crate::error::{EngineError, ErrorCode};
 
 /// How a step ended that did not succeed.
@@ -19,7 +19,7 @@ pub(crate) enum StepEnd {
 pub(crate) async fn apply(hands: &Hands<'_>, step: &Step) -> Result<u64, StepEnd> {
     let begun = Instant::now();
     let closing = step.record_sql(&hands.context.actor, hands.context.run_id, None);
-    let envelope = step.envelope(&step.text.sql, hands.settings.lock_timeout_ms, &closing);
+    let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, &closing);
     match hands.send_with_retries(&step.id, &envelope.message).await {
         Ok(_) => {
             reset_session(hands, step).await;

@@ -60,7 +60,7 @@ impl Hands<'_> {
         let begun = Instant::now();
         let mut look = interval_at(begun + LOOK, LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let work = self.conn.execute(message);
+        let work = self.conn.batch(message);
         tokio::pin!(work);
         let guard_closed = self.guard.closed();
         tokio::pin!(guard_closed);
@@ -105,11 +105,10 @@ impl Hands<'_> {
         Err((stopped, blockers))
     }
 
-    /// Sends a message inside a transaction that is already open and will be rolled back, under a savepoint, so that
-    /// a refusal does not end the whole.
+    /// Sends a message inside a transaction that is already open and will be rolled back. It begins with
+    /// `SAVEPOINT step`, so that a refusal does not end the whole.
     pub(crate) async fn send_in_transaction(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, Stopped> {
-        let guarded = format!("SAVEPOINT step;{message}");
-        match self.send_raw(id, &guarded).await {
+        match self.send_raw(id, message).await {
             Ok(outcome) => Ok(outcome),
             Err((stopped, _)) => {
                 let _ = self.conn.batch("ROLLBACK TO SAVEPOINT step").await;

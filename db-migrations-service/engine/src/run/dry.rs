@@ -56,7 +56,7 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
         }
         run.announce(index);
         let begun = std::time::Instant::now();
-        let envelope = step.inside(&step.text.sql, hands.settings.lock_timeout_ms);
+        let envelope = step.inside(hands.settings.lock_timeout_ms);
         match hands.send_in_transaction(&step.id, &envelope.message).await {
             Ok(_) => {
                 let duration_ms = begun.elapsed().as_millis() as u64;

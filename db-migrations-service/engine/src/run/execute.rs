@@ -18,8 +18,8 @@ use crate::plan::Plan;
 use crate::project::Project;
 use crate::request::RunContext;
 use crate::status::RunReport;
-use crate::target::prepare;
 use crate::target::store::{self, Direction, Journalled};
+use crate::target::{confine, prepare};
 
 /// Where the SQL of a planned step comes from.
 #[derive(Debug, Clone)]
@@ -177,6 +177,11 @@ impl PreparedRun {
 
     /// Writes down why an up failed, so that the status says so. Where the server is gone, nobody can.
     async fn remember(&self, hands: &Hands<'_>, step: &Step, error: &EngineError) {
+        if error.sql.as_ref().is_some_and(|sql| confine::was_tampered(sql))
+            && let Err(error) = hands.conn.batch(store::FORGET_CATALOGUE).await
+        {
+            tracing::warn!(%error, "the target could not be marked to be prepared anew");
+        }
         let Record::Applied { checksum, .. } = &step.record else { return };
         let Ok(json) = serde_json::to_string(error) else { return };
         if let Err(error) = hands.conn.batch(&store::failure(&step.id, checksum, &json, self.context.run_id)).await {
@@ -220,13 +225,17 @@ impl PreparedRun {
                     .migration(&id));
                 }
                 let owner = self.project.catalogue.service(&migration.service)?.owner_role().unwrap_or_default();
-                let text = Text::new(migration.up.clone(), up_sql.clone(), &id.schema);
+                let text = Text::new(migration.up.clone(), up_sql.clone(), &id.schema, planned.code.clone());
                 let checksum = sql_grammar::checksum(&up_sql);
                 (text, owner, Record::Applied { checksum, file_hash, up_sql, down_sql })
             }
             Origin::History { row, owner, down_sql } => {
                 let file = format!("{id} (down SQL from the history)");
-                (Text::new(file, down_sql.clone(), &id.schema), owner.clone(), Record::RolledBack { row: *row })
+                (
+                    Text::new(file, down_sql.clone(), &id.schema, planned.code.clone()),
+                    owner.clone(),
+                    Record::RolledBack { row: *row },
+                )
             }
         };
         Ok(Step {

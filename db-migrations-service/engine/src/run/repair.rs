@@ -27,15 +27,7 @@ pub(crate) enum Found {
 /// Looks before the statement is run; `in_doubt` says that an earlier run had begun it.
 pub(crate) async fn before(hands: &Hands<'_>, step: &Step, alone: &Alone, in_doubt: bool) -> Result<Found, StepEnd> {
     match alone {
-        Alone::CreateIndex { index: None } => Err(StepEnd::Failed(Box::new(
-            EngineError::new(
-                ErrorCode::ForbiddenStatement,
-                format!("{}: CREATE INDEX CONCURRENTLY without a name", step.text.file),
-            )
-            .cure("name the index, so that an interrupted build can be found and repaired")
-            .migration(&step.id),
-        ))),
-        Alone::CreateIndex { index: Some(index) } => match index_state(hands, step, index).await? {
+        Alone::CreateIndex { index } => match index_state(hands, step, index).await? {
             IndexState::Valid if in_doubt => Ok(Found::Done),
             IndexState::Absent | IndexState::Valid => Ok(Found::Run),
             IndexState::Invalid => {
@@ -88,7 +80,7 @@ pub(crate) async fn before(hands: &Hands<'_>, step: &Step, alone: &Alone, in_dou
 
 /// After the server reported success: an index must be valid before it counts.
 pub(crate) async fn verify(hands: &Hands<'_>, step: &Step, alone: &Alone, statement: usize) -> Result<(), StepEnd> {
-    let Alone::CreateIndex { index: Some(index) } = alone else { return Ok(()) };
+    let Alone::CreateIndex { index } = alone else { return Ok(()) };
     if matches!(index_state(hands, step, index).await?, IndexState::Valid) {
         return Ok(());
     }
@@ -106,8 +98,8 @@ pub(crate) async fn verify(hands: &Hands<'_>, step: &Step, alone: &Alone, statem
 /// After a failure or a cancellation: takes away what the server left. Says what could not be taken away.
 pub(crate) async fn after_failure(hands: &Hands<'_>, step: &Step, alone: &Alone) -> Option<String> {
     let index = match alone {
-        Alone::CreateIndex { index: Some(index) } => index,
-        Alone::CreateIndex { index: None } | Alone::Repeatable(_) => return None,
+        Alone::CreateIndex { index } => index,
+        Alone::Repeatable(_) => return None,
         Alone::DropIndex { .. } | Alone::Reindex { .. } | Alone::DetachPartition { .. } => {
             return Some(
                 "perhaps a part of the statement's work; the next run looks and goes on from there".to_owned(),
@@ -156,7 +148,7 @@ async fn drop_index(hands: &Hands<'_>, step: &Step, index: &QualifiedName) -> Re
         .await
         .map_err(|e| failed(&e))?;
     let dropped = hands.conn.batch(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", quoted(index))).await;
-    let reset = hands.conn.batch("RESET ROLE; RESET search_path; RESET lock_timeout").await;
+    let reset = hands.conn.batch(Step::RESET_SETTINGS).await;
     dropped.and(reset).map(|_| ()).map_err(|e| failed(&e))
 }
 

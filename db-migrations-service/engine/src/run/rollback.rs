@@ -79,6 +79,7 @@ pub(crate) async fn plan(
             waits_for: Vec::new(),
             sql: Some(row.down_sql.clone()),
             sets_session: down.sets_session(),
+            code: down.code(),
         });
         work.push(Work {
             origin: Origin::History { row: row.row, owner, down_sql: row.down_sql.clone() },

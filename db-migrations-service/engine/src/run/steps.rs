@@ -1,12 +1,15 @@
 //! What one step of a run works on, and the message that carries it.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
+use postgres_link::{BatchError, SqlError};
 use uuid::Uuid;
 
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Script;
+use crate::target::confine::{self, through_door};
 use crate::target::quote::identifier;
 use crate::target::store::{self, Direction};
 
@@ -38,12 +41,14 @@ pub(crate) struct Text {
     pub file: String,
     pub sql: String,
     schema: String,
+    /// Where the statements stand that may run code of their author.
+    code: Vec<Range<usize>>,
     parsed: OnceLock<Script>,
 }
 
 impl Text {
-    pub(crate) fn new(file: String, sql: String, schema: &str) -> Self {
-        Self { file, sql, schema: schema.to_owned(), parsed: OnceLock::new() }
+    pub(crate) fn new(file: String, sql: String, schema: &str, code: Vec<Range<usize>>) -> Self {
+        Self { file, sql, schema: schema.to_owned(), code, parsed: OnceLock::new() }
     }
 
     pub(crate) fn script(&self) -> &Script {
@@ -61,6 +66,7 @@ impl From<Script> for Text {
             file: script.file.clone(),
             sql: script.sql.clone(),
             schema: String::new(),
+            code: script.code(),
             parsed: OnceLock::from(script),
         }
     }
@@ -73,13 +79,36 @@ pub(crate) enum Record {
     RolledBack { row: i64 },
 }
 
-/// A message with what is needed to read positions and counts out of its errors.
+/// Which part of a step's SQL a message carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    Whole,
+    Statement(usize),
+}
+
+/// A message with what is needed to read places out of its errors.
 pub(crate) struct Envelope {
     pub message: String,
-    /// Characters before the SQL.
-    prefix_chars: usize,
-    /// Statements before the first one of the SQL.
-    prelude: usize,
+    /// Where in the message each stretch of the SQL begins.
+    stretches: Vec<Stretch>,
+    part: Part,
+}
+
+/// A piece of the SQL in a message: as it stands in the file, or wrapped in a call.
+struct Stretch {
+    in_message: usize,
+    in_sql: usize,
+    verbatim: bool,
+}
+
+impl Envelope {
+    /// The byte of the SQL that the server means by the character `position`, counted from 1.
+    fn byte(&self, position: u32) -> Option<usize> {
+        let at = self.message.char_indices().nth((position as usize).checked_sub(1)?)?.0;
+        let stretch = self.stretches.iter().rev().find(|stretch| stretch.in_message <= at)?;
+        let within = if stretch.verbatim { at - stretch.in_message } else { 0 };
+        Some(stretch.in_sql + within)
+    }
 }
 
 /// Statements of an envelope before its SQL: BEGIN, the lock timeout, the search path, the role.
@@ -112,29 +141,51 @@ impl Step {
         if self.has_leftovers { format!("{}; {record}", store::clear(&self.id)) } else { record }
     }
 
-    /// The whole step as one transaction in one message: role, SQL, history, commit.
-    pub(crate) fn envelope(&self, sql: &str, lock_timeout_ms: u64, closing: &str) -> Envelope {
-        self.wrap("BEGIN", sql, lock_timeout_ms, &format!("{closing};COMMIT"))
+    /// The part as one transaction in one message: role, SQL, history, commit.
+    pub(crate) fn envelope(&self, part: Part, lock_timeout_ms: u64, closing: &str) -> Envelope {
+        // What was put off to the commit would run as the session's user: triggers, the queries of held cursors.
+        let last = format!(";{};CLOSE ALL", through_door(&self.owner, "SET CONSTRAINTS ALL IMMEDIATE"));
+        self.wrap("BEGIN", part, lock_timeout_ms, &last, &format!("{closing};COMMIT"))
     }
 
-    /// The step inside a transaction that somebody else ends.
-    pub(crate) fn inside(&self, sql: &str, lock_timeout_ms: u64) -> Envelope {
-        // In the place of BEGIN stands the SAVEPOINT that the sender puts in front.
-        let mut envelope = self.wrap("SELECT 1", sql, lock_timeout_ms, "SELECT 1");
-        envelope.prelude += 1;
-        envelope.prefix_chars += "SAVEPOINT step;".len();
-        envelope
+    /// The step inside a transaction that somebody else rolls back.
+    pub(crate) fn inside(&self, lock_timeout_ms: u64) -> Envelope {
+        self.wrap("SAVEPOINT step", Part::Whole, lock_timeout_ms, "", "SELECT 1")
     }
 
-    fn wrap(&self, opening: &str, sql: &str, lock_timeout_ms: u64, closing: &str) -> Envelope {
-        let prefix = format!(
+    /// `after_code` follows the SQL where it may run code of its author.
+    fn wrap(&self, opening: &str, part: Part, lock_timeout_ms: u64, after_code: &str, closing: &str) -> Envelope {
+        let mut message = format!(
             "{opening};SET LOCAL lock_timeout={lock_timeout_ms};SET LOCAL search_path={};SET LOCAL ROLE {};\n",
             self.search_path(),
             identifier(&self.owner),
         );
+        let range = match part {
+            Part::Whole => 0..self.text.sql.len(),
+            Part::Statement(index) => self.script().statements[index].0.clone(),
+        };
+        let code = self.text.code.iter().filter(|c| range.start <= c.start && c.end <= range.end);
+        let mut stretches = Vec::new();
+        let mut at = range.start;
+        let mut runs_code = false;
+        for code in code {
+            runs_code = true;
+            stretches.push(Stretch { in_message: message.len(), in_sql: at, verbatim: true });
+            message.push_str(&self.text.sql[at..code.start]);
+            stretches.push(Stretch { in_message: message.len(), in_sql: code.start, verbatim: false });
+            message.push_str(&through_door(&self.owner, &self.text.sql[code.clone()]));
+            at = code.end;
+        }
+        stretches.push(Stretch { in_message: message.len(), in_sql: at, verbatim: true });
+        message.push_str(&self.text.sql[at..range.end]);
         // The line break ends a comment that the SQL may end with.
-        let message = format!("{prefix}{sql}\n;SET LOCAL ROLE NONE;SET LOCAL search_path=pg_catalog;{closing}");
-        Envelope { message, prefix_chars: prefix.chars().count(), prelude: PRELUDE }
+        message.push('\n');
+        if runs_code {
+            message.push_str(after_code);
+        }
+        message.push_str(";SET LOCAL ROLE NONE;SET LOCAL search_path=pg_catalog;");
+        message.push_str(closing);
+        Envelope { message, stretches, part }
     }
 
     /// Session settings for a statement that runs outside of a transaction.
@@ -146,52 +197,41 @@ impl Step {
         )
     }
 
+    /// Takes the session settings back.
+    pub(crate) const RESET_SETTINGS: &str = "RESET ROLE;RESET search_path;RESET lock_timeout";
+
     fn search_path(&self) -> String {
         format!("{}, pg_catalog", identifier(&self.id.schema))
     }
 
-    /// What PostgreSQL said to a message that holds the whole script, as the migration's failure.
-    pub(crate) fn refusal(&self, error: &postgres_link::BatchError, envelope: &Envelope) -> EngineError {
+    /// What PostgreSQL said to the message, as the migration's failure.
+    pub(crate) fn refusal(&self, error: &BatchError, envelope: &Envelope) -> EngineError {
         let Some(sql) = error.sql_error() else {
             return crate::target::session::lost(&error.to_string()).migration(&self.id);
         };
-        let mut statement =
-            error.completed().checked_sub(envelope.prelude).filter(|&index| index < self.script().statements.len());
-        let byte = sql
-            .position
-            .and_then(|position| (position as usize).checked_sub(envelope.prefix_chars + 1))
-            .and_then(|chars| self.script().sql.char_indices().nth(chars).map(|(byte, _)| byte));
-        if let Some(at) = byte {
-            statement = self.script().statement_at(at).or(statement);
-        }
+        let byte = sql.position.and_then(|position| envelope.byte(position)).filter(|&at| at <= self.text.sql.len());
+        let statement = match envelope.part {
+            Part::Statement(index) => Some(index),
+            Part::Whole => byte.and_then(|byte| self.script().statement_at(byte)).or_else(|| {
+                error.completed().checked_sub(PRELUDE).filter(|&index| index < self.script().statements.len())
+            }),
+        };
         self.failed(sql, statement, byte)
     }
 
-    /// The same for a message that held only the statement at `index`; positions count from its start, after
-    /// `prefix_chars`.
-    pub(crate) fn refusal_of_one(
-        &self,
-        error: &postgres_link::BatchError,
-        index: usize,
-        prefix_chars: usize,
-    ) -> EngineError {
+    /// The same for a message that held nothing but the statement at `index`.
+    pub(crate) fn refusal_of_one(&self, error: &BatchError, index: usize) -> EngineError {
         let Some(sql) = error.sql_error() else {
             return crate::target::session::lost(&error.to_string()).migration(&self.id);
         };
         let text = self.script().statement(index);
-        let byte =
-            sql.position.and_then(|position| (position as usize).checked_sub(prefix_chars + 1)).and_then(|chars| {
-                text.char_indices().nth(chars).map(|(byte, _)| byte + self.script().statements[index].0.start)
-            });
+        let byte = sql.position.and_then(|position| (position as usize).checked_sub(1)).and_then(|chars| {
+            text.char_indices().nth(chars).map(|(byte, _)| byte + self.script().statements[index].0.start)
+        });
         self.failed(sql, Some(index), byte)
     }
 
-    /// Characters before the SQL of an envelope.
-    pub(crate) fn prefix_chars(envelope: &Envelope) -> usize {
-        envelope.prefix_chars
-    }
-
-    fn failed(&self, sql: &postgres_link::SqlError, statement: Option<usize>, byte: Option<usize>) -> EngineError {
+    fn failed(&self, sql: &SqlError, statement: Option<usize>, byte: Option<usize>) -> EngineError {
         // A mistake in a function's body is told by the body's own text and the place within it.
         let byte = byte.filter(|_| sql.internal_query.is_none()).or_else(|| {
             let (body, position) = (sql.internal_query.as_deref()?, sql.internal_position?);
@@ -213,11 +253,18 @@ impl Step {
             }
             ErrorCode::InsufficientPrivilege => {
                 error.cure = Some(format!(
-                    "a migration of {} runs as {} and may touch only its own schemas; permit a reference in config/services.toml, or move the statement to the schema's own service",
+                    "a migration of {} runs as {}, cannot leave that role, and may touch only its own schemas; permit a reference in config/services.toml, or move the statement to the schema's own service",
                     self.service, self.owner
                 ));
             }
             _ => {}
+        }
+        if confine::was_tampered(sql) {
+            error.code = ErrorCode::InsufficientPrivilege;
+            error.cure = Some(format!(
+                "it confines migrations of {} to their role: take out what alters or drops it; the next run puts it right",
+                self.owner
+            ));
         }
         error.location = place;
         error.migration(&self.id)

@@ -11,7 +11,7 @@ use sql_grammar::Alone;
 use super::apply::{StepEnd, ended, reset_session};
 use super::attempt::{Hands, Stopped};
 use super::repair;
-use super::steps::Step;
+use super::steps::{Part, Step};
 use crate::error::{EngineError, ErrorCode};
 use crate::event::Event;
 use crate::target::store::{self, Journalled};
@@ -93,12 +93,10 @@ fn check_unchanged(step: &Step, journal: &std::collections::BTreeMap<usize, Jour
 async fn in_transaction(hands: &Hands<'_>, step: &Step, index: usize) -> Result<(), StepEnd> {
     let checksum = step.script().statement_checksum(index);
     let journal = store::journal(&step.id, step.direction, index, &checksum, true, hands.context.run_id);
-    let envelope = step.envelope(step.script().statement(index), hands.settings.lock_timeout_ms, &journal);
+    let envelope = step.envelope(Part::Statement(index), hands.settings.lock_timeout_ms, &journal);
     match hands.send_with_retries(&step.id, &envelope.message).await {
         Ok(_) => Ok(()),
-        Err(stopped) => {
-            Err(ended(stopped, step, |error| step.refusal_of_one(error, index, Step::prefix_chars(&envelope))))
-        }
+        Err(stopped) => Err(ended(stopped, step, |error| step.refusal(error, &envelope))),
     }
 }
 
@@ -130,7 +128,7 @@ async fn alone_statement(
             }
             other => other,
         };
-        let mut end = ended(stopped, step, |error| step.refusal_of_one(error, index, 0));
+        let mut end = ended(stopped, step, |error| step.refusal_of_one(error, index));
         match repair::after_failure(hands, step, alone).await {
             // Nothing of it is there: the statement is not begun, and may be corrected.
             None => {
@@ -156,7 +154,7 @@ async fn run_alone(hands: &Hands<'_>, step: &Step, text: &str) -> Result<(), (St
     hands.send(&step.id, &step.session_settings(timeout_ms)).await?;
     let result = hands.send(&step.id, text).await;
     // Also after a failure: the session goes on as the engine. A lost session shows in the next message.
-    let _ = hands.conn.batch("RESET ROLE; RESET search_path; RESET lock_timeout").await;
+    let _ = hands.conn.batch(Step::RESET_SETTINGS).await;
     result.map(|_| ())
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use postgres_link::{AdminConn, sqlstate};
 use tokio_util::sync::CancellationToken;
 
+use super::confine;
 use super::quote::{identifier, literal};
 use super::session::{classify, own_statement};
 use super::store;
@@ -17,7 +18,7 @@ use crate::catalogue::{Catalogue, Service};
 use crate::error::{EngineError, ErrorCode};
 
 /// Changes whenever the statements below do, so that targets are prepared anew.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// Roles belong to the whole cluster: two targets on it that are prepared at once may collide, and try again.
 const ATTEMPTS: u32 = 20;
@@ -125,8 +126,8 @@ fn forbidden(sql: &postgres_link::SqlError, failed: &str, all: &[String], standi
             .map(String::as_str)
             .collect();
         format!(
-            "as a superuser run: ALTER ROLE {user} CREATEROLE; or, once per server: {}; everything else works without",
-            roles.join("; ")
+            "as a superuser run: ALTER ROLE {user} CREATEROLE; or, once per server:\n{};\neverything else works without",
+            roles.join(";\n")
         )
     } else {
         format!(
@@ -201,6 +202,8 @@ fn statements(catalogue: &Catalogue, standing: &Standing, installed: bool, prepa
     for (name, service) in &catalogue.services {
         service_roles(name, service, standing, &mut out);
     }
+    let owners: BTreeSet<String> = catalogue.services.values().filter_map(Service::owner_role).collect();
+    out.extend(confine::doors(&owners.into_iter().collect::<Vec<_>>()));
     for service in catalogue.services.values() {
         schemas(catalogue, service, standing, prepared_before, &mut out);
     }

@@ -13,6 +13,9 @@ use crate::migration::{MigrationId, Version};
 /// The version of `schema.sql` that this program writes.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
+/// Has the next run prepare the target anew.
+pub(crate) const FORGET_CATALOGUE: &str = "DELETE FROM migration_service.meta WHERE key = 'catalogue'";
+
 /// Creates the engine's tables.
 pub(crate) const CREATE: &str = include_str!("schema.sql");
 

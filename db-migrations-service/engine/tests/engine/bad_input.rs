@@ -67,7 +67,7 @@ async fn files_that_cannot_be_run() {
         (b"SELECT 1;\nCOPY alpha.first TO STDOUT;", ErrorCode::ForbiddenStatement, (2, 1)),
         (b"SELECT 1;\nCREATE INDEX CONCURRENTLY ON alpha.first (x);", ErrorCode::ForbiddenStatement, (2, 1)),
         (b"-- requires: nonsense\nSELECT 1;", ErrorCode::BadDirective, (1, 1)),
-        (b"SELECT 1;\nSELECT '\xe9';", ErrorCode::BadEncoding, (2, 1)),
+        (b"SELECT 1;\nSELECT '\xe9';", ErrorCode::BadEncoding, (2, 9)),
         (b"\xff\xfeS\0E\0", ErrorCode::BadEncoding, (1, 1)),
         (b"\xef\xbb\xbfSELECT 1;", ErrorCode::BadEncoding, (1, 1)),
         (b"SELECT 1;\n\0", ErrorCode::SyntaxError, (2, 1)),
@@ -159,7 +159,7 @@ async fn a_user_who_may_not_create_roles_schemas_or_databases_is_told_what_to_gr
     let error = against_run(&w, user.clone()).await;
     let cure = error.cure.unwrap();
     assert!(cure.contains("CREATEROLE") && cure.contains("CREATE ROLE \"alpha_owner"), "{cure}");
-    let script = cure.split("once per server: ").nth(1).unwrap().trim_end_matches("; everything else works without");
+    let script = cure.split("once per server:\n").nth(1).unwrap().trim_end_matches(";\neverything else works without");
     w.db.value(script).await;
     let target = Target { environment: "development".to_owned(), connect: user.clone(), create_database: false };
     let report = Engine::new(w.project.open(), target).prepare_run(all(), w.context()).await.unwrap().execute().await;

@@ -3,6 +3,7 @@
 mod apply;
 mod bad_input;
 mod concurrency;
+mod confine;
 mod dry_run;
 mod full_disk;
 mod help;

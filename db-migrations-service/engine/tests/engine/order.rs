@@ -75,6 +75,11 @@ async fn a_reference_to_nothing_and_a_circle_are_refused_before_anything_runs() 
     assert!(error.message.contains("alpha.nothing"), "{}", error.message);
     assert!(w.relations().await.is_empty());
 
+    // Where the parser tells no place, it is still the name's.
+    w.project.migration("beta/2_bad", "SELECT 1;\nDROP TABLE alpha.nothing;", "SELECT 1;");
+    let place = w.refused().await.location.unwrap();
+    assert_eq!((place.line, place.column), (2, 12));
+
     w.project.migration(
         "alpha/3_nothing",
         "CREATE TABLE alpha.nothing (id int PRIMARY KEY REFERENCES beta.u (k));",

@@ -9,8 +9,8 @@ use crate::parse::Statement;
 pub enum Alone {
     /// `CREATE INDEX CONCURRENTLY`: done when the index is there and valid; an invalid one is dropped first.
     CreateIndex {
-        /// The index, in its table's schema; `None` when the statement leaves the name to the server.
-        index: Option<QualifiedName>,
+        /// The index, in its table's schema. One that leaves its name to the server is forbidden.
+        index: QualifiedName,
     },
     /// `DROP INDEX CONCURRENTLY`: done when none of them is there.
     DropIndex {
@@ -57,8 +57,7 @@ pub(super) fn alone(statement: &Statement, default_schema: &str) -> Option<Alone
     match statement.node.as_str() {
         "IndexStmt" if tree["concurrent"].as_bool() == Some(true) => {
             let schema = tree["relation"]["schemaname"].as_str().unwrap_or(default_schema);
-            let index =
-                tree["idxname"].as_str().map(|n| QualifiedName { schema: schema.to_owned(), name: n.to_owned() });
+            let index = QualifiedName { schema: schema.to_owned(), name: tree["idxname"].as_str()?.to_owned() };
             Some(Alone::CreateIndex { index })
         }
         "DropStmt" if tree["concurrent"].as_bool() == Some(true) => {

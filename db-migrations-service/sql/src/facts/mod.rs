@@ -1,6 +1,7 @@
 //! What one statement does to a schema, read off its parse tree.
 
 mod alone;
+mod code;
 mod forbidden;
 mod objects;
 mod walk;
@@ -85,6 +86,10 @@ pub struct Facts {
     pub forbidden: Option<&'static str>,
     /// Sets a configuration parameter for the rest of the session.
     pub sets_session: bool,
+    /// It may run code of its author: a body, a trigger, a default, a cast.
+    pub runs_code: bool,
+    /// It writes rows: INSERT, UPDATE, DELETE, MERGE.
+    pub writes_rows: bool,
 }
 
 /// Reads the facts off `statement`. Relations named without a schema are taken to lie in
@@ -93,6 +98,8 @@ pub fn facts(statement: &Statement, default_schema: &str) -> Facts {
     let mut facts = Facts {
         alone: alone::alone(statement, default_schema),
         forbidden: forbidden::forbidden(statement),
+        runs_code: code::runs_code(statement),
+        writes_rows: matches!(statement.node.as_str(), "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt"),
         ..Facts::default()
     };
     walk::walk(statement, default_schema, &mut facts);
