@@ -33,10 +33,9 @@ pub(super) fn runs_code(statement: &Statement) -> bool {
         | "LockStmt"
         | "NotifyStmt"
         | "ListenStmt"
-        | "UnlistenStmt" => true,
-        // A setting must be made outside of the function that confines: it ends with it, and a timeout that is set
-        // inside of a statement does not count for it.
-        "VariableSetStmt" => true,
+        | "UnlistenStmt"
+        // A timeout that is set inside of a statement does not count for it: settings stay outside of the door.
+        | "VariableSetStmt" => true,
         // Bounds and keys of partitions, and generated columns, are evaluated or folded as they are declared.
         "CreateStmt" => tree["partbound"].is_null() && tree["partspec"].is_null() && !generates(&tree["tableElts"]),
         "CreateSchemaStmt" => tree["schemaElts"].is_null(),
