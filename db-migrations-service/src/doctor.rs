@@ -77,7 +77,7 @@ pub fn examine(context: &Context) -> Vec<Check> {
     checks.extend(machine::clock());
     let (more, databases) = machine::server(context);
     checks.extend(more);
-    checks.push(machine::port(context, databases.as_ref()));
+    checks.push(machine::port(context, databases));
     match context.project() {
         Err(failure) => {
             let place = failure.error.location.as_ref().map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column));
@@ -87,7 +87,7 @@ pub fn examine(context: &Context) -> Vec<Check> {
         Ok(project) => {
             checks.push(machine::project(&project));
             if let (Some(databases), true) = (databases, settings_are_good) {
-                match context.operations(project, &databases, Recording::Alongside) {
+                match context.operations(project, databases, Recording::Alongside) {
                     Err(failure) => {
                         let cure = failure.error.cure.clone().unwrap_or_default();
                         checks.push(Check::error("settings", failure.error.message.clone(), cure));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use migration_engine::{EngineError, Project};
+use migration_engine::{EngineError, ErrorCode, Project};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -30,6 +30,11 @@ struct Config;
 /// As [`Project::open`]: unreadable, misnamed, doubled or unpaired files, a catalogue that contradicts itself.
 pub fn open(folder: Option<&Path>) -> Result<Arc<Project>, Box<EngineError>> {
     match folder {
+        Some(file) if file.is_file() => Err(EngineError::new(
+            ErrorCode::ProjectUnreadable,
+            format!("the project {} is a file and no folder", file.display()),
+        )
+        .cure("name a folder with migrations/, seeds/ and config/services.toml")),
         Some(folder) => Project::open(folder),
         None => Project::embedded(embedded_files()),
     }

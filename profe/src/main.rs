@@ -3,6 +3,7 @@
 //!
 //! Here are only arguments and the composition of parts; what they do stands in the services' own crates.
 
+mod misused;
 mod ready;
 mod serve;
 mod stack;
@@ -38,31 +39,37 @@ enum Command {
 const COMMAND_LOG_LEVEL: &str = "warn";
 
 fn main() -> ExitCode {
-    let Arguments { globals, command } = Arguments::parse();
+    let Arguments { globals, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused::answer(&error).into(),
+    };
     let output = Output::new(globals.output, globals.color);
-    match run(&globals, command) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            output.failure(&failure);
-            failure.exit.into()
-        }
-    }
-}
-
-fn run(globals: &Globals, command: Command) -> Result<Exit, Failure> {
     // The doctor reports what cannot be read instead of stopping at it.
     let context = match &command {
-        Command::Service(cli::Command::Doctor(_)) => Context::examine(globals),
-        _ => Context::load(globals)?,
+        Command::Service(cli::Command::Doctor(_)) => Ok(Context::examine(&globals)),
+        _ => Context::load(&globals),
     };
+    let exit = match &context {
+        Ok(context) => run(context, command),
+        Err(failure) => Err(failure.clone()),
+    };
+    let exit = exit.unwrap_or_else(|failure| {
+        output.failure(&failure);
+        failure.exit
+    });
+    let lost = output.lost();
+    if exit == Exit::Ok { lost.unwrap_or(exit) } else { exit }.into()
+}
+
+fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let serves = matches!(command, Command::Up(_) | Command::Serve(_));
     let asked = context.variables.get("MIGRATION_SERVICE_LOG_LEVEL").ok().flatten().is_some();
     let level = if serves || asked { &context.settings.log_level } else { COMMAND_LOG_LEVEL };
     telemetry::init(level, telemetry::Format::Human)
         .map_err(|error| Failure::settings(&[format!("MIGRATION_SERVICE_LOG_LEVEL: {error}")]))?;
     match command {
-        Command::Up(up) => up.run(&context),
-        Command::Serve(serve) => serve.run(&context),
-        Command::Service(command) => command.run(&context),
+        Command::Up(up) => up.run(context),
+        Command::Serve(serve) => serve.run(context),
+        Command::Service(command) => command.run(context),
     }
 }

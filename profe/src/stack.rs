@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use db_migrations_service::cli::{self, Context, Databases, Exit, Failure};
@@ -74,11 +75,13 @@ impl Stack {
         supervisor.add(startup);
 
         let mut parts = supervisor.readiness();
+        let announced = AtomicBool::new(false);
         let announce = async {
             // Fails only when the supervisor is gone, and then there is nothing to announce.
             if parts.wait_for(runtime::Readiness::is_ready).await.is_ok() {
                 web.ready().await;
                 ready::announce(context, &operations, address, self.began.elapsed());
+                announced.store(true, Ordering::Relaxed);
             }
             std::future::pending::<()>().await;
         };
@@ -87,9 +90,13 @@ impl Stack {
             () = announce => Ok(()),
         };
         match ended {
-            Ok(()) => {
+            Ok(()) if announced.into_inner() => {
                 context.output.note("Stopped.");
                 Ok(Exit::Ok)
+            }
+            Ok(()) => {
+                context.output.note("Stopped before everything had started.");
+                Ok(Exit::Cancelled)
             }
             Err(error) => Err(failure(error)),
         }
@@ -178,8 +185,12 @@ impl Component for Startup {
     }
 
     async fn run(self, _ready: Ready, shutdown: CancellationToken) -> Result<(), BoxError> {
-        cli::bring_up(&self.context, &self.operations, &self.environments, &shutdown).await?;
-        self.web.report(STARTUP_PART, true);
+        match cli::bring_up(&self.context, &self.operations, &self.environments, &shutdown).await {
+            Ok(()) => self.web.report(STARTUP_PART, true),
+            // Somebody stops everything, which is no failure.
+            Err(failure) if failure.exit == Exit::Cancelled && shutdown.is_cancelled() => {}
+            Err(failure) => return Err(failure.into()),
+        }
         Ok(())
     }
 }

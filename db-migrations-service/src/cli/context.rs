@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kernel::Actor;
 use migration_engine::Project;
@@ -45,6 +45,8 @@ pub struct Context {
     pub environment: Option<String>,
     /// What of the environment cannot be used; empty except for the doctor.
     pub problems: Vec<String>,
+    /// Held until the command has said all it has to say: others may be waited for then.
+    databases: Arc<OnceLock<Databases>>,
 }
 
 impl Context {
@@ -60,8 +62,8 @@ impl Context {
     /// As [`load`](Self::load), with defaults in place of what cannot be used, and the list of it.
     pub fn examine(globals: &Globals) -> Self {
         let mut problems = Vec::new();
-        let variables = Environment::load().unwrap_or_else(|error| {
-            problems.push(error.to_string());
+        let variables = Environment::load().unwrap_or_else(|errors| {
+            problems.extend(errors.0.iter().map(ToString::to_string));
             Environment::default()
         });
         problems.extend(VARIABLES.iter().filter_map(|name| variables.get(name).err()).map(|error| error.to_string()));
@@ -73,7 +75,15 @@ impl Context {
         let from_variable = || variables.get("PROFE_DATA_DIR").ok().flatten().map(PathBuf::from);
         let data_dir = globals.data_dir.clone().or_else(from_variable).unwrap_or_else(|| DATA_DIR.into());
         let output = Output::new(globals.output, globals.color);
-        Self { output, settings, data_dir, environment: globals.environment.clone(), variables, problems }
+        Self {
+            output,
+            settings,
+            data_dir,
+            environment: globals.environment.clone(),
+            variables,
+            problems,
+            databases: Arc::default(),
+        }
     }
 
     /// The environment asked for.
@@ -95,15 +105,17 @@ impl Context {
         if unreadable.is_empty() { Ok(project) } else { Err(Failure::settings(&unreadable)) }
     }
 
-    /// Reaches the server. Blocks; a first start of a private cluster takes seconds.
+    /// Reaches the server, the first time. Blocks; a first start of a private cluster takes seconds.
     ///
     /// # Errors
     /// A private cluster that does not start.
-    pub fn databases(&self) -> Result<Databases, Failure> {
-        if !self.settings.needs_private_cluster() {
-            return Ok(Databases::default());
+    pub fn databases(&self) -> Result<&Databases, Failure> {
+        if let Some(databases) = self.databases.get() {
+            return Ok(databases);
         }
-        Databases::reach(&self.data_dir)
+        let private = self.settings.needs_private_cluster();
+        let reached = if private { Databases::reach(&self.data_dir, self.output)? } else { Databases::default() };
+        Ok(self.databases.get_or_init(|| reached))
     }
 
     /// Project, targets and master database.
@@ -140,7 +152,7 @@ impl Context {
     pub fn with_operations<T>(&self, work: impl AsyncFnOnce(Operations) -> Result<T, Failure>) -> Result<T, Failure> {
         let project = self.project()?;
         let databases = self.databases()?;
-        let operations = self.operations(project, &databases, Recording::Alongside)?;
+        let operations = self.operations(project, databases, Recording::Alongside)?;
         block_on(work(operations))?
     }
 }

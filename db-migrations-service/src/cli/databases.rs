@@ -1,42 +1,59 @@
 //! The private cluster of the data directory, for a command: the one that runs already, or one that is started for the
 //! duration of the command.
 
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use embedded_postgres::{Cluster, ClusterOptions, StartError};
+use embedded_postgres::{Cluster, ClusterOptions, Guest, StartError};
 use postgres_link::ConnectOptions;
 
+use super::context::block_on;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::show::Output;
 
 /// How long a cluster that another process is starting is waited for.
-const ATTACH_WITHIN: Duration = Duration::from_secs(20);
+const ENTER_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The database that every cluster has.
+const MAINTENANCE: &str = "postgres";
 
 /// The private cluster, where there is one. Dropping it stops a cluster that this process started.
 #[derive(Debug, Default)]
 pub struct Databases {
     private: Option<(ConnectOptions, String)>,
-    cluster: Option<Cluster>,
+    server: Option<Server>,
+}
+
+/// Who runs it.
+#[derive(Debug)]
+enum Server {
+    /// This process. `waits` is where it is said that others are waited for in the end; without it nobody is.
+    Ours { cluster: Cluster, waits: Option<Output> },
+    /// Another process, which waits for this value.
+    Theirs(#[expect(dead_code, reason = "held until it is dropped")] Guest),
 }
 
 impl Databases {
-    /// Starts the cluster of this folder, or reaches it where another process runs it. Blocks.
-    pub(super) fn reach(folder: &Path) -> Result<Self, Failure> {
-        let give_up = Instant::now() + ATTACH_WITHIN;
+    /// Starts the cluster of this folder, or enters it where another process runs it. Blocks.
+    pub(super) fn reach(folder: &Path, output: Output) -> Result<Self, Failure> {
+        let give_up = Instant::now() + ENTER_WITHIN;
         loop {
-            match Cluster::start(&ClusterOptions::new(folder)) {
-                Ok(cluster) => return Self::started(cluster),
-                Err(StartError::InUse { folder, pid }) => match attach(&folder)? {
-                    Some(private) => return Ok(Self { private: Some(private), cluster: None }),
-                    None if Instant::now() >= give_up => return Err(StartError::InUse { folder, pid }.into()),
-                    // It is being made or started, or its holder is just ending.
-                    None => std::thread::sleep(LOOK_AGAIN),
-                },
+            let (folder, pid) = match Cluster::start(&ClusterOptions::new(folder)) {
+                Ok(cluster) => {
+                    return Self::of(&cluster.url(MAINTENANCE), Server::Ours { cluster, waits: Some(output) });
+                }
+                Err(StartError::InUse { folder, pid }) => (folder, pid),
                 Err(error) => return Err(error.into()),
+            };
+            if let Some(guest) = Guest::enter(&folder)? {
+                return Self::of(&guest.url(MAINTENANCE), Server::Theirs(guest));
             }
+            if Instant::now() >= give_up {
+                return Err(StartError::InUse { folder, pid }.into());
+            }
+            // It is being made or started, or its holder is just ending.
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -45,8 +62,13 @@ impl Databases {
     /// # Errors
     /// None in practice: the cluster's own URL is read.
     pub fn started(cluster: Cluster) -> Result<Self, Failure> {
-        let url = cluster.url("postgres");
-        Ok(Self { private: Some((parse(&url)?, url)), cluster: Some(cluster) })
+        Self::of(&cluster.url(MAINTENANCE), Server::Ours { cluster, waits: None })
+    }
+
+    fn of(url: &str, server: Server) -> Result<Self, Failure> {
+        let connect = ConnectOptions::parse(url)
+            .map_err(|error| Failure::other(Exit::Failed, "private_database", error.to_string(), ""))?;
+        Ok(Self { private: Some((connect, url.to_owned())), server: Some(server) })
     }
 
     /// A session to the private cluster.
@@ -61,37 +83,31 @@ impl Databases {
 
     /// The cluster that this process started.
     pub fn cluster(&self) -> Option<&Cluster> {
-        self.cluster.as_ref()
+        match &self.server {
+            Some(Server::Ours { cluster, .. }) => Some(cluster),
+            Some(Server::Theirs(_)) | None => None,
+        }
     }
 }
 
-fn parse(url: &str) -> Result<ConnectOptions, Failure> {
-    ConnectOptions::parse(url).map_err(|error| Failure::other(Exit::Failed, "private_database", error.to_string(), ""))
+/// A command that is done does not take the server away from others that came meanwhile; Ctrl-C does.
+impl Drop for Databases {
+    fn drop(&mut self) {
+        let Some(Server::Ours { cluster, waits: Some(output) }) = &self.server else { return };
+        if !cluster.close_to_guests() {
+            // Without a runtime nobody is waited for.
+            let _ = block_on(wait_for_guests(cluster, *output));
+        }
+    }
 }
 
-/// Reaches a cluster that another process runs, by the files that it keeps in its folder; `None` while it is not ready.
-fn attach(folder: &Path) -> Result<Option<(ConnectOptions, String)>, Failure> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Failure::other(
-                Exit::Unavailable,
-                "private_database",
-                format!("the running database's {} cannot be read: {error}", path.display()),
-                "run this as the user who runs `profe up`",
-            )),
+async fn wait_for_guests(cluster: &Cluster, output: Output) {
+    let Ok(stop) = runtime::shutdown::on_signals() else { return };
+    output.note("Other commands still use the private database; waiting for them. Ctrl-C stops it now.");
+    let alone = async {
+        while !cluster.close_to_guests() {
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
-    let (Some(state), Some(password)) = (read("data/postmaster.pid")?, read("password")?) else { return Ok(None) };
-    // Line 4 is the port, line 8 `ready` once sessions are taken.
-    let mut lines = state.lines().map(str::trim);
-    let (Some(port), Some("ready")) = (lines.nth(3), lines.nth(3)) else { return Ok(None) };
-    let listens = port.parse().is_ok_and(|port: u16| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
-    if !listens {
-        return Ok(None);
-    }
-    let url = format!("postgresql://postgres:{password}@127.0.0.1:{port}/postgres?sslmode=disable");
-    Ok(Some((parse(&url)?, url)))
+    stop.run_until_cancelled(alone).await;
 }

@@ -49,7 +49,7 @@ fn print(context: &Context, check: &Check) {
     };
     context.output.line(format!("  {} {}", mark.style(style), check.message));
     if let Some(cure) = &check.cure {
-        context.output.line(format!("    → {cure}"));
+        context.output.line(format!("    → {}", cure.replace('\n', "\n      ")));
     }
     for statement in &check.statements {
         context.output.line(format!("      {statement}"));

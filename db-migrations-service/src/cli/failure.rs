@@ -12,7 +12,7 @@ use crate::serve::StartError;
 use crate::settings::SettingsError;
 
 /// What went wrong, and the exit code that it gives.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{error}")]
 pub struct Failure {
     /// How the process ends.

@@ -1,5 +1,6 @@
 //! A run as it goes: lines for people, a moving one on a terminal, events for programs; and how it ended.
 
+use migration_engine::ErrorCode;
 use migration_engine::event::Outcome;
 use migration_engine::status::{RunReport, SeedReport};
 use owo_colors::OwoColorize;
@@ -35,11 +36,19 @@ pub async fn follow(
     let stop = runtime::shutdown::on_signals()
         .map_err(|error| Failure::other(Exit::Failed, "runtime", format!("cannot listen for Ctrl-C: {error}"), ""))?;
     let started = stop.run_until_cancelled(starting).await;
-    let Some(run) = started.transpose()? else {
+    let Some(run) = started.transpose().map_err(|error| not_started(error, doing))? else {
         return Err(Failure::other(Exit::Cancelled, "cancelled", "cancelled before anything was done", ""));
     };
     let end = show(output, doing, &run, &stop).await;
     report(output, doing, end, run.record().dry_run)
+}
+
+fn not_started(error: OperationError, doing: Doing) -> Failure {
+    let mut failure = Failure::from(error);
+    if failure.error.code == ErrorCode::Busy && doing != Doing::Seed {
+        failure.error.cure = Some("wait for it to finish, or add `--wait 5m` to wait for it here".to_owned());
+    }
+    failure
 }
 
 /// Shows a run until it is over.
@@ -101,7 +110,8 @@ fn finished(output: Output, doing: Doing, report: RunReport, dry_run: bool) -> R
     } else if report.done.is_empty() || dry_run {
         format!("nothing was {verb}.")
     } else {
-        format!("{done} {verb} before it, and they stand.")
+        let they_stand = if report.done.len() == 1 { "it stands" } else { "they stand" };
+        format!("{done} {verb} before that, and {they_stand}.")
     };
     let took = duration(report.duration_ms);
     match report.outcome {

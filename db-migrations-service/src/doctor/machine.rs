@@ -59,10 +59,10 @@ pub(super) fn project(project: &Project) -> Check {
 }
 
 /// The private cluster, where one is needed. An existing one is started or reached; none is made.
-pub(super) fn server(context: &Context) -> (Vec<Check>, Option<Databases>) {
+pub(super) fn server(context: &Context) -> (Vec<Check>, Option<&Databases>) {
     let area = "private database";
     if !context.settings.needs_private_cluster() {
-        return (vec![Check::note(area, "not used: a server is named by URL")], Some(Databases::default()));
+        return (vec![Check::note(area, "not used: a server is named by URL")], context.databases().ok());
     }
     let mut checks = Vec::new();
     match Binaries::find(&|name| std::env::var(name).ok()) {

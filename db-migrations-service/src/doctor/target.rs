@@ -1,7 +1,10 @@
 //! Each environment's database: whether it can be reached, what its user may do, where its migrations stand.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use migration_engine::catalogue::Service;
 use migration_engine::request::Scope;
-use migration_engine::{Engine, Target};
+use migration_engine::{Catalogue, Engine, Target};
 use postgres_link::{AdminConn, ConnectErrorKind, ConnectOptions};
 use time::OffsetDateTime;
 
@@ -40,7 +43,7 @@ async fn one(operations: &Operations, target: &Target) -> Vec<Check> {
     let area = &target.environment;
     let connect = target.connect.clone().with_application_name("profe doctor");
     let mut checks = match postgres_link::connect(&connect).await {
-        Ok(session) => match look(&session).await {
+        Ok(session) => match look(&session, operations.catalogue()).await {
             Ok(found) => judge(area, target, &found),
             Err(error) => vec![Check::error(area, format!("the database does not answer questions: {error}"), "")],
         },
@@ -64,9 +67,13 @@ struct Found {
     create_schema: bool,
     read_only: bool,
     ahead_s: i64,
+    /// Roles of the catalogue that do not exist.
+    missing_roles: Vec<String>,
+    /// Owners that exist and that the user cannot become or grant: migrations run as them.
+    foreign_owners: Vec<String>,
 }
 
-async fn look(session: &AdminConn) -> Result<Found, postgres_link::tokio_postgres::Error> {
+async fn look(session: &AdminConn, catalogue: &Catalogue) -> Result<Found, postgres_link::tokio_postgres::Error> {
     let rows = session
         .client()
         .query_typed(
@@ -82,7 +89,10 @@ async fn look(session: &AdminConn) -> Result<Found, postgres_link::tokio_postgre
     let row = rows.first();
     let flag = |at: usize| row.is_some_and(|row| row.get(at));
     let server_time: Option<OffsetDateTime> = row.map(|row| row.get(7));
+    let (missing_roles, foreign_owners) = roles(session, catalogue).await?;
     Ok(Found {
+        missing_roles,
+        foreign_owners,
         version: session.server_version_num(),
         tls: row.and_then(|row| row.get(6)),
         user: row.map(|row| row.get(0)).unwrap_or_default(),
@@ -93,6 +103,34 @@ async fn look(session: &AdminConn) -> Result<Found, postgres_link::tokio_postgre
         read_only: flag(5),
         ahead_s: server_time.map_or(0, |at| (at - OffsetDateTime::now_utc()).whole_seconds()),
     })
+}
+
+/// Which roles of the catalogue do not exist, and which owners are not the user's to become.
+async fn roles(
+    session: &AdminConn,
+    catalogue: &Catalogue,
+) -> Result<(Vec<String>, Vec<String>), postgres_link::tokio_postgres::Error> {
+    let owners: BTreeSet<String> = catalogue.services.values().filter_map(Service::owner_role).collect();
+    let runtime = catalogue.services.values().filter_map(Service::runtime_role);
+    let all: BTreeSet<String> = catalogue.roles.keys().cloned().chain(owners.iter().cloned()).chain(runtime).collect();
+    // From 16 on, being a member and being able to become the role are two things, and CREATEROLE alone cannot grant
+    // somebody else's role (https://www.postgresql.org/docs/16/role-membership.html).
+    let (settable, grantable) = if session.server_version_num() >= 160_000 {
+        ("AND g.set_option", "pg_has_role(u.oid, r.oid, 'MEMBER WITH ADMIN OPTION')")
+    } else {
+        ("", "u.rolcreaterole")
+    };
+    let sql = format!(
+        "SELECT r.rolname::text,
+                u.oid = r.oid OR {grantable}
+                OR EXISTS (SELECT FROM pg_auth_members g WHERE g.member = u.oid AND g.roleid = r.oid {settable})
+         FROM pg_roles u, pg_roles r WHERE u.rolname = current_user AND r.rolname = ANY ($1)"
+    );
+    let names: Vec<&str> = all.iter().map(String::as_str).collect();
+    let rows = session.client().query(&sql, &[&names]).await?;
+    let usable: BTreeMap<String, bool> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let foreign = owners.into_iter().filter(|owner| usable.get(owner) == Some(&false)).collect();
+    Ok((all.into_iter().filter(|role| !usable.contains_key(role)).collect(), foreign))
 }
 
 fn judge(area: &str, target: &Target, found: &Found) -> Vec<Check> {
@@ -141,16 +179,33 @@ fn rights(area: &str, connect: &ConnectOptions, found: &Found) -> Vec<Check> {
         );
     }
     if !found.create_role {
-        let message = format!("{} may not create roles", found.user);
-        let cure = "let an administrator run this once; without it migrations run only where every role of the catalogue exists already";
-        checks.push(Check::warning(area, message, cure).statement(format!("ALTER ROLE {user} CREATEROLE;")));
+        checks.push(if found.missing_roles.is_empty() {
+            Check::note(area, format!("{} may not create roles; all of the catalogue exist already", found.user))
+        } else {
+            let (user, missing) = (&found.user, &found.missing_roles);
+            let message = format!(
+                "{user} may not create roles, and {} of the catalogue's are missing, for example {}",
+                missing.len(),
+                missing[0]
+            );
+            let cure = "let an administrator run this once; without it nothing can be migrated here";
+            Check::error(area, message, cure).statement(format!("ALTER ROLE {} CREATEROLE;", quoted(user)))
+        });
+    }
+    if !found.foreign_owners.is_empty() {
+        let message =
+            format!("{} is no member of roles that migrations run as: {}", found.user, found.foreign_owners.join(", "));
+        let cure = "let an administrator run this once; without it nothing can be migrated here";
+        let grant = |owner: &String| format!("GRANT {} TO {user};", quoted(owner));
+        let statements = found.foreign_owners.iter().map(grant).collect();
+        checks.push(Check { statements, ..Check::error(area, message, cure) });
     }
     if !found.create_database {
         let message = format!("{} may not create databases", found.user);
         let cure = "let an administrator run this; without it `profe db erd`, `profe db scratch` and databases made on demand do not work, migrations do";
         checks.push(Check::warning(area, message, cure).statement(format!("ALTER ROLE {user} CREATEDB;")));
     }
-    if checks.is_empty() {
+    if checks.iter().all(|check| check.verdict == Verdict::Note) {
         checks.push(Check::ok(area, format!("{} has every right that is needed", found.user)));
     }
     checks

@@ -3,15 +3,14 @@
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
-use migration_engine::EngineError;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{Json, Language};
+use web::{Json, Language, Problem};
 
-use super::codes;
-use crate::operations::{RunHandle, RunKind, RunRecord, RunState};
+use super::{codes, problems};
+use crate::operations::{RunEnd, RunHandle, RunKind, RunRecord, RunState};
 
 /// A run, a rollback or a seeding.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -36,8 +35,11 @@ pub(super) struct RunAnswer {
     pub(super) migrations_applied: usize,
     /// How many it has taken back so far.
     pub(super) migrations_rolled_back: usize,
-    /// Seconds that it will take, judged by the environment's last runs; 0 without any, and once it is over.
-    pub(super) estimated_time: u64,
+    /// Whole seconds that it will take in all, judged by the environment's last runs of this kind, or before the first
+    /// one by the number of statements; 0 once it is over; null where nothing can be said: for seeds, and for a run of
+    /// another process.
+    #[schema(example = 1)]
+    pub(super) estimated_time: Option<u64>,
     /// What it set out to do, `<schema>/<version>`, in order.
     pub(super) migrations: Vec<String>,
     /// What is done of it, in order; for seeds the files that were run. Filled in when it is over.
@@ -101,7 +103,7 @@ impl RunAnswer {
             kind: record.kind,
             migrations_applied: counts(RunKind::Run),
             migrations_rolled_back: counts(RunKind::Rollback),
-            estimated_time: 0,
+            estimated_time: (record.state != RunState::Running).then_some(0),
             migrations: planned.iter().filter_map(|step| step["migration"].as_str()).map(str::to_owned).collect(),
             rows: report.and_then(|report| report["rows"].as_u64()),
             message: kind.map(|kind| language.pick(kind.es, kind.en).to_owned()),
@@ -123,7 +125,8 @@ impl RunAnswer {
     pub(super) fn live(run: &RunHandle, language: Language) -> Self {
         let mut answer = Self::of(run.record(), language);
         if answer.status == RunState::Running {
-            answer.estimated_time = run.estimate().map_or(0, |time| time.as_secs_f64().ceil() as u64);
+            // What is under way takes some time.
+            answer.estimated_time = run.estimate().map(|time| (time.as_secs_f64().ceil() as u64).max(1));
             match answer.kind {
                 RunKind::Run if !answer.dry_run => answer.migrations_applied = run.done(),
                 RunKind::Rollback if !answer.dry_run => answer.migrations_rolled_back = run.done(),
@@ -134,26 +137,63 @@ impl RunAnswer {
     }
 }
 
-/// The answer to a request that starts a run. 202 while it is under way; 200 once it is done. One that failed is not
-/// 200, so that a script which looks at the status alone does not go on: it has the status of its error as a problem
-/// has it (422 for a migration that PostgreSQL refused, 409 for a cancelled run), and the run's shape as its body.
+/// A problem of a request that starts a run. Where the run had begun and was waited for, it has the run as well.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RunProblemDocument {
+    #[serde(flatten)]
+    problem: web::ProblemDocument,
+    /// The id of the run that failed or was cancelled; absent when the request was refused before it began.
+    migration_id: Option<Uuid>,
+    /// That run, as `/api/migrations/runs/{migrationId}` shows it.
+    run: Option<RunAnswer>,
+    /// The migration concerned, `<schema>/<version>`.
+    migration: Option<String>,
+    /// Where in a file: file, line, column, lineText, statement, statementText.
+    #[schema(value_type = Option<Object>)]
+    location: Option<Value>,
+    /// What PostgreSQL said: sqlstate, message, detail, hint.
+    #[schema(value_type = Option<Object>)]
+    sql: Option<Value>,
+    /// What was left behind in the target: nothing, unless it says so.
+    left_behind: Option<String>,
+    /// Who is in the way: the holder of the migration lock, or of a table.
+    #[schema(value_type = Option<Vec<Object>>)]
+    blockers: Option<Vec<Value>>,
+    /// The migrations that a refusal lists: a circle's path, dependents, edited ones.
+    related: Option<Vec<String>>,
+}
+
+/// Marks the answer to a request that was carried out, however that ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CarriedOut;
+
+/// The answer to a request that starts a run: 202 while it is under way, and for whoever does not wait for it also
+/// when it has failed by now; 200 once it is done; and for whoever waited a problem where it failed or was cancelled.
 pub(super) async fn started(run: RunHandle, wait: bool, language: Language) -> Response {
     if wait {
         run.finished().await;
     }
     let answer = RunAnswer::live(&run, language);
-    let status = match answer.status {
-        RunState::Running => StatusCode::ACCEPTED,
-        RunState::Completed => StatusCode::OK,
-        _ => run.end().and_then(|end| end.error().map(status_of)).unwrap_or(StatusCode::CONFLICT),
+    let mut response = match answer.status {
+        RunState::Completed => Json(&answer).into_response(),
+        RunState::Failed | RunState::Cancelled | RunState::Interrupted if wait => failed(&run, &answer).into_response(),
+        _ => (StatusCode::ACCEPTED, Json(&answer)).into_response(),
     };
-    let mut response = (status, Json(&answer)).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/api/migrations/runs/{}", run.id())) {
         response.headers_mut().insert(LOCATION, location);
     }
+    response.extensions_mut().insert(CarriedOut);
     response
 }
 
-fn status_of(error: &EngineError) -> StatusCode {
-    codes::of_engine(error.code).status
+fn failed(run: &RunHandle, answer: &RunAnswer) -> Problem {
+    let end = run.end();
+    let problem = match end.as_ref().and_then(RunEnd::error) {
+        Some(error) => problems::of_engine(error),
+        None => Problem::new(codes::CANCELLED)
+            .detail("the run was cancelled; what it had done stands")
+            .cure("run it again to go on where it stopped"),
+    };
+    problem.with("migrationId", answer.migration_id).with("run", answer)
 }

@@ -19,6 +19,7 @@ use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr, Required, Respon
 use utoipa_axum::router::{UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 use web::{Problem, RequestId};
 
+use super::answer::RunProblemDocument;
 use super::{Api, codes, idempotency};
 use crate::operations::Caller;
 use crate::settings::AuthMode;
@@ -124,6 +125,7 @@ fn is_local(request: &Parts) -> bool {
 
 fn unauthenticated() -> Problem {
     Problem::new(codes::UNAUTHENTICATED)
+        .detail("the request has no token")
         .cure("send Authorization: Bearer <token>; make a token with `profe token create`")
         .header(WWW_AUTHENTICATE, r#"Bearer realm="profe""#)
 }
@@ -131,46 +133,57 @@ fn unauthenticated() -> Problem {
 /// Unknown, expired and revoked tokens are not told apart.
 fn invalid_token() -> Problem {
     Problem::new(codes::INVALID_TOKEN)
+        .detail("the token is unknown, has expired or was revoked")
         .cure("use a token that was not revoked and has not expired; make one with `profe token create`")
         .header(WWW_AUTHENTICATE, r#"Bearer realm="profe", error="invalid_token""#)
 }
 
-/// Puts the scope before a route, and both into its documentation.
-pub(super) fn needs(scope: Scope, (schemas, mut paths, methods): UtoipaMethodRouter<Api>) -> UtoipaMethodRouter<Api> {
-    let starts_runs = matches!(scope, Scope::Migrate | Scope::Rollback | Scope::Seed);
+/// Lets a route be called with any of these scopes, and puts them into its documentation.
+pub(super) fn needs(
+    scopes: &'static [Scope],
+    (schemas, mut paths, methods): UtoipaMethodRouter<Api>,
+) -> UtoipaMethodRouter<Api> {
+    let starts_runs = matches!(scopes, [Scope::Migrate | Scope::Rollback | Scope::Seed]);
     for item in paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
             .into_iter()
             .filter_map(Option::as_mut);
         for operation in operations {
-            operation.security = Some(vec![SecurityRequirement::new("token", [scope.as_str()])]);
-            operation.extensions = Some(Extensions::builder().add("x-required-scope", scope.as_str()).build());
+            let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+            operation.security = Some(words.iter().map(|word| SecurityRequirement::new("token", [*word])).collect());
+            operation.extensions = Some(Extensions::builder().add("x-accepted-scopes", words).build());
+            let mut document = "ProblemDocument";
             if let Some(RefOr::T(body)) = operation.request_body.as_mut().filter(|_| starts_runs) {
                 // What starts a run has a default for everything: see `JsonOrNothing`.
                 body.required = Some(Required::False);
+                document = "RunProblemDocument";
             }
-            operation.responses.responses.entry("default".to_owned()).or_insert_with(|| RefOr::T(problem_response()));
+            let problem = || RefOr::T(problem_response(document));
+            operation.responses.responses.entry("default".to_owned()).or_insert_with(problem);
         }
     }
     let methods = (schemas, paths, methods);
     let methods = if starts_runs { methods.layer(axum::middleware::from_fn(idempotency::layer)) } else { methods };
-    methods.layer(axum::middleware::from_fn(move |request: Request, next: Next| check(scope, request, next)))
+    methods.layer(axum::middleware::from_fn(move |request: Request, next: Next| check(scopes, request, next)))
 }
 
 /// The same for routes without documentation.
 pub(super) async fn reads(request: Request, next: Next) -> Response {
-    check(Scope::Read, request, next).await
+    check(&[Scope::Read], request, next).await
 }
 
-async fn check(scope: Scope, request: Request, next: Next) -> Response {
+/// The first scope is the one that is named as missing: it allows the least else.
+async fn check(accepted: &[Scope], request: Request, next: Next) -> Response {
     match request.extensions().get::<Granted>() {
         None => unauthenticated().into_response(),
-        Some(Granted(Some(scopes))) if !scopes.iter().any(|granted| granted == scope.as_str()) => {
-            let name = scope.as_str();
+        Some(Granted(Some(scopes))) if !accepted.iter().any(|scope| scopes.iter().any(|own| own == scope.as_str())) => {
+            let name = accepted.first().map_or("", |scope| scope.as_str());
+            let words: Vec<_> = accepted.iter().map(|scope| scope.as_str()).collect();
+            let cure = format!("use a token with the scope {}", words.join(" or "));
             Problem::new(codes::INSUFFICIENT_SCOPE)
                 .detail(format!("{} {} needs the scope {name:?}", request.method(), request.uri().path()))
                 .with("scope", name)
-                .cure(format!("use a token with the scope {name:?}"))
+                .cure(cure)
                 .header(
                     WWW_AUTHENTICATE,
                     &format!(r#"Bearer realm="profe", error="insufficient_scope", scope="{name}""#),
@@ -181,9 +194,9 @@ async fn check(scope: Scope, request: Request, next: Next) -> Response {
     }
 }
 
-fn problem_response() -> DocumentedResponse {
+fn problem_response(document: &str) -> DocumentedResponse {
     let mut response = DocumentedResponse::new("A problem; its `code` says which");
-    let content = Content::new(Some(Ref::from_schema_name("ProblemDocument")));
+    let content = Content::new(Some(Ref::from_schema_name(document)));
     response.content.insert(web::problem::PROBLEM_JSON.to_owned(), content.into());
     response
 }
@@ -193,8 +206,10 @@ pub(super) fn describe(document: &mut OpenApi) {
     let components = document.components.get_or_insert_with(Components::new);
     let mut schemas = Vec::new();
     <web::ProblemDocument as utoipa::ToSchema>::schemas(&mut schemas);
+    <RunProblemDocument as utoipa::ToSchema>::schemas(&mut schemas);
     components.schemas.extend(schemas);
     components.schemas.insert("ProblemDocument".to_owned(), <web::ProblemDocument as utoipa::PartialSchema>::schema());
+    components.schemas.insert("RunProblemDocument".to_owned(), <RunProblemDocument as utoipa::PartialSchema>::schema());
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(

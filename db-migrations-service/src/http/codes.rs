@@ -48,6 +48,8 @@ kinds! {
         "Esa ejecución pertenece a otro proceso.", "That run belongs to another process.";
     UNKNOWN_TOKEN = "unknown_token", NOT_FOUND, "No such token",
         "No existe ese token.", "There is no such token.";
+    TOKEN_NAME_TAKEN = "token_name_taken", CONFLICT, "Token name taken",
+        "Ya existe un token con ese nombre.", "There is a token of that name already.";
     // -- the service's own database ------------------------------------------------------------------------------
     MASTER_UNAVAILABLE = "master_unavailable", SERVICE_UNAVAILABLE, "Master database away",
         "La base de datos del servicio no responde. Inténtalo más tarde.", "The service's own database does not answer. Please try later.";
@@ -104,6 +106,11 @@ kinds! {
         "La ejecución se ha cancelado.", "The run was cancelled.";
     ENVIRONMENT_UNCONFIGURED = "environment_unconfigured", CONFLICT, "Environment has no database",
         "El entorno no tiene base de datos configurada.", "The environment has no database configured.";
+    DATABASE_NOT_CREATED = "database_not_created", CONFLICT, "Database not created yet",
+        "El entorno todavía no tiene base de datos: la crea su primera ejecución.",
+        "The environment has no database yet: its first run creates it.";
+    TOO_FEW_APPLIED = "too_few_applied", CONFLICT, "Fewer are applied",
+        "Hay menos migraciones aplicadas de las que quieres deshacer.", "Fewer migrations are applied than should be rolled back.";
     // -- the target's server -------------------------------------------------------------------------------------
     DATABASE_UNAVAILABLE = "database_unavailable", SERVICE_UNAVAILABLE, "Database away",
         "La base de datos no responde. Inténtalo más tarde.", "The database does not answer. Please try later.";
@@ -174,6 +181,9 @@ pub(super) fn of_refusal(code: RefusalCode) -> Kind {
         RefusalCode::RunIsOver => RUN_IS_OVER,
         RefusalCode::RunIsElsewhere => RUN_IS_ELSEWHERE,
         RefusalCode::UnknownToken => UNKNOWN_TOKEN,
+        RefusalCode::TokenNameTaken => TOKEN_NAME_TAKEN,
+        RefusalCode::DatabaseNotCreated => DATABASE_NOT_CREATED,
+        RefusalCode::TooFewApplied => TOO_FEW_APPLIED,
     }
 }
 
@@ -191,7 +201,12 @@ mod tests {
         {
             assert_eq!(of_engine(code).code, word(serde_json::to_value(code).expect("a code")));
         }
-        for code in [RefusalCode::UnknownRun, RefusalCode::ServiceNotAllowed, RefusalCode::ConfirmationRequired] {
+        for code in [
+            RefusalCode::UnknownRun,
+            RefusalCode::TokenNameTaken,
+            RefusalCode::DatabaseNotCreated,
+            RefusalCode::TooFewApplied,
+        ] {
             assert_eq!(of_refusal(code).code, word(serde_json::to_value(code).expect("a code")));
         }
         let all: Vec<_> = ALL.iter().chain(web::kinds::ALL).map(|kind| kind.code).collect();

@@ -9,11 +9,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use web::problem::PROBLEM_JSON;
-use web::{BODY_LIMIT, Problem, kinds};
+use web::{Asked, Problem, kinds};
 
+use super::answer::CarriedOut;
 use super::auth::Who;
 use super::{Api, codes};
 use crate::master::idempotency::{Claim, KeptAnswer};
@@ -35,7 +36,8 @@ pub(super) async fn layer(request: Request, next: Next) -> Response {
     };
     if key.is_empty() || key.len() > LONGEST {
         return Problem::new(kinds::INVALID_HEADER)
-            .detail(format!("Idempotency-Key takes 1 to {LONGEST} visible characters"))
+            .detail(format!("Idempotency-Key is not 1 to {LONGEST} visible characters"))
+            .cure("send a new UUID for each new request")
             .into_response();
     }
     // A task of its own: a caller who hangs up must not leave the key claimed and unanswered.
@@ -45,10 +47,9 @@ pub(super) async fn layer(request: Request, next: Next) -> Response {
 
 async fn once(api: &Api, actor: &str, key: &str, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await.map(http_body_util::Collected::to_bytes) else {
-        return Problem::new(kinds::BODY_TOO_LARGE)
-            .detail(format!("a body may have {BODY_LIMIT} bytes"))
-            .into_response();
+    let body = match web::read_body(body).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
     };
     let mut hash = Sha256::new();
     for part in [parts.method.as_str().as_bytes(), parts.uri.to_string().as_bytes(), &body] {
@@ -60,21 +61,27 @@ async fn once(api: &Api, actor: &str, key: &str, request: Request, next: Next) -
         Err(error) => return Problem::from(OperationError::from(error)).into_response(),
         Ok(Claim::Answered(answer)) => return replay(answer),
         Ok(Claim::Reused) => {
-            return Problem::new(codes::IDEMPOTENCY_KEY_REUSED).cure("use a new key for a new request").into_response();
+            return Problem::new(codes::IDEMPOTENCY_KEY_REUSED)
+                .detail("the Idempotency-Key came before with another method, path or body")
+                .cure("use a new key for a new request")
+                .into_response();
         }
         Ok(Claim::InProgress) => {
             return Problem::new(codes::IDEMPOTENCY_IN_PROGRESS)
+                .detail("a request with this Idempotency-Key has no answer yet")
                 .cure("ask again with the same key in a moment")
                 .into_response();
         }
         Ok(Claim::First) => {}
     }
     let mut guard = Guard { api, actor, key, settled: false };
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    // Worded here already: what is kept is what was sent.
+    let asked = Asked::of(&parts);
+    let response = asked.word(next.run(Request::from_parts(parts, Body::from(body))).await);
     let (head, body) = response.into_parts();
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let is_refusal = content_type.as_deref() == Some(PROBLEM_JSON);
+    let is_refusal = content_type.as_deref() == Some(PROBLEM_JSON) && head.extensions.get::<CarriedOut>().is_none();
     if !is_refusal || is_final(head.status) {
         let answer = KeptAnswer { status: head.status.as_u16(), content_type, body: bytes.to_vec() };
         if let Err(error) = master.keep_answer(actor, key, &answer).await {

@@ -1,6 +1,6 @@
 //! The HTTP API: translates between requests and [`operations`](crate::operations), and decides nothing else.
 //!
-//! [`routes`] is the whole table with the scope that each route needs; one endpoint is one file.
+//! `routes` is the whole table with the scopes that each route accepts; one endpoint is one file.
 
 mod answer;
 mod auth;
@@ -10,6 +10,7 @@ mod database;
 mod health;
 mod idempotency;
 mod migrations;
+mod page;
 mod problems;
 mod routes;
 mod runs;
@@ -68,7 +69,7 @@ pub fn router(
     let routes = guarded
         .merge(routes::documentation(&document))
         .route_layer(axum::middleware::from_fn_with_state(api.clone(), auth::authenticate));
-    web::shell(open.merge(routes.with_state(api)), door)
+    web::shell(open.merge(routes.merge(routes::front()).with_state(api)), door)
 }
 
 /// The OpenAPI document as it is committed under `openapi/migration-service.json`.

@@ -30,7 +30,8 @@ impl From<OperationError> for Problem {
     }
 }
 
-fn of_engine(error: &EngineError) -> Problem {
+/// A refusal or a failure of the engine, with its place.
+pub(super) fn of_engine(error: &EngineError) -> Problem {
     let kind = codes::of_engine(error.code);
     if matches!(error.code, ErrorCode::Internal | ErrorCode::ProjectUnreadable) {
         tracing::error!(%error, sql = ?error.sql, "the engine");

@@ -1,38 +1,47 @@
-//! Every route, and the scope that a caller needs for it.
+//! Every route, and the scopes any one of which a caller needs for it.
 
 use axum::Router;
+use axum::routing::get;
+use http::StatusCode;
+use http::header::LOCATION;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use web::Readiness;
 
-use super::auth::{Scope, needs};
+use super::auth::Scope::{Admin, Backup, Migrate, Read, Restore, Rollback, Seed};
+use super::auth::needs;
 use super::{Api, backup, database, health, migrations, runs, schemas, seeds, service, tokens};
 
-/// `Scope: handler, handler, …;` for each area.
+/// The browsable page of the API.
+const PAGE: &str = "/docs/";
+
+/// `[Scope, …]: handler, handler, …;` for each area.
 macro_rules! table {
-    ($($scope:ident: $($first:ident $(:: $rest:ident)*),+;)+) => {
-        OpenApiRouter::new()$($(.routes(needs(Scope::$scope, routes!($first $(:: $rest)*))))+)+
+    ($($scopes:tt: $($first:ident $(:: $rest:ident)*),+;)+) => {
+        OpenApiRouter::new()$($(.routes(needs(&$scopes, routes!($first $(:: $rest)*))))+)+
     };
 }
 
 /// What only somebody with the right scope may call.
 pub(super) fn guarded() -> OpenApiRouter<Api> {
     table! {
-        Read: migrations::status::migration_status, migrations::history::migration_history, migrations::plan::migration_plan,
-            runs::list::list_runs, runs::get::get_run, runs::events::run_events;
-        Read: service::get::get_service, service::status::service_status;
-        Read: schemas::list::list_schemas, schemas::get::get_schema, seeds::status::seed_status;
-        Read: database::health::database_health, database::connections::database_connections,
+        [Read]: migrations::status::migration_status, migrations::history::migration_history, migrations::plan::migration_plan,
+            runs::list::list_runs;
+        // Whoever may start a run may see how it goes on.
+        [Read, Migrate, Rollback, Seed]: runs::get::get_run, runs::events::run_events;
+        [Read]: service::get::get_service, service::status::service_status;
+        [Read]: schemas::list::list_schemas, schemas::get::get_schema, seeds::status::seed_status;
+        [Read]: database::health::database_health, database::connections::database_connections,
             database::performance::database_performance, database::size::database_size;
-        Read: health::database::targets_health, health::master_database::master_health;
-        Read: migrations::validate::validate_migrations, schemas::validate::validate_schemas, backup::list::list_backups;
-        Migrate: migrations::run::run_migrations, service::run::run_service, runs::cancel::cancel_run;
-        Rollback: migrations::rollback::roll_back_migrations, service::rollback::roll_back_service;
-        Seed: seeds::run::run_seeds, seeds::run_service::run_service_seeds, seeds::reset::reset_seeds;
-        Backup: backup::create::create_backup, schemas::backup::back_up_schemas;
-        Restore: backup::restore::restore_backup, schemas::restore::restore_schemas;
-        Admin: migrations::bless::bless_migration, backup::delete::delete_backup,
+        [Read]: health::database::targets_health, health::master_database::master_health;
+        [Read]: migrations::validate::validate_migrations, schemas::validate::validate_schemas, backup::list::list_backups;
+        [Migrate]: migrations::run::run_migrations, service::run::run_service, runs::cancel::cancel_run;
+        [Rollback]: migrations::rollback::roll_back_migrations, service::rollback::roll_back_service;
+        [Seed]: seeds::run::run_seeds, seeds::run_service::run_service_seeds, seeds::reset::reset_seeds;
+        [Backup]: backup::create::create_backup, schemas::backup::back_up_schemas;
+        [Restore]: backup::restore::restore_backup, schemas::restore::restore_schemas;
+        [Admin]: migrations::bless::bless_migration, backup::delete::delete_backup,
             tokens::list::list_tokens, tokens::create::create_token, tokens::revoke::revoke_token;
     }
 }
@@ -40,6 +49,12 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
 /// What anybody may call: whether it lives, whether it is ready.
 pub(super) fn open(readiness: Readiness) -> OpenApiRouter {
     web::health_routes(readiness)
+}
+
+/// Where a browser or a person begins. A temporary redirect: one day a dashboard will be here.
+pub(super) fn front() -> Router<Api> {
+    let text = format!("The API is described at {PAGE}\n");
+    Router::new().route("/", get(async || (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, PAGE)], text)))
 }
 
 /// The document and its page, for who may read.

@@ -61,8 +61,9 @@ pub struct NewToken {
 }
 
 impl Master {
-    /// Makes a token. The secret is returned this once and kept nowhere.
-    pub async fn create_token(&self, new: &NewToken) -> Result<(TokenRecord, Secret), MasterError> {
+    /// Makes a token. The secret is returned this once and kept nowhere. `None` when a usable token has the name; of
+    /// two that are made at the same moment under one name, at most one is.
+    pub async fn create_token(&self, new: &NewToken) -> Result<Option<(TokenRecord, Secret)>, MasterError> {
         let mut random = [0_u8; 37];
         getrandom::fill(&mut random).map_err(|error| MasterError::unavailable(format!("no random bytes: {error}")))?;
         let (name, secret) = random.split_at(5);
@@ -72,7 +73,9 @@ impl Master {
         let rows = self
             .query(
                 "INSERT INTO migration_service.api_token (id, name, secret_sha256, scopes, services, created_by, expires_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                 SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS ( \
+                   SELECT FROM migration_service.api_token \
+                   WHERE name = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())) \
                  RETURNING id, name, scopes, services, created_at, created_by, expires_at, last_used_at, revoked_at",
                 &[
                     (&id, Type::TEXT),
@@ -85,8 +88,18 @@ impl Master {
                 ],
             )
             .await?;
-        let row = rows.first().ok_or_else(|| MasterError::unavailable("the token was not written".to_owned()))?;
-        Ok((record(row), Secret::new(format!("{PREFIX}{id}_{secret}"))))
+        let Some(row) = rows.first() else { return Ok(None) };
+        // No unique index: names given twice before this rule must not keep the service from starting. Whoever looks
+        // last sees both rows, and nobody has the token yet.
+        let twins = self
+            .query(
+                "DELETE FROM migration_service.api_token AS mine USING migration_service.api_token AS other \
+                 WHERE mine.id = $1 AND other.name = mine.name AND other.id <> mine.id AND other.revoked_at IS NULL \
+                   AND (other.expires_at IS NULL OR other.expires_at > now()) RETURNING mine.id",
+                &[(&id, Type::TEXT)],
+            )
+            .await?;
+        Ok(twins.is_empty().then(|| (record(row), Secret::new(format!("{PREFIX}{id}_{secret}")))))
     }
 
     /// All tokens, newest first, those that are refused now among them.

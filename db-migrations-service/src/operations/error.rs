@@ -1,6 +1,6 @@
 //! Why an operation was refused or failed, in a form that HTTP and the command line both translate.
 
-use migration_engine::{EngineError, ErrorCode};
+use migration_engine::{EngineError, ErrorCode, Target};
 use postgres_link::{BatchError, ConnectError, ConnectErrorKind, SqlError, sqlstate, tokio_postgres};
 use serde::Serialize;
 
@@ -26,6 +26,12 @@ pub enum RefusalCode {
     RunIsElsewhere,
     /// No token of that id.
     UnknownToken,
+    /// Another token has the name.
+    TokenNameTaken,
+    /// The environment's database is created by its first run, which has not been yet.
+    DatabaseNotCreated,
+    /// More steps back than migrations are applied.
+    TooFewApplied,
 }
 
 /// Why an operation did not happen.
@@ -61,6 +67,19 @@ impl OperationError {
             *cure = Some(text.into());
         }
         self
+    }
+
+    /// The same on this target: a database that the first run creates is not missing before that.
+    pub(super) fn on(self, target: &Target) -> Self {
+        let said = self.engine().and_then(|error| error.sql.as_ref()).map(|sql| sql.sqlstate.as_str());
+        if said != Some(sqlstate::INVALID_CATALOG_NAME) || !target.create_database {
+            return self;
+        }
+        let (environment, database) = (&target.environment, target.connect.database());
+        let message =
+            format!("the environment {environment:?} has no database yet: {database:?} is created by its first run");
+        Self::refuse(RefusalCode::DatabaseNotCreated, message)
+            .with_cure(format!("run the migrations of the environment {environment:?} first"))
     }
 
     /// The engine's error, where it is one.

@@ -69,7 +69,9 @@ impl Operations {
             )
             .with_cure("say why the file changed after it was applied; the reason is kept in the history"));
         }
-        Ok(self.engine(environment)?.bless(migration, reason.trim(), caller.actor.as_str()).await?)
+        let target = self.target(environment)?;
+        let blessed = self.engine(environment)?.bless(migration, reason.trim(), caller.actor.as_str()).await;
+        blessed.map_err(|error| OperationError::from(error).on(target))
     }
 }
 
@@ -82,7 +84,10 @@ pub fn parse_migration(
     service: Option<&str>,
     text: &str,
 ) -> Result<MigrationId, OperationError> {
-    let invalid = |message: String| OperationError::refuse(RefusalCode::InvalidRequest, message);
+    let invalid = |message: String| {
+        OperationError::refuse(RefusalCode::InvalidRequest, message)
+            .with_cure("write <schema>/<version>, as the history does: auth/20260901100000")
+    };
     if text.contains('/') {
         return text.parse().map_err(|error| invalid(format!("{error}")));
     }
@@ -90,6 +95,6 @@ pub fn parse_migration(
     let schemas = service.and_then(|name| catalogue.services.get(name)).map(|entry| entry.schemas.as_slice());
     match schemas {
         Some([only]) => Ok(MigrationId::new(only, version)),
-        _ => Err(invalid(format!("{text:?} leaves open which schema is meant")).with_cure("write <schema>/<version>")),
+        _ => Err(invalid(format!("{text:?} leaves open which schema is meant"))),
     }
 }

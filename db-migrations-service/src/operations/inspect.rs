@@ -18,8 +18,9 @@ pub(super) struct Inspection(AdminConn);
 impl Operations {
     /// Opens a read-only session on an environment's database.
     pub(super) async fn inspect(&self, environment: Option<&str>) -> Result<Inspection, OperationError> {
-        let connect = self.target(environment)?.connect.clone().with_application_name("profe inspect");
-        let session = postgres_link::connect(&connect).await?;
+        let target = self.target(environment)?;
+        let connect = target.connect.clone().with_application_name("profe inspect");
+        let session = postgres_link::connect(&connect).await.map_err(|error| OperationError::from(error).on(target))?;
         session
             .batch("SET default_transaction_read_only = on; SET statement_timeout = '15s'; SET lock_timeout = '2s'")
             .await?;

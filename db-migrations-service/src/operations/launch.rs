@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use migration_engine::request::RunContext;
-use migration_engine::{EngineError, ErrorCode, EventSink, Plan};
+use migration_engine::{EngineError, ErrorCode, EventSink, Plan, PreparedRun};
 use serde_json::json;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,20 @@ impl Opening {
 }
 
 impl Operations {
+    /// Launches what the engine has prepared, unless it touches services that the caller may not.
+    pub(super) async fn launch_prepared(
+        &self,
+        opening: Opening,
+        beginning: Beginning,
+        prepared: PreparedRun,
+        caller: &Caller,
+    ) -> Result<RunHandle, OperationError> {
+        let plan = prepared.plan().clone();
+        caller.check_plan(&plan)?;
+        let work = async move { RunEnd::Run(Box::new(Box::pin(prepared.execute()).await)) };
+        self.launch(opening, Beginning { plan: Some(plan), ..beginning }, caller, work).await
+    }
+
     /// Writes the run down and lets `work` go on by itself. A plan with nothing in it is waited for.
     pub(super) async fn launch<F>(
         &self,
@@ -179,7 +193,8 @@ impl Operations {
         caller.check(record.service.as_deref())?;
         if record.state != RunState::Running {
             let message = format!("the run {id} is over: {}", record.state.as_str());
-            return Err(OperationError::refuse(RefusalCode::RunIsOver, message));
+            return Err(OperationError::refuse(RefusalCode::RunIsOver, message)
+                .with_cure("look at the run itself for what it did"));
         }
         let Some(run) = self.0.live.get(id) else {
             return Err(OperationError::refuse(

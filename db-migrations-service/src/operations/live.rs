@@ -16,6 +16,9 @@ use super::{RunRecord, RunState};
 
 /// Finished runs that are kept at hand, so that those who ask right after need no database.
 const REMEMBERED: usize = 64;
+/// For an environment's first run. The platform's own migrations take a fifth of that on a local server
+/// (`docs/benchmarks.md`); a network in between takes the rest.
+const MS_PER_STATEMENT: f64 = 1.0;
 
 /// How a run ended.
 #[derive(Debug, Clone)]
@@ -96,11 +99,16 @@ impl RunHandle {
         self.0.end.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How long it will take, judged by the environment's last runs; `None` without any.
+    /// How long it will take in all: judged by the environment's last runs, without any by the number of statements;
+    /// `None` for seeds, of which nobody knows beforehand.
     pub fn estimate(&self) -> Option<Duration> {
-        let ms = (*self.0.ms_per_migration.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let count = self.0.plan.as_ref().map_or(0, |plan| plan.migrations.len());
-        Some(Duration::from_secs_f64((ms * count as f64 / 1000.0).max(0.0)))
+        let migrations = &self.plan()?.migrations;
+        let known = *self.0.ms_per_migration.lock().unwrap_or_else(PoisonError::into_inner);
+        let ms = match known {
+            Some(each) => each * migrations.len() as f64,
+            None => MS_PER_STATEMENT * migrations.iter().map(|step| step.statements).sum::<usize>() as f64,
+        };
+        Some(Duration::from_secs_f64((ms / 1000.0).max(0.0)))
     }
 
     /// How many migrations it has applied or taken back so far.

@@ -112,6 +112,7 @@ impl Operations {
                         RefusalCode::EnvironmentUnconfigured,
                         format!("the environment {name:?} has no target"),
                     )
+                    .with_cure("name another environment")
                 },
                 OperationError::from,
             )),
@@ -133,10 +134,10 @@ impl Operations {
 
     fn target(&self, environment: Option<&str>) -> Result<&Target, OperationError> {
         let entry = self.environment(environment)?;
-        entry
-            .target
-            .as_ref()
-            .map_err(|reason| OperationError::refuse(RefusalCode::EnvironmentUnconfigured, reason.clone()))
+        entry.target.as_ref().map_err(|reason| {
+            OperationError::refuse(RefusalCode::EnvironmentUnconfigured, reason.clone())
+                .with_cure("give it a database, or name another environment")
+        })
     }
 
     /// Refuses a service that the catalogue does not have.

@@ -7,7 +7,7 @@ use migration_engine::request::{RollbackRequest, RollbackTo};
 
 use super::launch::{Beginning, Opening};
 use super::run::scope;
-use super::{Caller, OperationError, Operations, RefusalCode, RunEnd, RunHandle, RunKind};
+use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
 
 /// Take an environment back.
 #[derive(Debug, Clone)]
@@ -30,23 +30,42 @@ impl RollbackOrder {
     fn request(&self) -> RollbackRequest {
         RollbackRequest { scope: scope(self.service.as_deref()), to: self.to.clone(), dry_run: self.dry_run }
     }
+
+    /// The engine takes back what there is; whoever counts wrong should hear it before anything is gone.
+    fn check_enough(&self, plan: &Plan) -> Result<(), OperationError> {
+        let applied = plan.migrations.len();
+        let RollbackTo::Steps(steps) = self.to else { return Ok(()) };
+        if steps <= applied {
+            return Ok(());
+        }
+        let whose = self.service.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+        let (there, cure) = match applied {
+            0 => (format!("no migration{whose} is"), "there is nothing to roll back".to_owned()),
+            1 => (format!("1 migration{whose} is"), "ask for 1 step".to_owned()),
+            many => (format!("{many} migrations{whose} are"), format!("ask for 1 to {many} steps")),
+        };
+        let message = format!("the number of steps is {steps}, and {there} applied");
+        Err(OperationError::refuse(RefusalCode::TooFewApplied, message).with_cure(cure))
+    }
 }
 
 impl Operations {
     /// What a rollback would do, with its SQL; changes nothing.
     ///
     /// # Errors
-    /// Unknown names, dependents, irreversible migrations.
+    /// Unknown names, dependents, irreversible migrations, more steps than are applied.
     pub async fn plan_rollback(&self, order: &RollbackOrder, caller: &Caller) -> Result<Plan, OperationError> {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
-        Ok(self.engine(order.environment.as_deref())?.plan_rollback(&order.request()).await?)
+        let plan = self.engine(order.environment.as_deref())?.plan_rollback(&order.request()).await?;
+        order.check_enough(&plan)?;
+        Ok(plan)
     }
 
     /// Starts a rollback, as [`start_run`](Self::start_run) starts a run.
     ///
     /// # Errors
-    /// As there; and a protected environment without confirmation.
+    /// As there and in [`plan_rollback`](Self::plan_rollback); and a protected environment without confirmation.
     pub async fn start_rollback(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
         let (this, caller) = (self.clone(), caller.clone());
         super::runs::joined(tokio::spawn(async move { Box::pin(this.start_rollback_here(order, &caller)).await })).await
@@ -63,24 +82,20 @@ impl Operations {
                 "look at it with dryRun first, then repeat the environment's name: \"confirm\": {environment:?}"
             )));
         }
-        let engine = self.engine(Some(&environment))?;
+        let (engine, engine_target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?);
         let opening = Opening::new();
-        let prepared = engine.prepare_rollback(order.request(), opening.context(caller, order.wait_for_lock)).await?;
-        let plan = prepared.plan().clone();
-        caller.check_plan(&plan)?;
+        let prepared = engine
+            .prepare_rollback(order.request(), opening.context(caller, order.wait_for_lock))
+            .await
+            .map_err(|error| OperationError::from(error).on(engine_target))?;
+        order.check_enough(prepared.plan())?;
         let beginning = Beginning {
             kind: RunKind::Rollback,
             environment,
             service: order.service,
             dry_run: order.dry_run,
-            plan: Some(plan),
+            plan: None,
         };
-        self.launch(
-            opening,
-            beginning,
-            caller,
-            async move { RunEnd::Run(Box::new(Box::pin(prepared.execute()).await)) },
-        )
-        .await
+        self.launch_prepared(opening, beginning, prepared, caller).await
     }
 }

@@ -6,7 +6,7 @@ use migration_engine::request::{RunRequest, Scope};
 use migration_engine::{MigrationId, Plan};
 
 use super::launch::{Beginning, Opening};
-use super::{Caller, OperationError, Operations, RunEnd, RunHandle, RunKind};
+use super::{Caller, OperationError, Operations, RunHandle, RunKind};
 
 /// Bring an environment forward.
 #[derive(Debug, Clone, Default)]
@@ -61,23 +61,10 @@ impl Operations {
         let environment = self.environment(order.environment.as_deref())?.environment.clone();
         let engine = self.engine(Some(&environment))?;
         let opening = Opening::new();
-        let request = RunRequest { scope: scope(order.service.as_deref()), to: order.to, dry_run: order.dry_run };
+        let request = RunRequest { scope: scope(order.service.as_deref()), to: order.to, dry_run: order.dry_run, overrides: Vec::new() };
         let prepared = engine.prepare_run(request, opening.context(caller, order.wait_for_lock)).await?;
-        let plan = prepared.plan().clone();
-        caller.check_plan(&plan)?;
-        let beginning = Beginning {
-            kind: RunKind::Run,
-            environment,
-            service: order.service,
-            dry_run: order.dry_run,
-            plan: Some(plan),
-        };
-        self.launch(
-            opening,
-            beginning,
-            caller,
-            async move { RunEnd::Run(Box::new(Box::pin(prepared.execute()).await)) },
-        )
-        .await
+        let beginning =
+            Beginning { kind: RunKind::Run, environment, service: order.service, dry_run: order.dry_run, plan: None };
+        self.launch_prepared(opening, beginning, prepared, caller).await
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use migration_engine::EngineError;
 use migration_engine::status::SeedStatus;
+use migration_engine::{EngineError, ErrorCode, Target};
 
 use super::launch::{Beginning, Opening};
 use super::run::scope;
@@ -36,7 +36,7 @@ impl Operations {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
         let environment = self.environment(order.environment.as_deref())?.environment.clone();
-        let engine = self.engine(Some(&environment))?;
+        let (engine, target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?.clone());
         let opening = Opening::new();
         let context = opening.context(caller, order.wait_for_lock);
         let (scope, reset) = (scope(order.service.as_deref()), order.reset);
@@ -53,7 +53,7 @@ impl Operations {
             } else {
                 Box::pin(engine.seed(&scope, context)).await
             };
-            done.map_or_else(|error: EngineError| RunEnd::Error(Box::new(error)), RunEnd::Seed)
+            done.map_or_else(|error| RunEnd::Error(Box::new(seed_error(error, &target))), RunEnd::Seed)
         };
         self.launch(opening, beginning, caller, work).await
     }
@@ -70,5 +70,16 @@ impl Operations {
         let mut seeds = self.engine(environment)?.seed_status().await?;
         seeds.retain(|seed| caller.may_touch(&seed.service));
         Ok(seeds)
+    }
+}
+
+/// A database that the first run creates is one without migrations, and the engine's word for those is the same.
+fn seed_error(error: EngineError, target: &Target) -> EngineError {
+    match OperationError::from(error).on(target) {
+        OperationError::Engine(error) => *error,
+        absent => {
+            let cure = absent.cure().unwrap_or_default().to_owned();
+            EngineError::new(ErrorCode::SeedFailed, absent.to_string()).cure(cure)
+        }
     }
 }

@@ -12,7 +12,7 @@ pub const SCOPES: [&str; 7] = ["read", "migrate", "rollback", "seed", "backup", 
 /// A token to be made.
 #[derive(Debug, Clone, Default)]
 pub struct TokenOrder {
-    /// What people call it.
+    /// What people call it; histories show it, so no two usable tokens share one.
     pub name: String,
     /// What it may do; some of [`SCOPES`].
     pub scopes: Vec<String>,
@@ -26,7 +26,8 @@ impl Operations {
     /// Makes a token. Its text is returned this once and kept nowhere.
     ///
     /// # Errors
-    /// No name, unknown scopes or services, an end in the past, a wider reach than the caller's own.
+    /// No name, or one that a usable token has; unknown scopes or services, an end in the past, a wider reach than the
+    /// caller's own.
     pub async fn create_token(
         &self,
         order: TokenOrder,
@@ -77,7 +78,10 @@ impl Operations {
             expires_at: order.expires_at,
             created_by: caller.actor.to_string(),
         };
-        Ok(self.master().create_token(&new).await?)
+        self.master().create_token(&new).await?.ok_or_else(|| {
+            OperationError::refuse(RefusalCode::TokenNameTaken, format!("there is a token {:?} already", new.name))
+                .with_cure("choose another name, or revoke the token of that name first")
+        })
     }
 
     /// All tokens, newest first, without their secrets.

@@ -87,6 +87,27 @@ fn it_holds_the_whole_inventory() {
 }
 
 #[test]
+fn what_starts_a_run_documents_its_failure() {
+    let document: Value = serde_json::from_str(&db_migrations_service::openapi_document()).expect("JSON");
+    for path in [
+        "/api/migrations/run",
+        "/api/migrations/rollback",
+        "/api/migrations/service/{name}/run",
+        "/api/migrations/service/{name}/rollback",
+        "/api/seeds/run",
+        "/api/seeds/run/{service}",
+        "/api/seeds/reset",
+    ] {
+        let problem = &document["paths"][path]["post"]["responses"]["default"]["content"]["application/problem+json"];
+        assert_eq!(problem["schema"]["$ref"], "#/components/schemas/RunProblemDocument", "{path}");
+    }
+    let text = document["components"]["schemas"]["RunProblemDocument"].to_string();
+    for member in ["migrationId", "run", "location", "sql", "ProblemDocument", "RunAnswer"] {
+        assert!(text.contains(member), "{member}: {text}");
+    }
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     fn walk(value: &Value, document: &Value) {
         match value {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World, admin, world};
+use crate::world::{Answer, Setup, World, admin, world, world_with};
 
 async fn post(world: &World, path: &str, key: &str, body: Value) -> Answer {
     Answer::of(world.request(Method::POST, path).header("Idempotency-Key", key).json(&body)).await
@@ -82,4 +82,26 @@ async fn what_may_come_out_otherwise_next_time_is_not_kept() {
         post(&world, RUN, "k2", json!({ "service": "nobody" })).await.header("idempotency-replayed"),
         Some("true")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_failed_was_carried_out() {
+    let files = vec![
+        ("migrations/nada{s}/1_divide.up.sql", "SELECT 1/0;"),
+        ("migrations/nada{s}/1_divide.down.sql", "SELECT 1;"),
+    ];
+    let world = world_with(Setup { files, ..Setup::default() }).await;
+    let body = json!({ "wait": true });
+    let first = post(&world, RUN, "k1", body.clone()).await;
+    first.is_problem(422, "migration_failed");
+    let second = post(&world, RUN, "k1", body.clone()).await;
+    second.is_problem(422, "migration_failed");
+    assert_eq!((second.header("idempotency-replayed"), &second.text), (Some("true"), &first.text));
+    // Also with a status that a refusal would be sent again for.
+    let reset = json!({ "environment": "production" });
+    let first = post(&world, "/api/seeds/reset", "k2", reset.clone()).await;
+    first.is_problem(403, "protected");
+    let second = post(&world, "/api/seeds/reset", "k2", reset).await;
+    assert_eq!((second.header("idempotency-replayed"), &second.text), (Some("true"), &first.text));
+    assert_eq!(world.get("/api/migrations/runs").await.is(200)["total"], 2);
 }

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::world::{Setup, world, world_with};
+use reqwest::Method;
+
+use crate::world::{Answer, Setup, world, world_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemas_are_as_the_target_has_them() {
@@ -55,4 +57,33 @@ async fn the_database_tells_how_it_is() {
     let body = world.get("/health/database").await.is(200);
     assert_eq!(body["status"], "healthy", "an environment without a database is nobody's failure: {body}");
     world.get("/health/master-database").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_run_there_is_no_database_and_that_is_said() {
+    let world = world().await;
+    let database = format!("dev{}", world.suffix());
+    for path in [
+        "/api/database/size",
+        "/api/database/connections",
+        "/api/database/performance",
+        "/api/database/health",
+        "/api/schemas",
+        "/api/schemas/alumnos-service",
+    ] {
+        let answer = Answer::of(world.request(Method::GET, &format!("{path}?environment=development"))).await;
+        let body = answer.is_problem(409, "database_not_created");
+        assert_eq!(
+            body["detail"],
+            format!("the environment \"development\" has no database yet: \"{database}\" is created by its first run"),
+            "{path}"
+        );
+        assert_eq!(body["cure"], "run the migrations of the environment \"development\" first", "{path}");
+    }
+    // What can be told without one is told.
+    for path in ["/api/migrations/status", "/api/migrations/plan", "/api/migrations/history", "/api/seeds/status"] {
+        world.get(path).await.is(200);
+    }
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    world.get("/api/database/size").await.is(200);
 }

@@ -182,12 +182,28 @@ async fn a_failed_migration_is_not_a_success() {
         .header("Accept-Language", "en")
         .json(&json!({ "wait": true }));
     let answer = Answer::of(request).await;
-    let body = answer.is(422);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!((&body["status"], &body["code"]), (&"failed".into(), &"migration_failed".into()), "{body}");
+    let body = answer.is_problem(422, "migration_failed");
     assert_eq!(body["message"], "The migration failed. What came before it stands.");
-    assert_eq!(body["error"]["sql"]["sqlstate"], "22012", "{body}");
-    assert_eq!(body["error"]["location"]["line"], 2, "{body}");
+    let migration = format!("{}/20260103000000", world.schema);
+    assert_eq!((&body["sql"]["sqlstate"], &body["migration"]), (&"22012".into(), &json!(migration)), "{body}");
+    let file = format!("migrations/{migration}_divide.up.sql");
+    assert_eq!((&body["location"]["file"], &body["location"]["line"]), (&json!(file), &2.into()), "{body}");
+    assert!(body["location"]["column"].is_u64(), "{body}");
+    // The run is in it whole, as it is told to whoever asks for it by its id.
+    let id = body["migrationId"].as_str().expect("an id");
+    assert_eq!(answer.header("location"), Some(format!("/api/migrations/runs/{id}").as_str()));
+    let request = world.request(Method::GET, &format!("/api/migrations/runs/{id}")).header("Accept-Language", "en");
+    let run = Answer::of(request).await.is(200);
+    assert_eq!(body["run"], run);
+    assert_eq!((&run["status"], &run["migrationsApplied"]), (&"failed".into(), &3.into()), "{run}");
+
+    // Who does not wait learns of it from the run.
+    let run = world.post("/api/migrations/run", json!({})).await.is(202);
+    let id = run["migrationId"].as_str().expect("an id");
+    world.operations.live_run(id.parse().expect("a UUID")).expect("it was just started").finished().await;
+    let run = world.get(&format!("/api/migrations/runs/{id}")).await.is(200);
+    assert_eq!((&run["status"], &run["code"]), (&"failed".into(), &"migration_failed".into()), "{run}");
+    assert_eq!(run["error"]["sql"]["sqlstate"], "22012", "{run}");
 
     let body = world.get("/api/migrations/status").await.is(200);
     assert_eq!(
@@ -196,7 +212,80 @@ async fn a_failed_migration_is_not_a_success() {
         "{body}"
     );
     let body = world.get("/api/migrations/runs?status=failed").await.is(200);
-    assert_eq!((&body["total"], &body["runs"][0]["code"]), (&1.into(), &"migration_failed".into()), "{body}");
+    assert_eq!((&body["total"], &body["runs"][0]["code"]), (&2.into(), &"migration_failed".into()), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_is_a_problem_for_who_waits() {
+    let files = vec![
+        ("migrations/nada{s}/1_slow.up.sql", "SELECT pg_sleep(600);"),
+        ("migrations/nada{s}/1_slow.down.sql", "SELECT 1;"),
+    ];
+    let world = world_with(Setup { files, ..Setup::default() }).await;
+    let body = json!({ "service": "nada-service", "wait": true });
+    let waiting = tokio::spawn(Answer::of(world.request(Method::POST, "/api/migrations/run").json(&body)));
+    let id = loop {
+        let runs = world.get("/api/migrations/runs?status=running").await.is(200);
+        if let Some(id) = runs["runs"][0]["migrationId"].as_str() {
+            break id.to_owned();
+        }
+        tokio::task::yield_now().await;
+    };
+    world.post(&format!("/api/migrations/runs/{id}/cancel"), json!({})).await.is(202);
+    let body = waiting.await.expect("an answer").is_problem(409, "cancelled");
+    assert_eq!((&body["migrationId"], &body["run"]["status"]), (&json!(id), &"cancelled".into()), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_steps_back_than_are_applied_are_refused() {
+    let world = world().await;
+    let back = async |body| world.post("/api/migrations/rollback", body).await;
+    // The environment's database is not there yet.
+    let body = back(json!({ "steps": 1 })).await.is_problem(409, "database_not_created");
+    assert!(body["detail"].as_str().is_some_and(|detail| detail.contains("\"development\"")), "{body}");
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    for (body, detail) in [
+        (json!({ "steps": 4, "wait": true }), "the number of steps is 4, and 3 migrations are applied"),
+        (json!({ "steps": 4, "dryRun": true }), "the number of steps is 4, and 3 migrations are applied"),
+        (
+            json!({ "steps": 2, "service": "cursos-service" }),
+            "the number of steps is 2, and 1 migration of cursos-service is applied",
+        ),
+        (
+            json!({ "steps": 1, "service": "nada-service" }),
+            "the number of steps is 1, and no migration of nada-service is applied",
+        ),
+    ] {
+        assert_eq!(back(body).await.is_problem(409, "too_few_applied")["detail"], detail);
+    }
+    let body = world.get("/api/migrations/status").await.is(200);
+    assert_eq!(body["overallStatus"], "healthy", "nothing was taken back: {body}");
+    assert_eq!(back(json!({ "steps": 3, "wait": true })).await.is(200)["migrationsRolledBack"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_estimate_is_a_number_or_says_that_there_is_none() {
+    let world = world().await;
+    let folder = world.project.path().join(format!("migrations/nada{}", world.suffix()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let many = "SELECT 1;\n".repeat(1000) + "SELECT pg_sleep(600);";
+    for (direction, sql) in [("up", many.as_str()), ("down", "SELECT 1;")] {
+        std::fs::write(folder.join(format!("1_many.{direction}.sql")), sql).expect("a file");
+    }
+    // Before any other run the statements are counted: 1001 of them at 1 ms, in whole seconds.
+    let body = world.post("/api/migrations/run", json!({ "service": "nada-service" })).await.is(202);
+    assert_eq!((&body["status"], &body["estimatedTime"]), (&"running".into(), &2.into()), "{body}");
+    let id = body["migrationId"].as_str().expect("an id");
+    world.post(&format!("/api/migrations/runs/{id}/cancel"), json!({})).await.is(202);
+    world.operations.live_run(id.parse().expect("a UUID")).expect("it lives").finished().await;
+    assert_eq!(world.get(&format!("/api/migrations/runs/{id}")).await.is(200)["estimatedTime"], 0, "it is over");
+    // Of seeds nobody knows.
+    let holder = admin(&database(&world, "dev")).await;
+    world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
+    holder.batch(&format!("BEGIN; LOCK TABLE {}.alumno", world.schema)).await.expect("a lock");
+    let body = world.post("/api/seeds/run", json!({ "wait": false })).await.is(202);
+    assert_eq!((&body["status"], &body["estimatedTime"]), (&"running".into(), &json!(null)), "{body}");
+    holder.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,9 +329,15 @@ async fn rollbacks_say_how_far() {
     let world = world().await;
     world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
     world.post("/api/migrations/rollback", json!({})).await.is_problem(422, "invalid_request");
-    world.post("/api/migrations/rollback", json!({ "steps": 0 })).await.is_problem(422, "invalid_request");
+    for (body, member) in [
+        (json!({ "steps": 0 }), "steps"),
+        (json!({ "to": "old" }), "to"),
+        (json!({ "migration": "alumnos/old" }), "migration"),
+    ] {
+        let said = world.post("/api/migrations/rollback", body).await.is_problem(422, "invalid_request");
+        assert_eq!(said["member"], member, "{said}");
+    }
     world.post("/api/migrations/rollback", json!({ "steps": 1, "to": "0" })).await.is_problem(422, "invalid_request");
-    world.post("/api/migrations/rollback", json!({ "to": "old" })).await.is_problem(422, "invalid_request");
     let one = json!({ "migration": format!("{}/20260102000000", world.schema), "wait": true });
     let body = world.post("/api/migrations/rollback", one).await.is(200);
     assert_eq!(body["done"], json!([format!("{}/20260102000000", world.schema)]), "{body}");

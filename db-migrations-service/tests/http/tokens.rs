@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use db_migrations_service::operations::{Caller, Operations, Recording, TokenOrder};
+use kernel::Actor;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,8 +15,12 @@ async fn strict() -> World {
     world_with(Setup { variables: vec![("MIGRATION_SERVICE_AUTH", "required".to_owned())], ..Setup::default() }).await
 }
 
-/// Every operation of the document with the scope that it asks for.
-fn operations() -> BTreeMap<(String, String), Option<String>> {
+fn words(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Every operation of the document with the scopes any one of which it asks for.
+fn operations() -> BTreeMap<(String, String), Vec<String>> {
     let document: Value = serde_json::from_str(&db_migrations_service::openapi_document()).expect("JSON");
     let paths = document["paths"].as_object().expect("paths").clone();
     paths
@@ -22,7 +28,7 @@ fn operations() -> BTreeMap<(String, String), Option<String>> {
         .flat_map(|(path, item)| {
             let item = item.as_object().expect("operations").clone();
             item.into_iter().map(move |(method, operation)| {
-                ((method.to_uppercase(), path.clone()), operation["x-required-scope"].as_str().map(str::to_owned))
+                ((method.to_uppercase(), path.clone()), words(&operation["x-accepted-scopes"]))
             })
         })
         .collect()
@@ -56,8 +62,8 @@ async fn every_route_refuses_strangers_and_wrong_scopes() {
     let stranger = format!("profe_aaaaaaaa_{}", "A".repeat(43));
     let all = operations();
     assert!(all.len() > 35, "the document has the whole API: {}", all.len());
-    for ((method, path), needed) in &all {
-        let Some(needed) = needed else {
+    for ((method, path), accepted) in &all {
+        let Some(needed) = accepted.first() else {
             assert!(["/health", "/ready"].contains(&path.as_str()), "{method} {path} asks for no scope");
             call(&world, method, path, None).await.is(200);
             continue;
@@ -68,7 +74,7 @@ async fn every_route_refuses_strangers_and_wrong_scopes() {
         call(&world, method, path, Some(&stranger)).await.is_problem(401, "invalid_token");
         for scope in SCOPES {
             let answer = call(&world, method, path, Some(&tokens[scope])).await;
-            if scope == needed {
+            if accepted.iter().any(|word| word == scope) {
                 assert!(!matches!(answer.status.as_u16(), 401 | 403), "{scope} for {method} {path}: {answer:?}");
             } else {
                 assert_eq!(
@@ -163,7 +169,7 @@ async fn a_token_reaches_its_services_only() {
     assert_eq!((&runs["total"], &runs["runs"][0]["service"]), (&1.into(), &"cursos-service".into()), "{runs}");
     let history = get("/api/migrations/history").await.is(200);
     assert_eq!((&history["total"], history["history"].as_array().map(Vec::len)), (&1.into(), Some(1)), "{history}");
-    assert_eq!(history["history"][0]["appliedBy"], "token:prueba");
+    assert_eq!(history["history"][0]["appliedBy"], "token:read migrate seed cursos-service");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,4 +188,101 @@ async fn bad_orders_for_tokens() {
         .await
         .is_problem(404, "unknown_service");
     world.post("/api/tokens", json!({ "name": "x" })).await.is_problem(422, "invalid_body");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_start_a_run_may_follow_it_and_no_other() {
+    let world = strict().await;
+    let everything = world.token(&["migrate"], &[]).await;
+    let start = |token: &str, path: &str, body: Value| {
+        Answer::of(world.request(Method::POST, path).bearer_auth(token).json(&body))
+    };
+    let of_all = start(&everything, "/api/migrations/run", json!({ "wait": true })).await.is(200);
+    for (scope, path, body) in [
+        ("migrate", "/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })),
+        ("seed", "/api/seeds/run", json!({ "service": "alumnos-service" })),
+        ("rollback", "/api/migrations/rollback", json!({ "service": "alumnos-service", "steps": 1, "wait": true })),
+    ] {
+        let token = world.token(&[scope], &["alumnos-service"]).await;
+        let own = start(&token, path, body).await.is(200);
+        let at = |run: &Value| format!("/api/migrations/runs/{}", run["migrationId"].as_str().expect("an id"));
+        let seen = call(&world, "GET", &at(&own), Some(&token)).await.is(200);
+        assert_eq!((&seen["migrationId"], &seen["status"]), (&own["migrationId"], &"completed".into()), "{seen}");
+        let events = call(&world, "GET", &format!("{}/events", at(&own)), Some(&token)).await;
+        assert!(events.status == 200 && events.text.contains("event: end"), "{events:?}");
+        // Not those of other services, nor anything else that is there to be read.
+        call(&world, "GET", &at(&of_all), Some(&token)).await.is_problem(403, "service_not_allowed");
+        for path in ["/api/migrations/runs", "/api/migrations/status", "/api/migrations/history", "/api/schemas"] {
+            let said = call(&world, "GET", path, Some(&token)).await.is_problem(403, "insufficient_scope");
+            assert_eq!(said["scope"], "read", "{scope} for {path}");
+        }
+    }
+    let backup = world.token(&["backup"], &[]).await;
+    let path = format!("/api/migrations/runs/{}", of_all["migrationId"].as_str().expect("an id"));
+    let said = call(&world, "GET", &path, Some(&backup)).await.is_problem(403, "insufficient_scope");
+    assert_eq!(said["cure"], "use a token with the scope read or migrate or rollback or seed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_usable_token_has_its_name_alone() {
+    let world = world().await;
+    let order = json!({ "name": "despliegue", "scopes": ["read"] });
+    let first = world.post("/api/tokens", order.clone()).await.is(201);
+    let padded = json!({ "name": " despliegue ", "scopes": ["admin"] });
+    for body in [&order, &padded] {
+        let said = world.post("/api/tokens", body.clone()).await.is_problem(409, "token_name_taken");
+        assert!(said["detail"].as_str().is_some_and(|detail| detail.contains("\"despliegue\"")), "{said}");
+    }
+    let id = first["id"].as_str().expect("an id");
+    Answer::of(world.request(Method::DELETE, &format!("/api/tokens/{id}"))).await.is(200);
+    let second = world.post("/api/tokens", order.clone()).await.is(201);
+    assert_ne!(second["id"], first["id"]);
+    let master = admin(&format!("master{}", world.suffix())).await;
+    master.batch("UPDATE migration_service.api_token SET expires_at = now()").await.expect("a table");
+    world.post("/api/tokens", order.clone()).await.is(201);
+
+    // Names that were given twice before this rule hinder nothing but a third.
+    master
+        .batch("UPDATE migration_service.api_token SET name = 'doble', expires_at = NULL, revoked_at = NULL")
+        .await
+        .expect("a table");
+    world.operations.master().start().await.expect("it starts");
+    world.post("/api/tokens", json!({ "name": "doble", "scopes": ["read"] })).await.is_problem(409, "token_name_taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_tokens_made_at_the_same_moment_at_most_one_has_the_name() {
+    let world = world().await;
+    let name = format!("master{}", world.suffix());
+    let (holder, watcher) = (admin(&name).await, admin(&name).await);
+    // Both have looked whether the name is free, and wait with their rows in hand.
+    let gate = "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS \
+                $$BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NEW; END$$; \
+                CREATE TRIGGER gate BEFORE INSERT ON migration_service.api_token FOR EACH ROW EXECUTE FUNCTION gate(); \
+                SELECT pg_advisory_lock(7)";
+    holder.batch(gate).await.expect("the superuser may");
+    let making: Vec<_> = (0..2)
+        .map(|_| {
+            let (project, targets) = (world.operations.project().clone(), world.operations.targets().clone());
+            let other = Operations::new(project, targets, Recording::First);
+            let order =
+                TokenOrder { name: "a la vez".to_owned(), scopes: vec!["read".to_owned()], ..TokenOrder::default() };
+            tokio::spawn(async move { other.create_token(order, &Caller::unrestricted(Actor::cli("prueba"))).await })
+        })
+        .collect();
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while watcher.batch(waiting).await.expect("a catalog").value(0, 0) != Some("2") {
+        tokio::task::yield_now().await;
+    }
+    holder.close().await;
+    let mut made = 0;
+    for making in making {
+        match making.await.expect("no panic") {
+            Ok(_) => made += 1,
+            Err(error) => assert!(error.to_string().contains("already"), "{error}"),
+        }
+    }
+    let tokens = world.get("/api/tokens").await.is(200);
+    assert!(made <= 1 && tokens["total"] == made, "{made} of {tokens}");
 }

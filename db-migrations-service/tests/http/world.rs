@@ -183,11 +183,11 @@ impl World {
         Answer::of(self.request(Method::POST, path).json(&body)).await
     }
 
-    /// A token of these scopes, for these services (none: all).
+    /// A token of these scopes, for these services (none: all), named after them.
     pub async fn token(&self, scopes: &[&str], services: &[&str]) -> String {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let order = TokenOrder {
-            name: "prueba".to_owned(),
+            name: [scopes, services].concat().join(" "),
             scopes: owned(scopes),
             services: owned(services),
             expires_at: None,
@@ -207,6 +207,21 @@ impl World {
         &self.shutdown
     }
 }
+
+/// Words of Rust and serde that tell a caller nothing.
+const RUST: [&str; 11] = [
+    "struct ",
+    "usize",
+    "u32",
+    "i64",
+    "Option",
+    "serde",
+    "deserialize",
+    "sequence",
+    "boolean",
+    "digit found",
+    "borrowed",
+];
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -243,11 +258,12 @@ impl Answer {
     pub fn is_problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert!(!RUST.iter().any(|word| self.text.contains(word)), "Rust's words: {self:?}");
         let body = self.json();
         assert_eq!(body["code"], code, "{self:?}");
         assert_eq!(body["status"], status, "{self:?}");
         assert_eq!(body["type"], format!("urn:profe:problem:{code}"), "{self:?}");
-        for member in ["title", "message", "instance", "requestId"] {
+        for member in ["title", "detail", "message", "cure", "instance", "requestId"] {
             assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {self:?}");
         }
         assert!(

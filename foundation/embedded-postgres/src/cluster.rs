@@ -50,13 +50,7 @@ impl Cluster {
 
     /// A connection string with the password: for connecting, not for printing.
     pub fn url(&self, database: &str) -> String {
-        format!(
-            "postgresql://{}:{}@127.0.0.1:{}/{}?sslmode=disable",
-            utf8_percent_encode(&self.superuser, NON_ALPHANUMERIC),
-            self.password,
-            self.port,
-            utf8_percent_encode(database, NON_ALPHANUMERIC)
-        )
+        url(&self.superuser, &self.password, self.port, database)
     }
 
     /// The port on 127.0.0.1.
@@ -111,6 +105,12 @@ impl Cluster {
         self.postmaster.exit().is_none()
     }
 
+    /// Lets no [`Guest`](crate::Guest) in any more, so that stopping disturbs nobody; false while there is one, and
+    /// then nothing has changed.
+    pub fn close_to_guests(&self) -> bool {
+        self.folder.close_to_guests()
+    }
+
     /// Ends open sessions and stops the server, harder after 20 s; returns when it is gone.
     pub fn stop(self) {
         drop(self);
@@ -119,8 +119,18 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        // Whoever comes now would find a server that is about to end.
+        self.close_to_guests();
         self.postmaster.stop(STOP_PATIENCE);
     }
+}
+
+pub(crate) fn url(superuser: &str, password: &str, port: u16, database: &str) -> String {
+    format!(
+        "postgresql://{}:{password}@127.0.0.1:{port}/{}?sslmode=disable",
+        utf8_percent_encode(superuser, NON_ALPHANUMERIC),
+        utf8_percent_encode(database, NON_ALPHANUMERIC)
+    )
 }
 
 impl std::fmt::Debug for Cluster {

@@ -66,6 +66,24 @@ pub enum StartError {
         /// The postmaster.
         pid: i32,
     },
+    /// A running server's file belongs to another account.
+    #[error("the running database's {path} cannot be read: {source}; run this as the user who started it")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The cluster is there without its password.
+    #[error(
+        "{file} is missing, and without it nobody can sign in to the database in {folder}; put the file back, or move the folder away to start with an empty database"
+    )]
+    PasswordLost {
+        /// Where the password was.
+        file: PathBuf,
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// No space left.
     #[error("the disk that holds {folder} is full; free some space and start again ({log})")]
     DiskFull {

@@ -15,9 +15,13 @@ const PASSWORD_BYTES: usize = 24;
 /// A log that is longer when a server starts is put aside.
 const LOG_LIMIT_BYTES: u64 = 8 << 20;
 
+/// Locked by everybody who uses the server, see [`crate::guest`].
+pub(crate) const USERS: &str = "users";
+
 /// A data folder held by this process; the lock ends with the value, and with the process.
 pub(crate) struct Folder {
     root: PathBuf,
+    users: File,
     _lock: File,
 }
 
@@ -38,7 +42,13 @@ impl Folder {
             }
         }
         let lock = lock(&root)?;
-        Ok(Self { root, _lock: lock })
+        let users = open_shared(&root.join(USERS))?;
+        Ok(Self { root, users, _lock: lock })
+    }
+
+    /// False while somebody uses the server.
+    pub(crate) fn close_to_guests(&self) -> bool {
+        flock(&self.users, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -67,7 +77,7 @@ impl Folder {
         fs::read_to_string(self.data().join("PG_VERSION")).ok()?.trim().parse().ok()
     }
 
-    /// The superuser's password; made on first use.
+    /// The superuser's password; made for a cluster that is not made yet.
     pub(crate) fn password(&self) -> Result<String, StartError> {
         let path = self.password_file();
         match fs::read_to_string(&path) {
@@ -75,6 +85,9 @@ impl Folder {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(StartError::io("read", &path)(error)),
+        }
+        if self.data().exists() {
+            return Err(password_lost(&self.root));
         }
         let mut bytes = [0_u8; PASSWORD_BYTES];
         getrandom::fill(&mut bytes)
@@ -126,18 +139,23 @@ fn make_enterable(root: &Path, existed: bool, account: &Account) -> Result<(), S
     if ours { account.own(root) } else { account.check_way_to(&root.join("data")) }
 }
 
+/// The data is there, and what opens it is not.
+pub(crate) fn password_lost(root: &Path) -> StartError {
+    StartError::PasswordLost { file: root.join("password"), folder: root.to_owned() }
+}
+
+/// A file to be locked, which others may open too.
+fn open_shared(path: &Path) -> Result<File, StartError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o644);
+    options.open(path).map_err(StartError::io("open", path))
+}
+
 /// flock ends with the process that holds it, even after `kill -9`, so a lock is never stale. The number in the file
 /// is only for the error of the second one.
 fn lock(root: &Path) -> Result<File, StartError> {
     let path = root.join("lock");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644)
-        .open(&path)
-        .map_err(StartError::io("open", &path))?;
+    let mut file = open_shared(&path)?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         let mut text = String::new();
         // Without the number the sentence is still right.

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use crate::binaries::Binaries;
 
+/// The superuser's name unless somebody says otherwise.
+pub(crate) const SUPERUSER: &str = "postgres";
+
 /// Settings of a private cluster; [`new`](Self::new) has defaults for a laptop.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// Holds `data/`, `password`, `postgres.log`, `lock` and `port`. Made when it does not exist.
+    /// Holds `data/`, `password`, `postgres.log`, `lock`, `users` and `port`. Made when it does not exist.
     pub data_dir: PathBuf,
     /// The port on 127.0.0.1; `None` takes the one used last if it is free, or any free one.
     pub port: Option<u16>,
@@ -27,7 +30,7 @@ impl ClusterOptions {
         Self {
             data_dir: data_dir.into(),
             port: None,
-            superuser: "postgres".to_owned(),
+            superuser: SUPERUSER.to_owned(),
             settings: Vec::new(),
             fsync: true,
             binaries: None,

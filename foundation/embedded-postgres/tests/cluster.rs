@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use embedded_postgres::{Binaries, Cluster, ClusterOptions, StartError};
+use embedded_postgres::{Binaries, Cluster, ClusterOptions, Guest, StartError};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// A folder that the account of the server can enter; tempfile makes them for oneself only.
@@ -78,6 +78,49 @@ fn a_second_supervisor_is_refused_and_learns_who_holds_it() {
         Err(StartError::InUse { pid, .. }) => assert_eq!(pid, i32::try_from(std::process::id()).expect("small")),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn guests_are_seen_and_kept_out_of_a_server_that_ends() {
+    let folder = folder();
+    let place = folder.path().join("cluster");
+    assert!(Guest::enter(&place).expect("nothing is there").is_none());
+    let cluster = Cluster::start(&options(folder.path())).expect("first start");
+    let enter = || Guest::enter(&place).expect("readable");
+    let (first, second) = (enter().expect("it runs"), enter().expect("it runs"));
+    assert_eq!(first.url("postgres"), cluster.url("postgres"));
+    assert!(!format!("{first:?}").contains(cluster.password()));
+    assert!(!cluster.close_to_guests());
+    drop(first);
+    assert!(!cluster.close_to_guests(), "one is left");
+    assert!(enter().is_some(), "asking has changed nothing");
+    drop(second);
+    assert!(cluster.close_to_guests());
+    assert!(enter().is_none());
+    cluster.stop();
+    assert!(enter().is_none(), "nobody runs it");
+    let _again = Cluster::start(&options(folder.path())).expect("second start");
+    assert!(enter().is_some());
+}
+
+#[test]
+fn a_lost_password_is_told_as_that() {
+    let folder = folder();
+    let file = folder.path().join("cluster/password");
+    let cluster = Cluster::start(&options(folder.path())).expect("first start");
+    let password = fs::read(&file).expect("it is there");
+    fs::remove_file(&file).expect("ours");
+    let lost = |error: StartError| {
+        assert!(matches!(error, StartError::PasswordLost { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("cluster/password is missing") && text.contains("put the file back"), "{text}");
+    };
+    lost(Guest::enter(&folder.path().join("cluster")).expect_err("no password"));
+    cluster.stop();
+    lost(Cluster::start(&options(folder.path())).expect_err("no password"));
+    assert!(!file.exists(), "no other password is made up");
+    fs::write(&file, password).expect("ours");
+    assert_eq!(query(&Cluster::start(&options(folder.path())).expect("it is back"), "select 1"), "1");
 }
 
 #[test]

@@ -142,6 +142,8 @@ async fn connect_address(
                 failed = Some(match failed {
                     // "no pg_hba.conf line without encryption" hides what went wrong with it.
                     Some(first) if error.kind() == ConnectErrorKind::NoPgHbaEntry => first,
+                    // The same refusal either way, such as a wrong password, is one refusal.
+                    Some(first) if error.says_the_same_as(&first) => first,
                     first => error.after(first),
                 });
                 if !goes_on {

@@ -61,7 +61,7 @@ impl ConnectOptions {
     /// As [`parse`](Self::parse).
     pub fn parse_with(text: &str, environment: Lookup<'_>) -> Result<Self, OptionsError> {
         let text = text.trim();
-        let given = match url::without_scheme(text) {
+        let given = match url::without_scheme(text)? {
             Some(rest) => url::parse(rest)?,
             None => conninfo::parse(text)?,
         };

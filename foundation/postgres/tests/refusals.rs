@@ -29,6 +29,8 @@ async fn each_refusal_has_its_name() {
     assert_eq!(kind(&good.clone().with_database("absent")).await, Kind::DatabaseMissing);
     let port = server.cluster.port();
     let text = |rest: &str| options(&format!("host=127.0.0.1 port={port} user=postgres dbname=postgres {rest}"));
+    let twice = connect(&text("password=geheim sslmode=prefer")).await.expect_err("refused");
+    assert_eq!(twice.tried_before().len(), 0, "the same refusal with and without TLS is one: {twice}");
     assert_eq!(kind(&text("")).await, Kind::NoPassword);
     assert_eq!(kind(&text("sslmode=require")).await, Kind::TlsNotOffered);
     assert_eq!(kind(&text("sslmode=verify-full sslrootcert=system")).await, Kind::TlsNotOffered);

@@ -28,8 +28,8 @@ impl Environment {
     /// The process's variables over those of `.env` in the current folder, if there is one.
     ///
     /// # Errors
-    /// A `.env` that cannot be read or has a malformed line.
-    pub fn load() -> Result<Self, ConfigError> {
+    /// A `.env` that cannot be read or has malformed lines, all of them.
+    pub fn load() -> Result<Self, ConfigErrors> {
         Self::layered(utf8_variables(), Path::new(".env"))
     }
 
@@ -37,17 +37,19 @@ impl Environment {
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn layered(process: impl IntoIterator<Item = (String, String)>, file: &Path) -> Result<Self, ConfigError> {
+    pub fn layered(process: impl IntoIterator<Item = (String, String)>, file: &Path) -> Result<Self, ConfigErrors> {
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(ConfigError::Dotenv { path: file.to_owned(), reason: source.to_string() }),
+            Err(source) => {
+                return Err(ConfigErrors(vec![ConfigError::Dotenv {
+                    path: file.to_owned(),
+                    reason: source.to_string(),
+                }]));
+            }
         };
-        let file = dotenv::parse(&text).map_err(|(line, reason)| ConfigError::DotenvLine {
-            path: file.to_owned(),
-            line,
-            reason,
-        })?;
+        let malformed = |(line, reason)| ConfigError::DotenvLine { path: file.to_owned(), line, reason };
+        let file = dotenv::parse(&text).map_err(|lines| ConfigErrors(lines.into_iter().map(malformed).collect()))?;
         Ok(Self { process: process.into_iter().collect(), file })
     }
 

@@ -152,9 +152,14 @@ impl Supervisor {
                 report(at, State::Done);
                 continue;
             };
-            tracing::error!(%component, %reason, "a component failed, stopping all");
             report(at, State::Failed(reason.clone()));
-            failure.get_or_insert(SupervisorError::Failed { component, reason, source });
+            if failure.is_none() {
+                // Why, the caller says.
+                tracing::warn!(%component, "a component failed, stopping all");
+                failure = Some(SupervisorError::Failed { component, reason, source });
+            } else {
+                tracing::error!(%component, %reason, "another component failed");
+            }
             self.shutdown.cancel();
         }
         tasks.shutdown().await;

@@ -64,8 +64,11 @@ impl Door {
 
     fn check(&self, request: &Request) -> Result<(), Problem> {
         let headers = request.headers();
-        let authority = authority(request.uri(), headers)
-            .ok_or_else(|| Problem::new(kinds::INVALID_HEADER).detail("the request has no usable Host header"))?;
+        let authority = authority(request.uri(), headers).ok_or_else(|| {
+            Problem::new(kinds::INVALID_HEADER)
+                .detail("the request has no usable Host header")
+                .cure("send exactly one Host header")
+        })?;
         if !self.allows_host(authority) {
             return Err(Problem::new(kinds::HOST_NOT_ALLOWED)
                 .detail(format!("the Host header names {:?}", host_name(authority)))
@@ -87,9 +90,9 @@ impl Door {
             && fetch("sec-fetch-dest") == "document"
             && !request.uri().path().starts_with("/api/");
         if fetch("sec-fetch-site") == "cross-site" && !follows_a_link {
-            return Err(
-                Problem::new(kinds::ORIGIN_NOT_ALLOWED).detail("the browser says that another site makes this call")
-            );
+            return Err(Problem::new(kinds::ORIGIN_NOT_ALLOWED)
+                .detail("the browser says that another site makes this call")
+                .cure("call it from a page of the service's own, or from one of the allowed origins"));
         }
         Ok(())
     }

@@ -73,5 +73,6 @@ async fn ready(State(readiness): State<Readiness>) -> Result<Json<Condition>, Pr
     }
     Err(Problem::new(kinds::NOT_READY)
         .detail(format!("still missing: {}", missing.join(", ")))
+        .cure("ask again in a moment; the service's log says what holds it up")
         .with("missing", missing))
 }

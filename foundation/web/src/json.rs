@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::kinds;
 use crate::problem::Problem;
+use crate::unreadable::{Unreadable, shown};
 
 /// The largest body that is read, bytes.
 pub const BODY_LIMIT: usize = 1 << 20;
@@ -30,7 +33,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         check_type(&request)?;
-        parse(&read(request).await?).map(Self)
+        parse(&read_body(request.into_body()).await?).map(Self)
     }
 }
 
@@ -61,50 +64,97 @@ fn check_type(request: &Request) -> Result<(), Problem> {
     if json {
         return Ok(());
     }
-    let detail =
-        if given.is_empty() { "the body has no Content-Type".to_owned() } else { format!("the body is {given:?}") };
+    let detail = if given.is_empty() {
+        "the body has no Content-Type".to_owned()
+    } else {
+        format!("the body says that it is {given:?}")
+    };
     Err(Problem::new(kinds::UNSUPPORTED_MEDIA_TYPE).detail(detail).cure("send it with Content-Type: application/json"))
 }
 
-async fn read(request: Request) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        Problem::new(kinds::BODY_TOO_LARGE)
-            .detail(format!("a body may have {BODY_LIMIT} bytes"))
-            .with("limit", BODY_LIMIT)
-    };
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), BODY_LIMIT).collect()).await;
-    match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::new(kinds::BODY_INCOMPLETE).detail("the body broke off")),
-        Err(_) => {
-            Err(Problem::new(kinds::BODY_INCOMPLETE)
-                .detail(format!("no whole body within {} s", BODY_TIMEOUT.as_secs())))
-        }
+/// Reads a whole body.
+///
+/// # Errors
+/// One that is longer than [`BODY_LIMIT`], breaks off, or takes too long.
+pub async fn read_body(body: Body) -> Result<Bytes, Problem> {
+    let incomplete = |detail: String| Problem::new(kinds::BODY_INCOMPLETE).detail(detail).cure("send it again");
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::new(kinds::BODY_TOO_LARGE)
+            .detail(format!("the body has more than {BODY_LIMIT} bytes"))
+            .cure(format!("send at most {BODY_LIMIT} bytes"))
+            .with("limit", BODY_LIMIT)),
+        Ok(Err(_)) => Err(incomplete("the body broke off".to_owned())),
+        Err(_) => Err(incomplete(format!("no whole body within {} s", BODY_TIMEOUT.as_secs()))),
     }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let read = serde_json::from_slice(bytes);
-    // A derived type also reads its members from a list by their order; no client of ours may rely on an order.
-    if read.is_ok() && bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Problem::new(kinds::INVALID_BODY).detail("the body is not a JSON object at line 1 column 1"));
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let at = error.path().to_string();
+        (error.into_inner(), at)
+    });
+    let read = read.and_then(|value| reader.end().map(|()| value).map_err(|error| (error, String::new())));
+    match read {
+        // A derived type also reads its members from a list by their order; no client of ours may rely on an order.
+        Ok(value) if bytes.trim_ascii_start().first() == Some(&b'{') => Ok(value),
+        Ok(_) => Err(not_an_object(bytes)),
+        Err((error, at)) => Err(unreadable(bytes, &error, &at)),
     }
-    read.map_err(|error| {
-        let kind = if error.is_data() { kinds::INVALID_BODY } else { kinds::MALFORMED_JSON };
-        let text = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
-        let detail = text.strip_suffix(&place).unwrap_or(&text);
-        Problem::new(kind)
-            .detail(format!("{detail}{place}"))
-            .with("line", error.line())
-            .with("column", error.column())
-            .with(
-                "member",
-                // serde names the member in backticks: unknown field `x`, missing field `x`, duplicate field `x`.
-                detail.contains(" field `").then(|| detail.split('`').nth(1)).flatten(),
-            )
-    })
+}
+
+fn unreadable(bytes: &[u8], error: &serde_json::Error, at: &str) -> Problem {
+    if let Err(error) = std::str::from_utf8(bytes) {
+        return Problem::new(kinds::MALFORMED_JSON)
+            .detail(format!("the body is not in UTF-8: byte {} does not fit", error.valid_up_to() + 1))
+            .cure("send it in UTF-8");
+    }
+    // What is expected counts only in what is JSON to its end.
+    let whole = serde_json::from_slice::<Value>(bytes);
+    let problem = match &whole {
+        Ok(Value::Object(members)) => {
+            let (name, index) = at.strip_suffix(']').and_then(|at| at.rsplit_once('[')).unwrap_or((at, ""));
+            let member = members.get(name);
+            let given = index.parse().map_or(member, |index: usize| member.and_then(|list| list.get(index)));
+            let (text, name) = (error.to_string(), Some(at.to_owned()).filter(|_| given.is_some()));
+            let said = text.strip_suffix(&place(error)).unwrap_or(&text);
+            Unreadable { kind: kinds::INVALID_BODY, part: "member", name, given, said }.problem()
+        }
+        Ok(_) => return not_an_object(bytes),
+        Err(error) => return malformed(bytes, error),
+    };
+    problem.with("line", error.line()).with("column", error.column())
+}
+
+fn malformed(bytes: &[u8], error: &serde_json::Error) -> Problem {
+    let problem = Problem::new(kinds::MALFORMED_JSON);
+    if bytes.trim_ascii().is_empty() {
+        return problem.detail("the body is empty").cure("send a JSON object, such as {}");
+    }
+    let (text, place) = (error.to_string(), place(error));
+    let detail = if error.is_eof() {
+        format!("the body ends before its JSON does{place}")
+    } else {
+        format!("the body is not JSON{place}: {}", text.strip_suffix(&place).unwrap_or(&text))
+    };
+    problem
+        .detail(detail)
+        .cure("send one whole JSON object; in a shell, put it between single quotes")
+        .with("line", error.line())
+        .with("column", error.column())
+}
+
+fn not_an_object(bytes: &[u8]) -> Problem {
+    let given = serde_json::from_slice(bytes).unwrap_or_default();
+    Problem::new(kinds::INVALID_BODY)
+        .detail(format!("the body is {}, expected an object", shown(&given)))
+        .cure("put the members into an object: {\"name\": value, …}")
+}
+
+/// As serde_json ends its sentences.
+fn place(error: &serde_json::Error) -> String {
+    format!(" at line {} column {}", error.line(), error.column())
 }
 
 #[cfg(test)]
@@ -124,6 +174,8 @@ mod tests {
     fn problems_say_which_and_where() {
         for (body, code) in [
             ("{\"service\": ", "malformed_json"),
+            ("{\"service\": 3", "malformed_json"),
+            ("3", "invalid_body"),
             ("", "malformed_json"),
             ("{\"service\": 3}", "invalid_body"),
             ("{\"servise\": \"x\"}", "invalid_body"),
@@ -133,6 +185,6 @@ mod tests {
             assert_eq!(parse::<Order>(body.as_bytes()).expect_err(body).code(), code, "{body}");
         }
         let problem = format!("{:?}", parse::<Order>(b"{\n \"servise\": 1}").expect_err("an unknown member"));
-        assert!(problem.contains("servise") && problem.contains("line 2"), "{problem}");
+        assert!(problem.contains("servise") && problem.contains("\"line\": Number(2)"), "{problem}");
     }
 }

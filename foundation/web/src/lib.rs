@@ -18,14 +18,15 @@ pub mod problem;
 mod request_id;
 mod serve;
 mod shell;
+mod unreadable;
 
 pub use door::{Door, host_name, is_loopback_name};
 pub use health::{Readiness, health_routes};
-pub use json::{BODY_LIMIT, Json, JsonOrNothing};
+pub use json::{BODY_LIMIT, Json, JsonOrNothing, read_body};
 pub use language::Language;
 pub use openapi::{browsable, pretty};
 pub use params::{Path, Query};
-pub use problem::{Kind, Problem, ProblemDocument};
+pub use problem::{Asked, Kind, Problem, ProblemDocument};
 pub use request_id::RequestId;
 pub use serve::{Grace, serve};
 pub use shell::{Panics, shell};

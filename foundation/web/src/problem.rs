@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_TYPE, VARY};
+use http::request::Parts as RequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -153,7 +154,7 @@ impl Problem {
     }
 }
 
-/// Without knowing the request, so in Spanish; [`localise`] renders it again where the shell stands around it.
+/// Without knowing the request, so in Spanish; [`Asked::word`] renders it again where the shell stands around it.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.render(Language::default(), None, None);
@@ -162,22 +163,45 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Renders problems in the caller's language, with the path and the request's id.
-pub(crate) async fn localise(request: Request, next: Next) -> Response {
-    let language = Language::of(request.headers());
-    let path = request.uri().path().to_owned();
-    let id = request.extensions().get::<RequestId>().cloned();
-    let mut response = next.run(request).await;
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    let mut rendered = problem.render(language, Some(&path), id.as_ref().map(RequestId::as_str));
-    // Headers that layers in between have added stay.
-    for (name, value) in response.headers() {
-        if !rendered.headers().contains_key(name) && name != http::header::CONTENT_LENGTH {
-            rendered.headers_mut().append(name.clone(), value.clone());
+/// Who asked for what: what the wording of a problem depends on.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    language: Language,
+    path: String,
+    id: Option<RequestId>,
+}
+
+impl Asked {
+    /// Of this request.
+    pub fn of(request: &RequestParts) -> Self {
+        Self {
+            language: Language::of(&request.headers),
+            path: request.uri.path().to_owned(),
+            id: request.extensions.get::<RequestId>().cloned(),
         }
     }
-    rendered.extensions_mut().insert(Code(problem.code()));
-    rendered
+
+    /// Words a problem for who asked; any other answer stays as it is.
+    pub fn word(&self, mut response: Response) -> Response {
+        let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+        let mut rendered = problem.render(self.language, Some(&self.path), self.id.as_ref().map(RequestId::as_str));
+        // What layers in between have added stays.
+        for (name, value) in response.headers() {
+            if !rendered.headers().contains_key(name) && name != http::header::CONTENT_LENGTH {
+                rendered.headers_mut().append(name.clone(), value.clone());
+            }
+        }
+        rendered.extensions_mut().extend(std::mem::take(response.extensions_mut()));
+        rendered.extensions_mut().insert(Code(problem.code()));
+        rendered
+    }
+}
+
+/// Renders problems in the caller's language, with the path and the request's id.
+pub(crate) async fn localise(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = Asked::of(&parts);
+    asked.word(next.run(Request::from_parts(parts, body)).await)
 }
 
 /// The code of the problem that was sent, for the access log.

@@ -28,12 +28,16 @@ pub fn shell(routes: Router, door: Arc<Door>) -> Router {
 }
 
 async fn unknown_path(uri: Uri) -> Problem {
-    Problem::new(kinds::NOT_FOUND).detail(format!("there is nothing at {}", uri.path()))
+    Problem::new(kinds::NOT_FOUND)
+        .detail(format!("there is nothing at {}", uri.path()))
+        .cure("look the path up in /openapi.json")
 }
 
 /// The router adds the Allow header.
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::new(kinds::METHOD_NOT_ALLOWED).detail(format!("{} does not take {method}", uri.path()))
+    Problem::new(kinds::METHOD_NOT_ALLOWED)
+        .detail(format!("{} does not take {method}", uri.path()))
+        .cure("use a method of the Allow header")
 }
 
 /// Answers for a handler that panicked. The panic's own text goes to the log: it may hold anything.
@@ -46,6 +50,6 @@ impl ResponseForPanic for Panics {
     fn response_for_panic(&mut self, panic: Box<dyn Any + Send + 'static>) -> Response {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         tracing::error!(panic = text.unwrap_or("without a text"), "a handler panicked");
-        Problem::new(kinds::INTERNAL).into_response()
+        Problem::new(kinds::INTERNAL).cure("look for the requestId in the service's log").into_response()
     }
 }

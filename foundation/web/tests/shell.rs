@@ -85,7 +85,7 @@ async fn problems_have_one_form_everywhere() {
         (
             "POST",
             "/page",
-            "Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{\"page\":{}}",
+            "Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"page\":{}}",
             422,
             "invalid_body",
         ),

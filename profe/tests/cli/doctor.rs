@@ -1,7 +1,7 @@
 //! `profe doctor`
 
 use serde_json::Value;
-use testkit::{block_on, server};
+use testkit::{TestProject, block_on, server};
 
 use crate::support::{Done, free_port, open_folder, profe, run};
 
@@ -31,12 +31,17 @@ fn a_good_installation_is_praised() {
 fn a_user_without_rights_is_told_what_to_grant() {
     let folder = open_folder();
     let database = block_on(server().empty_database());
+    let project = TestProject::new();
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
     let user = format!("plain_{}", database.name().trim_start_matches("test_"));
     block_on(database.value(&format!("create role {user} login password 'secret'")));
     let rest = database.url().split_once('@').expect("a user").1.to_owned();
     let mut command = profe(folder.path());
-    command.env("DATABASE_URL", format!("postgresql://{user}:secret@{rest}")).args(["--output", "json"]);
+    command.env("DATABASE_URL", format!("postgresql://{user}:secret@{rest}"));
+    command.arg("--project").arg(project.path()).args(["--output", "json"]);
     let found = checks(run(&mut command, &["doctor"]), 1);
+    assert_eq!(with(&found, "may not create roles")["verdict"], "error");
+    assert_eq!(with(&found, "may not create databases")["verdict"], "warning");
     for (text, statement) in [
         ("may not create schemas", format!("GRANT CREATE ON DATABASE \"{}\" TO \"{user}\";", database.name())),
         ("may not create roles", format!("ALTER ROLE \"{user}\" CREATEROLE;")),
@@ -48,6 +53,42 @@ fn a_user_without_rights_is_told_what_to_grant() {
     let better = checks(run(&mut command, &[]), 0);
     assert_eq!(with(&better, "every right that is needed")["verdict"], "ok");
     block_on(database.value(&format!("drop owned by {user}")));
+    block_on(database.value(&format!("drop role {user}")));
+}
+
+#[test]
+fn a_user_who_need_not_make_roles_is_told_what_is_missing_of_them() {
+    let folder = open_folder();
+    let project = TestProject::new();
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    // Somebody else has used the catalogue on this server before, so its roles exist.
+    let other = block_on(server().empty_database());
+    let mut command = profe(folder.path());
+    command.env("DATABASE_URL", other.url()).arg("--project").arg(project.path());
+    run(&mut command, &["migrate", "run"]).ok(0);
+
+    let database = block_on(server().empty_database());
+    let user = format!("plain_{}", database.name().trim_start_matches("test_"));
+    block_on(database.value(&format!("create role {user} login password 'secret'")));
+    block_on(database.value(&format!("grant create on database \"{}\" to {user}", database.name())));
+    let rest = database.url().split_once('@').expect("a user").1.to_owned();
+    let profe = || {
+        let mut command = profe(folder.path());
+        command.env("DATABASE_URL", format!("postgresql://{user}:secret@{rest}"));
+        command.arg("--project").arg(project.path()).args(["--output", "json"]);
+        command
+    };
+    let found = checks(run(&mut profe(), &["doctor"]), 1);
+    let owners = with(&found, "is no member of roles");
+    assert_eq!(owners["verdict"], "error");
+    run(&mut profe(), &["migrate", "run"]).ok(5);
+    // Exactly what it says is enough.
+    for statement in owners["statements"].as_array().expect("a list") {
+        block_on(database.value(statement.as_str().expect("SQL")));
+    }
+    checks(run(&mut profe(), &["doctor"]), 0);
+    run(&mut profe(), &["migrate", "run"]).ok(0);
+    block_on(database.value(&format!("drop owned by {user} cascade")));
     block_on(database.value(&format!("drop role {user}")));
 }
 

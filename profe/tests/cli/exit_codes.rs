@@ -34,6 +34,22 @@ fn bad_settings_are_2_and_reported_together() {
 }
 
 #[test]
+fn what_cannot_be_used_is_named_for_what_it_is() {
+    let folder = open_folder();
+    let mysql = "mysql://ana:hunter2@db.example.org/x";
+    let said = run(profe(folder.path()).env("DATABASE_URL", mysql), &["migrate", "status"]).err(2);
+    assert!(said.contains("mysql://") && said.contains("postgresql://") && !said.contains("hunter2"), "{said}");
+    let file = folder.path().join(".env");
+    std::fs::write(&file, "A B=1\nno equals\n").expect("written");
+    let said = run(&mut profe(folder.path()), &["migrate", "status"]).err(2);
+    assert!(said.contains("line 1:") && said.contains("line 2:"), "{said}");
+    std::fs::remove_file(&file).expect("ours");
+    std::fs::write(folder.path().join("file"), "").expect("written");
+    let said = run(&mut profe(folder.path()), &["--project", "file", "migrate", "status"]).err(1);
+    assert!(said.contains("is a file and no folder"), "{said}");
+}
+
+#[test]
 fn no_database_is_6() {
     let folder = open_folder();
     let said =
@@ -41,6 +57,26 @@ fn no_database_is_6() {
     assert!(said.contains("database_unavailable") && said.contains("127.0.0.1:1"), "{said}");
     let wrong = server().url("postgres").replacen("://", "://nobody_here", 1);
     run(profe(folder.path()).env("DATABASE_URL", wrong), &["migrate", "status"]).err(6);
+}
+
+#[test]
+fn missing_rights_are_5_and_listed_one_statement_a_line() {
+    let folder = open_folder();
+    let project = TestProject::new();
+    let database = block_on(server().empty_database());
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let user = format!("plain_{}", database.name().trim_start_matches("test_"));
+    block_on(database.value(&format!("create role {user} login password 'secret'")));
+    block_on(database.value(&format!("grant create on database \"{}\" to {user}", database.name())));
+    let rest = database.url().split_once('@').expect("a user").1.to_owned();
+    let mut command = profe(folder.path());
+    command.env("DATABASE_URL", format!("postgresql://{user}:secret@{rest}")).arg("--project").arg(project.path());
+    let said = run(&mut command, &["migrate", "run"]).err(5);
+    let help = said.split_once("help: ").expect("a cure").1;
+    assert!(help.lines().filter(|line| line.starts_with("      CREATE ROLE ")).count() == 6, "{said}");
+    assert!(help.lines().all(|line| line.matches(';').count() <= 2 && line.len() <= 120), "{said}");
+    block_on(database.value(&format!("drop owned by {user} cascade")));
+    block_on(database.value(&format!("drop role {user}")));
 }
 
 #[test]
@@ -64,6 +100,30 @@ fn a_protected_environment_is_5() {
 }
 
 #[test]
+fn a_failed_run_is_1_and_says_what_stands() {
+    let folder = open_folder();
+    let project = TestProject::new();
+    let database = block_on(server().empty_database());
+    let profe = || {
+        let mut command = profe(folder.path());
+        command.env("DATABASE_URL", database.url()).arg("--project").arg(project.path());
+        command
+    };
+    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    project.migration("alpha/2_fail", "select 1 / 0;", "select 1;");
+    let out = run(&mut profe(), &["migrate", "run"]).ok(1);
+    assert!(out.contains("Failed: 1 migration applied before that, and it stands."), "{out}");
+    project.migration("alpha/2_fail", "select 1;", "select 1;");
+    project.migration("alpha/3_fail", "select 1 / 0;", "select 1;");
+    project.migration("alpha/4_after", "select 1;", "select 1;");
+    run(&mut profe(), &["migrate", "run"]).ok(1);
+    // Asked for more than there is: nothing is taken back, and the cure is told.
+    let said = run(&mut profe(), &["migrate", "rollback", "--steps", "99"]).err(2);
+    assert!(said.contains("error[too_few_applied]") && said.contains("help:"), "{said}");
+    assert!(block_on(database.value("select to_regclass('alpha.t')::text")).is_some());
+}
+
+#[test]
 fn a_second_runner_is_4_and_ctrl_c_is_130() {
     let folder = open_folder();
     let project = TestProject::new();
@@ -79,7 +139,8 @@ fn a_second_runner_is_4_and_ctrl_c_is_130() {
     let mut first = Running::start(&mut profe(), &["migrate", "run", "--output", "json"]);
     first.wait_for("migration_started");
     let said = run(&mut profe(), &["migrate", "run"]).err(4);
-    assert!(said.contains("error[busy]"), "{said}");
+    assert!(said.contains("error[busy]: the target's") && said.contains("--wait 5m"), "{said}");
+    assert!(!said.to_lowercase().contains("select"), "what the holder runs is our own affair: {said}");
     let (status, lines, _) = first.interrupt();
     assert_eq!(status.code(), Some(130), "{lines:#?}");
     assert_eq!(block_on(database.value("select to_regclass('alpha.u')::text")), None);

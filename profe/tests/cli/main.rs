@@ -8,4 +8,5 @@ mod exit_codes;
 mod migrate;
 mod output;
 mod serve;
+mod together;
 mod up;

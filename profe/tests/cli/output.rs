@@ -42,6 +42,52 @@ fn every_answer_is_one_json_document() {
 }
 
 #[test]
+fn wrong_use_is_a_json_document_too() {
+    let folder = open_folder();
+    for (arguments, named) in [
+        (&["migrate", "fly", "--output", "json"][..], "'fly'"),
+        (&["--output=json", "migrate", "rollback"], "--steps <N>"),
+        (&["--output", "json"], "requires a subcommand"),
+        (&["migrate", "run", "--wait", "soon", "--output", "json"], "30s"),
+    ] {
+        let done = run(&mut profe(folder.path()), arguments);
+        assert!(done.err.is_empty(), "programs read stdout: {}", done.err);
+        let document: serde_json::Value = serde_json::from_str(&done.ok(2)).expect("one document");
+        assert_eq!(document["error"]["code"], "usage");
+        assert!(document["error"]["cure"].as_str().is_some_and(|cure| cure.contains("--help")), "{document}");
+        let message = document["error"]["message"].as_str().expect("a message");
+        assert!(message.contains(named) && !message.contains("error:"), "{message}");
+    }
+    // Who asks for nothing of the kind is told in words.
+    assert!(run(&mut profe(folder.path()), &["migrate", "fly"]).err(2).starts_with("error: "));
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let folder = open_folder();
+    let database = block_on(server().platform_database());
+    for arguments in [&["migrate", "status"][..], &["--output", "json", "migrate", "status"], &["openapi"], &["--help"]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+        let mut command = profe(folder.path());
+        let output = command.env("DATABASE_URL", database.url()).args(arguments).stdout(full).output();
+        let output = output.expect("it starts");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("could not be written: No space left"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn whoever_closes_the_pipe_has_read_enough() {
+    let folder = open_folder();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = profe(folder.path()).arg("openapi").stdout(writer).output().expect("it starts");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
 fn colours_are_used_where_they_are_wanted() {
     let folder = open_folder();
     let colours = |variable: Option<&str>, option: &[&str]| {

@@ -1,6 +1,6 @@
 //! `profe serve`, and `up` on a server that somebody named.
 
-use crate::support::{Running, free_port, open_folder, profe, run};
+use crate::support::{Running, free_port, open_folder, profe, run, until};
 
 #[test]
 fn it_serves_what_it_has() {
@@ -52,5 +52,22 @@ fn a_migration_that_fails_ends_up_with_its_error() {
     let mut command = profe(folder.path());
     command.env("DATABASE_URL", database.url()).env("MIGRATION_SERVICE_PORT", "0").arg("--project").arg(project.path());
     let said = run(&mut command, &["up"]).err(1);
-    assert!(said.contains("division by zero") && said.contains("1_create_t.up.sql:2:1"), "{said}");
+    assert!(said.contains("1_create_t.up.sql:2:1"), "{said}");
+    assert_eq!(said.matches("division by zero").count(), 1, "the cause is said once: {said}");
+}
+
+#[test]
+fn ctrl_c_during_the_start_is_no_failure() {
+    let folder = open_folder();
+    let project = testkit::TestProject::new();
+    project.migration("alpha/1_sleep", "select pg_sleep(600);", "select 1;");
+    let database = testkit::block_on(testkit::server().empty_database());
+    let mut command = profe(folder.path());
+    command.env("DATABASE_URL", database.url()).env("MIGRATION_SERVICE_PORT", "0").arg("--project").arg(project.path());
+    let up = Running::start(&mut command, &["up"]);
+    until(&database, "select true from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'");
+    let (status, _, said) = up.interrupt();
+    assert_eq!(status.code(), Some(130), "{said}");
+    assert!(said.contains("Stopped before everything had started."), "{said}");
+    assert!(!said.contains("ERROR") && !said.contains("WARN") && !said.contains("error["), "{said}");
 }

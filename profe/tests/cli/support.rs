@@ -88,7 +88,7 @@ pub fn as_nobody(command: &mut Command) -> &mut Command {
 pub struct Running {
     child: Child,
     lines: mpsc::Receiver<String>,
-    errors: std::thread::JoinHandle<String>,
+    errors: mpsc::Receiver<String>,
 }
 
 impl Running {
@@ -96,30 +96,21 @@ impl Running {
     pub fn start(command: &mut Command, arguments: &[&str]) -> Self {
         let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("it starts");
-        let (send, lines) = mpsc::channel();
-        let out = BufReader::new(child.stdout.take().expect("piped"));
-        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        let err = child.stderr.take().expect("piped");
-        let errors = std::thread::spawn(move || std::io::read_to_string(err).unwrap_or_default());
+        let lines = read(child.stdout.take().expect("piped"));
+        let errors = read(child.stderr.take().expect("piped"));
         Self { child, lines, errors }
     }
 
     /// Waits for a line that has `text`, and gives all lines up to it.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> Vec<String> {
-        let give_up = Instant::now() + DEADLINE;
-        let mut seen = Vec::new();
-        loop {
-            let Ok(line) = self.lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) else {
-                // Nothing is left to lose: the test fails.
-                let _ = self.child.kill();
-                panic!("no line with {text:?} in {seen:#?}");
-            };
-            seen.push(line);
-            if seen.last().is_some_and(|line| line.contains(text)) {
-                return seen;
-            }
-        }
+        wait_in(&self.lines, &mut self.child, text)
+    }
+
+    /// The same on stderr.
+    #[track_caller]
+    pub fn wait_for_error(&mut self, text: &str) -> Vec<String> {
+        wait_in(&self.errors, &mut self.child, text)
     }
 
     /// Sends a signal.
@@ -131,13 +122,46 @@ impl Running {
     /// Waits for its end; gives the status, the remaining lines and stderr.
     pub fn end(mut self) -> (ExitStatus, Vec<String>, String) {
         let status = self.child.wait().expect("a child");
-        (status, self.lines.iter().collect(), self.errors.join().expect("read"))
+        (status, self.lines.iter().collect(), self.errors.iter().collect::<Vec<_>>().join("\n"))
     }
 
     /// Ctrl-C, and everything that came of it.
     pub fn interrupt(self) -> (ExitStatus, Vec<String>, String) {
         self.signal(Signal::INT);
         self.end()
+    }
+}
+
+fn read(stream: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (send, lines) = mpsc::channel();
+    let stream = BufReader::new(stream);
+    std::thread::spawn(move || stream.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    lines
+}
+
+#[track_caller]
+fn wait_in(lines: &mpsc::Receiver<String>, child: &mut Child, text: &str) -> Vec<String> {
+    let give_up = Instant::now() + DEADLINE;
+    let mut seen = Vec::new();
+    loop {
+        let Ok(line) = lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) else {
+            // Nothing is left to lose: the test fails.
+            let _ = child.kill();
+            panic!("no line with {text:?} in {seen:#?}");
+        };
+        seen.push(line);
+        if seen.last().is_some_and(|line| line.contains(text)) {
+            return seen;
+        }
+    }
+}
+
+/// Waits until the query says `t`.
+#[track_caller]
+pub fn until(database: &testkit::TestDb, query: &str) {
+    let give_up = Instant::now() + DEADLINE;
+    while testkit::block_on(database.value(query)).as_deref() != Some("t") {
+        assert!(Instant::now() < give_up, "waited in vain for: {query}");
     }
 }
 

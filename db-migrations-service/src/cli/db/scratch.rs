@@ -32,7 +32,7 @@ impl Scratch {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let project = context.project()?;
         let databases = context.databases()?;
-        let operations = context.operations(project, &databases, Recording::Alongside)?;
+        let operations = context.operations(project, databases, Recording::Alongside)?;
         let entry = operations.environment(context.environment())?;
         if entry.protected {
             return Err(Failure::other(
@@ -59,7 +59,7 @@ impl Scratch {
             output.line(format!("{} {name}", "dropped".style(GOOD)));
         } else {
             let connect = block_on(scratch.create(&self.label))??;
-            let url = url::of(context, &operations, &databases, &entry.environment, connect.database())?;
+            let url = url::of(context, &operations, databases, &entry.environment, connect.database())?;
             output.document(&json!({ "database": connect.database(), "url": url }));
             output.line(&url);
             if databases.cluster().is_some() {

@@ -11,10 +11,10 @@ use crate::operations::{Operations, Recording};
 pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     let project = context.project()?;
     let databases = context.databases()?;
-    let operations = context.operations(project, &databases, Recording::Alongside)?;
+    let operations = context.operations(project, databases, Recording::Alongside)?;
     let entry = operations.environment(context.environment())?;
     let target = entry.target.as_ref().map_err(|reason| Failure::usage(reason.clone(), ""))?;
-    let url = of(context, &operations, &databases, &entry.environment, target.connect.database())?;
+    let url = of(context, &operations, databases, &entry.environment, target.connect.database())?;
     context.output.document(&json!({ "environment": entry.environment, "url": url }));
     context.output.line(&url);
     if databases.cluster().is_some() {

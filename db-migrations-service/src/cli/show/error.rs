@@ -9,6 +9,8 @@ use super::{BAD, BOLD, GOOD, caret, words};
 
 /// So many related migrations and blockers are listed.
 const LISTED: usize = 10;
+/// Lines after the first one of a cure stand below it.
+const HELP_INDENT: &str = "\n      ";
 
 /// Renders an error; `code` is its stable name.
 pub fn render(error: &EngineError, code: &str) -> String {
@@ -17,6 +19,8 @@ pub fn render(error: &EngineError, code: &str) -> String {
     let place =
         error.location.as_ref().map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column)).unwrap_or_default();
     let message = error.message.strip_prefix(&place).unwrap_or(&error.message);
+    // The code is said already.
+    let message = message.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message);
     let _ = writeln!(out, "{}{} {}", format!("error[{code}]").style(BAD), ":".style(BOLD), message.style(BOLD));
     if let Some(location) = &error.location {
         let _ = writeln!(out, "{}", caret::excerpt(location));
@@ -61,6 +65,7 @@ pub fn render(error: &EngineError, code: &str) -> String {
         say("left behind", "nothing");
     }
     if let Some(cure) = &error.cure {
+        let cure = cure.replace('\n', HELP_INDENT);
         let _ = writeln!(out, "{}{} {cure}", "help".style(GOOD), ":".style(BOLD));
     }
     out
@@ -72,6 +77,19 @@ mod tests {
     use migration_engine::error::Location;
 
     use super::*;
+
+    #[test]
+    fn a_cure_of_several_lines_is_indented_and_the_code_is_not_repeated() {
+        let error = EngineError::new(ErrorCode::Busy, "busy: somebody works here")
+            .cure("as a superuser run:\nCREATE ROLE a;\nCREATE ROLE b;");
+        let plain = anstream::adapter::strip_str(&render(&error, "busy")).to_string();
+        insta::assert_snapshot!(plain, @"
+        error[busy]: somebody works here
+        help: as a superuser run:
+              CREATE ROLE a;
+              CREATE ROLE b;
+        ");
+    }
 
     #[test]
     fn everything_is_said_once() {

@@ -5,7 +5,8 @@ mod error;
 mod table;
 mod words;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
@@ -16,7 +17,11 @@ pub use error::render as render_error;
 pub use table::{Table, Tone};
 pub use words::{blocker, count, duration, place, state_style, time};
 
+use super::exit::Exit;
 use super::failure::Failure;
+
+/// Why something of the answer was lost. A process has one standard output.
+static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// For whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -51,7 +56,8 @@ pub const DIM: Style = Style::new().dimmed();
 /// What matters most.
 pub const BOLD: Style = Style::new().bold();
 
-/// Where a command writes. Errors of writing are dropped: nobody is left to tell when a pipe is closed.
+/// Where a command writes. It goes on when that fails, so that what is in hand comes to its end; [`lost`](Self::lost)
+/// tells afterwards.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
     format: Format,
@@ -95,7 +101,7 @@ impl Output {
     pub fn line(self, text: impl AsRef<str>) {
         if self.lines && !self.is_json() {
             let mut stream = AutoStream::new(std::io::stdout(), self.choice).lock();
-            let _ = writeln!(stream, "{}", text.as_ref());
+            Self::written(writeln!(stream, "{}", text.as_ref()));
         }
     }
 
@@ -114,7 +120,7 @@ impl Output {
     /// The answer as it is, for people and programs alike.
     pub fn raw(self, text: &str) {
         let mut stream = std::io::stdout().lock();
-        let _ = stream.write_all(text.as_bytes());
+        Self::written(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
     }
 
     /// The answer, for programs: one document, indented.
@@ -138,5 +144,26 @@ impl Output {
         } else {
             self.stderr(render_error(&failure.error, &failure.code()).trim_end());
         }
+    }
+
+    /// Takes note of what writing a part of the answer came to.
+    pub fn written(result: io::Result<()>) {
+        if let Err(error) = result
+            // Whoever closes a pipe has read enough.
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            // The first reason is the one to tell.
+            let _ = LOST.set(error);
+        }
+    }
+
+    /// What became of the answer, where it could not be written, told on stderr: the other stream is broken.
+    pub fn lost(self) -> Option<Exit> {
+        let error = LOST.get()?;
+        let message = format!("the answer could not be written: {error}");
+        let failure =
+            Failure::other(Exit::Failed, "output", message, "send it elsewhere; the command itself did its work");
+        self.stderr(render_error(&failure.error, &failure.code()).trim_end());
+        Some(failure.exit)
     }
 }

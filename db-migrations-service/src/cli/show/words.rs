@@ -52,7 +52,9 @@ pub fn blocker(blocker: &Blocker) -> String {
     if !parts.is_empty() {
         text = format!("{text} ({})", parts.join(", "));
     }
-    if let Some(query) = &blocker.query {
+    // What our own sessions run says nothing to anybody.
+    let ours = blocker.application.as_deref().is_some_and(|name| name.starts_with("profe "));
+    if let Some(query) = blocker.query.as_ref().filter(|_| !ours) {
         let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
         let short: String = line.chars().take(60).collect();
         let more = if line.chars().count() > 60 { "…" } else { "" };
@@ -97,5 +99,7 @@ mod tests {
             transaction_ms: Some(300_000),
         };
         assert_eq!(blocker(&who), "process 42 (ana, psql, idle in transaction for 5 min): select * from plans.plans");
+        let ours = Blocker { application: Some("profe migrate 0a1b2c3d by cli:ana".into()), ..who };
+        assert!(!blocker(&ours).contains("select"), "{}", blocker(&ours));
     }
 }

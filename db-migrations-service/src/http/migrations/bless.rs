@@ -7,7 +7,6 @@ use web::{Json, Problem};
 
 use crate::http::Api;
 use crate::http::auth::Who;
-use crate::operations::parse_migration;
 
 /// Which edited migration to accept, and why.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -46,7 +45,7 @@ pub(in crate::http) async fn bless_migration(
     Json(body): Json<BlessBody>,
 ) -> Result<Json<BlessAnswer>, Problem> {
     let operations = &api.operations;
-    let migration = parse_migration(operations.catalogue(), None, &body.migration)?;
+    let migration = super::migration(&api, None, "migration", &body.migration)?;
     let environment = operations.environment(body.environment.as_deref())?.environment.clone();
     let (old_checksum, new_checksum) = operations.bless(Some(&environment), &migration, &body.reason, &caller).await?;
     Ok(Json(BlessAnswer { migration: migration.to_string(), environment, old_checksum, new_checksum }))

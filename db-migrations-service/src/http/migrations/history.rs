@@ -10,12 +10,13 @@ use web::{Json, Problem, Query};
 
 use crate::http::Api;
 use crate::http::auth::Who;
-use crate::operations::{HistoryOrder, parse_migration};
+use crate::http::page;
+use crate::operations::HistoryOrder;
 
 /// Entries per page, where the request does not say.
-const PAGE: usize = 50;
+const PAGE: u32 = 50;
 /// SQL texts can be large.
-const LONGEST_PAGE: usize = 500;
+const LONGEST_PAGE: u32 = 500;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -31,7 +32,7 @@ pub(in crate::http) struct HistoryQuery {
     run_id: Option<Uuid>,
     /// Entries per page, 1 to 500. Default: 50.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<usize>,
+    limit: Option<u32>,
     /// The `next` of the page before.
     before: Option<i64>,
     /// Also the SQL texts.
@@ -64,16 +65,11 @@ pub(in crate::http) async fn migration_history(
     Who(caller): Who,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<HistoryAnswer>, Problem> {
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=LONGEST_PAGE).contains(&limit) {
-        return Err(
-            Problem::new(web::kinds::INVALID_QUERY).detail(format!("limit is {limit}, expected 1 to {LONGEST_PAGE}"))
-        );
-    }
+    let limit = page::size(query.limit, PAGE, LONGEST_PAGE)? as usize;
     let operations = &api.operations;
     let service = query.service.as_deref();
     let migration =
-        query.migration.as_deref().map(|text| parse_migration(operations.catalogue(), service, text)).transpose()?;
+        query.migration.as_deref().map(|text| super::migration(&api, service, "migration", text)).transpose()?;
     let filter = HistoryFilter {
         service: query.service.clone(),
         migration,

@@ -7,3 +7,15 @@ pub(super) mod rollback;
 pub(super) mod run;
 pub(super) mod status;
 pub(super) mod validate;
+
+use migration_engine::MigrationId;
+use web::Problem;
+
+use super::Api;
+use crate::operations::parse_migration;
+
+/// Reads the migration that `member` of a request names.
+fn migration(api: &Api, service: Option<&str>, member: &str, text: &str) -> Result<MigrationId, Problem> {
+    parse_migration(api.operations.catalogue(), service, text)
+        .map_err(|error| Problem::from(error).with("member", member))
+}

@@ -13,7 +13,7 @@ use crate::http::Api;
 use crate::http::answer::{self, RunAnswer};
 use crate::http::auth::Who;
 use crate::http::codes;
-use crate::operations::{Caller, RollbackOrder, parse_migration};
+use crate::operations::{Caller, RollbackOrder};
 
 /// What to take back: exactly one of `steps`, `to` and `migration`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -42,7 +42,8 @@ pub(in crate::http) struct RollbackBody {
 /// Take an environment back
 ///
 /// Refused, with the list, while something applied depends on it. A protected environment asks for its name in
-/// `confirm`. `Idempotency-Key` is honoured.
+/// `confirm`, and more `steps` than migrations are applied are refused. `Idempotency-Key` is honoured. With
+/// `"wait": true` a failure is a problem, as for `POST /api/migrations/run`.
 #[utoipa::path(post, path = "/api/migrations/rollback", tag = "migrations", request_body = RollbackBody, responses(
     (status = 202, description = "It is under way", body = RunAnswer),
     (status = 200, description = "It is done, or there was nothing to do", body = RunAnswer),
@@ -80,13 +81,19 @@ fn how_far(api: &Api, body: &RollbackBody) -> Result<RollbackTo, Problem> {
     match (body.steps, &body.to, &body.migration) {
         (None, None, None) => Err(invalid("it does not say how far to roll back".to_owned())
             .cure("give one of: steps, to, migration – for the newest migration {\"steps\": 1}")),
-        (Some(0), None, None) => Err(invalid("steps is 0, expected 1 or more".to_owned())),
-        (Some(steps), None, None) => Ok(RollbackTo::Steps(steps)),
-        (None, Some(version), None) => {
-            version.parse().map(RollbackTo::Version).map_err(|error| invalid(format!("to: {error}")))
+        (Some(0), None, None) => {
+            Err(invalid("the member \"steps\" is 0, expected a whole number from 1 up".to_owned())
+                .with("member", "steps")
+                .cure("give 1 for the newest migration"))
         }
+        (Some(steps), None, None) => Ok(RollbackTo::Steps(steps)),
+        (None, Some(version), None) => version.parse().map(RollbackTo::Version).map_err(|error| {
+            invalid(error.to_string())
+                .with("member", "to")
+                .cure("give the version that shall be the newest one, such as \"20260901100000\", or \"0\" for none")
+        }),
         (None, None, Some(text)) => {
-            Ok(RollbackTo::Migration(parse_migration(api.operations.catalogue(), body.service.as_deref(), text)?))
+            Ok(RollbackTo::Migration(super::migration(api, body.service.as_deref(), "migration", text)?))
         }
         _ => Err(invalid("steps, to and migration exclude each other".to_owned()).cure("keep one of them")),
     }

@@ -11,7 +11,7 @@ use web::{JsonOrNothing, Language, Problem};
 use crate::http::Api;
 use crate::http::answer::{self, RunAnswer};
 use crate::http::auth::Who;
-use crate::operations::{Caller, RunOrder, parse_migration};
+use crate::operations::{Caller, RunOrder};
 
 /// What to bring forward.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -33,12 +33,12 @@ pub(in crate::http) struct RunBody {
 
 /// Bring an environment forward
 ///
-/// Answers at once with the run's id; with `"wait": true` when it is done. `Idempotency-Key` is honoured. A run that
-/// failed is answered with its error's status (422 where PostgreSQL refused a migration) and the run as the body.
+/// Answers at once with the run's id; with `"wait": true` when it is done. `Idempotency-Key` is honoured. For whoever
+/// waits, a run that failed is a problem with its error's code and status (422 where PostgreSQL refused a migration)
+/// and, beside the place of the error, the run itself in `migrationId` and `run`.
 #[utoipa::path(post, path = "/api/migrations/run", tag = "migrations", request_body = RunBody, responses(
     (status = 202, description = "It is under way", body = RunAnswer),
     (status = 200, description = "It is done, or there was nothing to do", body = RunAnswer),
-    (status = 422, description = "With `wait`: a migration failed; those before it stand. Otherwise a problem", body = RunAnswer),
 ))]
 pub(in crate::http) async fn run_migrations(
     State(api): State<Api>,
@@ -55,8 +55,7 @@ pub(in crate::http) async fn start(
     body: RunBody,
     language: Language,
 ) -> Result<Response, Problem> {
-    let catalogue = api.operations.catalogue();
-    let to = body.to.as_deref().map(|text| parse_migration(catalogue, body.service.as_deref(), text)).transpose()?;
+    let to = body.to.as_deref().map(|text| super::migration(api, body.service.as_deref(), "to", text)).transpose()?;
     let order = RunOrder {
         environment: body.environment,
         service: body.service,

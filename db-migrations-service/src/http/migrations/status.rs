@@ -46,7 +46,10 @@ pub(in crate::http) async fn migration_status(
     let all = api.operations.status_of_all(&caller).await;
     let default = api.operations.targets().default_environment();
     let environment = all.iter().find(|status| status.environment == default).or(all.first()).cloned();
-    let environment =
-        environment.ok_or_else(|| Problem::new(web::kinds::NOT_FOUND).detail("the catalogue has no environments"))?;
+    let environment = environment.ok_or_else(|| {
+        Problem::new(web::kinds::NOT_FOUND)
+            .detail("the catalogue has no environments")
+            .cure("add an environment to config/services.toml")
+    })?;
     Ok(Json(StatusAnswer { environment, environments: Some(all) }))
 }

@@ -40,7 +40,9 @@ pub(in crate::http) async fn run_events(
     let last = match headers.get("last-event-id") {
         None => None,
         Some(value) => Some(value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()).ok_or_else(|| {
-            Problem::new(web::kinds::INVALID_HEADER).detail("Last-Event-ID takes the seq of an event")
+            Problem::new(web::kinds::INVALID_HEADER)
+                .detail(format!("Last-Event-ID is {value:?}, expected the seq of an event"))
+                .cure("send the id of the last event that was seen, or leave the header out")
         })?),
     };
     let language = Language::of(&headers);

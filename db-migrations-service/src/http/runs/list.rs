@@ -10,11 +10,15 @@ use web::{Json, Language, Problem, Query};
 use crate::http::Api;
 use crate::http::answer::RunAnswer;
 use crate::http::auth::Who;
-use crate::operations::RunFilter;
+use crate::http::page;
+use crate::operations::{RunFilter, RunState};
 
 /// Runs per page, where the request does not say.
-const PAGE: i64 = 50;
-const LONGEST_PAGE: i64 = 200;
+const PAGE: u32 = 50;
+const LONGEST_PAGE: u32 = 200;
+
+const STATES: [RunState; 5] =
+    [RunState::Running, RunState::Completed, RunState::Failed, RunState::Cancelled, RunState::Interrupted];
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -28,7 +32,7 @@ pub(in crate::http) struct RunsQuery {
     status: Option<String>,
     /// Runs per page, 1 to 200. Default: 50.
     #[param(minimum = 1, maximum = 200)]
-    limit: Option<i64>,
+    limit: Option<u32>,
     /// The `next` of the page before.
     before: Option<Uuid>,
 }
@@ -55,11 +59,9 @@ pub(in crate::http) async fn list_runs(
     headers: HeaderMap,
     Query(query): Query<RunsQuery>,
 ) -> Result<Json<RunsAnswer>, Problem> {
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=LONGEST_PAGE).contains(&limit) {
-        return Err(
-            Problem::new(web::kinds::INVALID_QUERY).detail(format!("limit is {limit}, expected 1 to {LONGEST_PAGE}"))
-        );
+    let limit = i64::from(page::size(query.limit, PAGE, LONGEST_PAGE)?);
+    if let Some(word) = query.status.as_deref().filter(|word| !STATES.iter().any(|state| state.as_str() == *word)) {
+        return Err(unknown_state(word));
     }
     let filter = RunFilter {
         environment: query.environment,
@@ -80,4 +82,12 @@ pub(in crate::http) async fn list_runs(
         })
         .collect();
     Ok(Json(RunsAnswer { runs, total, next }))
+}
+
+fn unknown_state(word: &str) -> Problem {
+    let known = STATES.map(RunState::as_str).join(", ");
+    Problem::new(web::kinds::INVALID_QUERY)
+        .detail(format!("the parameter \"status\" is {word:?}, which no run can have"))
+        .cure(format!("use one of: {known}"))
+        .with("parameter", "status")
 }

@@ -12,7 +12,7 @@ use crate::http::auth::Who;
 
 /// Empty the tables and seed them again
 ///
-/// Refused where the environment is protected.
+/// Refused where the environment is protected. A failure is answered as for `POST /api/seeds/run`.
 #[utoipa::path(post, path = "/api/seeds/reset", tag = "seeds", request_body = SeedBody, responses(
     (status = 200, description = "It is done", body = RunAnswer),
     (status = 202, description = "It is under way", body = RunAnswer),

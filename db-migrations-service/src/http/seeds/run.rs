@@ -33,7 +33,8 @@ impl Default for SeedBody {
 
 /// Run the seeds that fit the environment
 ///
-/// Seeds are idempotent: they run whether or not they ran before. `Idempotency-Key` is honoured.
+/// Seeds are idempotent: they run whether or not they ran before. `Idempotency-Key` is honoured. Unless `wait` is
+/// false a failure is a problem, as for `POST /api/migrations/run`.
 #[utoipa::path(post, path = "/api/seeds/run", tag = "seeds", request_body = SeedBody, responses(
     (status = 200, description = "It is done", body = RunAnswer),
     (status = 202, description = "It is under way", body = RunAnswer),

@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 use web::{Json, Problem};
 
@@ -26,7 +27,7 @@ pub(in crate::http) struct TokenBody {
     services: Vec<String>,
     /// From when on it is refused. Default: never.
     #[schema(value_type = Option<String>, format = DateTime)]
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, deserialize_with = "moment")]
     expires_at: Option<OffsetDateTime>,
 }
 
@@ -53,4 +54,12 @@ pub(in crate::http) async fn create_token(
         TokenOrder { name: body.name, scopes: body.scopes, services: body.services, expires_at: body.expires_at };
     let (record, token) = api.operations.create_token(order, &caller).await?;
     Ok((StatusCode::CREATED, Json(NewTokenAnswer { token: token.reveal().to_owned(), record: record.into() })))
+}
+
+/// What the time crate says of a text that is none would mean nothing to the caller.
+fn moment<'de, D: Deserializer<'de>>(value: D) -> Result<Option<OffsetDateTime>, D::Error> {
+    let Some(given) = Option::<serde_json::Value>::deserialize(value)? else { return Ok(None) };
+    let moment = given.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    let expected = || serde::de::Error::custom("expected a time with its zone, such as 2027-01-31T12:00:00Z");
+    moment.map(Some).ok_or_else(expected)
 }

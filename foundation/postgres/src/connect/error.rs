@@ -101,6 +101,10 @@ impl ConnectError {
         self
     }
 
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        self.0.kind == other.0.kind && self.0.reason == other.0.reason
+    }
+
     /// Nobody was there, or not the right kind of server: another host may do.
     pub(crate) fn lets_try_the_next_host(&self) -> bool {
         use ConnectErrorKind::{HostNotFound, Refused, StartingUp, Timeout, WrongSession};

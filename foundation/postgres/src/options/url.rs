@@ -4,9 +4,20 @@ use percent_encoding::percent_decode_str;
 
 use super::{Given, OptionsError, keyword};
 
-/// The part after `postgres://`, or nothing if the text is not a URL.
-pub(super) fn without_scheme(text: &str) -> Option<&str> {
-    text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"))
+/// The part after `postgres://`, or nothing if the text is not a URL. A URL of something else is refused by name.
+pub(super) fn without_scheme(text: &str) -> Result<Option<&str>, OptionsError> {
+    match text.split_once("://") {
+        Some(("postgresql" | "postgres", rest)) => Ok(Some(rest)),
+        Some((scheme, _)) if !scheme.is_empty() && scheme.bytes().all(is_of_scheme) => {
+            Err(OptionsError::Syntax(format!("it begins with {scheme}:// and only postgresql:// is understood")))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// RFC 3986, 3.1. A `key=value` string has a `=` before any `://`.
+fn is_of_scheme(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
 pub(super) fn parse(rest: &str) -> Result<Given, OptionsError> {

@@ -9,32 +9,41 @@ use std::collections::BTreeMap;
 /// A line, counted from 1, and what is wrong with it. The line's text is not repeated: it may be a secret.
 type Malformed = (usize, &'static str);
 
-pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>, Malformed> {
+/// All variables, or all malformed lines.
+pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>, Vec<Malformed>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut variables = BTreeMap::new();
+    let mut malformed = Vec::new();
     let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
     while let Some((number, line)) = lines.next() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let line = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);
-        let (name, value) = line.split_once('=').ok_or((number, "there is no `=`; write NAME=value"))?;
-        let name = name.trim();
-        if !is_name(name) {
-            return Err((number, "the name before `=` may only hold letters, digits and `_`, and no digit first"));
-        }
-        let value = value.trim_start();
-        let value = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => {
-                let more = lines.by_ref().map(|(_, line)| line);
-                quoted(quote, &value[1..], more).map_err(|reason| (number, reason))?
+        match variable(line, lines.by_ref().map(|(_, line)| line)) {
+            Ok((name, value)) => {
+                variables.insert(name, value);
             }
-            _ => unquoted(value),
-        };
-        variables.insert(name.to_owned(), value);
+            Err(reason) => malformed.push((number, reason)),
+        }
     }
-    Ok(variables)
+    if malformed.is_empty() { Ok(variables) } else { Err(malformed) }
+}
+
+/// `NAME=value`; a quoted value may go on in the lines that follow.
+fn variable<'a>(line: &'a str, more: impl Iterator<Item = &'a str>) -> Result<(String, String), &'static str> {
+    let line = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);
+    let (name, value) = line.split_once('=').ok_or("there is no `=`; write NAME=value")?;
+    let name = name.trim();
+    if !is_name(name) {
+        return Err("the name before `=` may only hold letters, digits and `_`, and no digit first");
+    }
+    let value = value.trim_start();
+    let value = match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => quoted(quote, &value[1..], more)?,
+        _ => unquoted(value),
+    };
+    Ok((name.to_owned(), value))
 }
 
 fn is_name(name: &str) -> bool {

@@ -1,6 +1,6 @@
 use super::*;
 
-fn dotenv(text: &str) -> Result<Environment, ConfigError> {
+fn dotenv(text: &str) -> Result<Environment, ConfigErrors> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join(".env");
     fs::write(&path, text).expect("written");
@@ -54,9 +54,24 @@ fn a_malformed_line_is_named_and_not_repeated() {
         (r#"A="\q geheim""#, 1),
     ] {
         let error = dotenv(text).expect_err(text);
-        assert!(matches!(&error, ConfigError::DotenvLine { line: found, .. } if *found == line), "{text:?}: {error}");
+        let found = lines(&error);
+        assert_eq!(found, [line], "{text:?}: {error}");
         assert!(!error.to_string().contains("geheim"), "{error}");
     }
+}
+
+fn lines(errors: &ConfigErrors) -> Vec<usize> {
+    let line = |error: &ConfigError| match error {
+        ConfigError::DotenvLine { line, .. } => *line,
+        other => panic!("{other}"),
+    };
+    errors.0.iter().map(line).collect()
+}
+
+#[test]
+fn all_malformed_lines_are_named() {
+    let errors = dotenv("A=1\nno equals\nB='1\n2'\nB C=3\nD=4\nE=\"open\n").expect_err("three bad lines");
+    assert_eq!(lines(&errors), [2, 5, 7]);
 }
 
 #[test]
