@@ -1,0 +1,204 @@
+//! Reading the catalog: one message, one snapshot, a few queries over whole catalogs.
+//!
+//! Each query answers rows of one kind. The columns `kind`, `schema`, `of`, `prefix`, `name` and `args` say which
+//! object it is; every other column is a property under its own name, NULL where it has its default. A name that
+//! begins with `sql ` or `view ` is deparsed SQL and put into its canonical wording; `acl …` is an access list of
+//! that letter's kind of object.
+
+use postgres_link::{AdminConn, BatchError, BatchFailure, StatementOutcome, sqlstate};
+
+use crate::object::{Kind, ObjectId, Properties, quoted};
+use crate::snapshot::Snapshot;
+use crate::{canonical, grants};
+
+const QUERIES: [&str; 4] = [
+    include_str!("read/database.sql"),
+    include_str!("read/relations.sql"),
+    include_str!("read/code.sql"),
+    include_str!("read/rest.sql"),
+];
+
+/// What deparsed text depends on; all of it local to the transaction. Some functions lock what they deparse, and wait
+/// for DDL that is under way: not for long. Compiling queries over catalogs takes longer than running them.
+const SETTINGS: &str = "\
+SELECT set_config('search_path', '', true), set_config('TimeZone', 'UTC', true),
+       set_config('DateStyle', 'ISO, MDY', true), set_config('IntervalStyle', 'postgres', true),
+       set_config('bytea_output', 'hex', true), set_config('extra_float_digits', '1', true),
+       set_config('quote_all_identifiers', 'off', true), set_config('standard_conforming_strings', 'on', true),
+       set_config('lock_timeout', '1s', true), set_config('jit', 'off', true)";
+
+const PUBLICATION_SCHEMAS: &str = "\
+(SELECT string_agg(s.nspname::text, ', ' ORDER BY s.nspname) FROM pg_publication_namespace ps
+   JOIN pg_namespace s ON s.oid = ps.pnnspid WHERE ps.pnpubid = p.oid)";
+
+/// Which objects are read. Schemas of the server itself (`pg_…`, `information_schema`) never are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    schemas: Option<Vec<String>>,
+    except: Vec<String>,
+    database: bool,
+}
+
+impl Scope {
+    /// All schemas, and what belongs to the database as a whole: extensions, event triggers, publications, default
+    /// privileges of no one schema.
+    pub fn all() -> Self {
+        Self { schemas: None, except: Vec::new(), database: true }
+    }
+
+    /// These schemas only. One that does not exist is no error: it has no objects.
+    pub fn schemas<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
+        let names = names.into_iter().map(Into::into).collect();
+        Self { schemas: Some(names), except: Vec::new(), database: false }
+    }
+
+    /// Without these schemas.
+    #[must_use]
+    pub fn except<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.except.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// With or without the objects that belong to the database.
+    #[must_use]
+    pub fn database_objects(mut self, wanted: bool) -> Self {
+        self.database = wanted;
+        self
+    }
+
+    /// The condition on `n`, a row of pg_namespace.
+    fn condition(&self) -> String {
+        let mut condition = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'".to_owned();
+        if let Some(schemas) = &self.schemas {
+            condition = format!("{condition} AND n.nspname = ANY ({})", array(schemas));
+        }
+        if !self.except.is_empty() {
+            condition = format!("{condition} AND n.nspname <> ALL ({})", array(&self.except));
+        }
+        condition
+    }
+}
+
+/// Why the catalog could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// DDL of another session was under way: what was read would be neither before nor after it.
+    #[error("the schema is being changed by another session ({0}); read it again when that is done")]
+    Changing(String),
+    /// The server refused or the session broke.
+    #[error("the catalog cannot be read: {0}")]
+    Failed(BatchError),
+    /// The server answered what no supported version answers.
+    #[error("the catalog's answer cannot be read ({0}); PostgreSQL 14 to 18 are supported")]
+    Unknown(String),
+}
+
+impl Snapshot {
+    /// Reads every object in `scope` in one message and one snapshot. `conn` must not be in a transaction; any role
+    /// may read.
+    ///
+    /// # Errors
+    /// [`ReadError::Changing`] when another session changes an object meanwhile; nothing is retried here.
+    pub async fn read(conn: &AdminConn, scope: &Scope) -> Result<Self, ReadError> {
+        let server = conn.server_version_num();
+        let outcome = match conn.batch(&message(scope, server)).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                if matches!(error.failure, BatchFailure::Sql(_)) {
+                    // A session that breaks here fails its caller's next statement.
+                    let _ = conn.batch("ROLLBACK").await;
+                }
+                return Err(classified(error));
+            }
+        };
+        let mut snapshot = Self::default();
+        // BEGIN answers nothing, and the settings have no kind.
+        for statement in outcome.statements.into_iter().filter(|s| s.columns.iter().any(|name| name == "kind")) {
+            add_rows(&mut snapshot, statement, server)?;
+        }
+        Ok(snapshot)
+    }
+}
+
+fn message(scope: &Scope, server: u32) -> String {
+    let schemas = if server >= 150_000 { PUBLICATION_SCHEMAS } else { "NULL" };
+    let queries = QUERIES
+        .join(";\n")
+        .replace(":database", if scope.database { "true" } else { "false" })
+        .replace(":publication_schemas", schemas)
+        // Last, for it holds names from outside.
+        .replace(":scope", &scope.condition());
+    format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n{SETTINGS};\n{queries};\nCOMMIT")
+}
+
+fn classified(error: BatchError) -> ReadError {
+    // XX000 is "cache lookup failed": the functions that deparse look past the transaction's snapshot.
+    let changing = matches!(
+        error.sqlstate(),
+        Some("XX000" | sqlstate::LOCK_NOT_AVAILABLE | sqlstate::UNDEFINED_TABLE | sqlstate::UNDEFINED_OBJECT)
+    );
+    if changing { ReadError::Changing(error.to_string()) } else { ReadError::Failed(error) }
+}
+
+/// Where in a row the parts of the identity stand; other columns are properties.
+const IDENTITY: [&str; 6] = ["kind", "schema", "of", "prefix", "name", "args"];
+
+fn add_rows(snapshot: &mut Snapshot, statement: StatementOutcome, server: u32) -> Result<(), ReadError> {
+    let columns = &statement.columns;
+    let place = |wanted: &str| columns.iter().position(|name| name == wanted);
+    let places = IDENTITY.map(place);
+    let owner = place("acl owner");
+    for mut row in statement.rows {
+        let mut cell = |place: Option<usize>| place.and_then(|at| row.get_mut(at)).and_then(Option::take);
+        let [kind, schema, of, prefix, name, args] = places.map(&mut cell);
+        let owner = cell(owner).unwrap_or_default();
+        let kind = kind.unwrap_or_default();
+        let kind = Kind::from_words(&kind).ok_or_else(|| ReadError::Unknown(format!("kind {kind}")))?;
+        let id = ObjectId { schema, kind, of, name: full_name(kind, prefix, name.unwrap_or_default(), args) };
+        let mut properties = Properties::new();
+        for (column, value) in columns.iter().zip(row) {
+            let Some(value) = value else { continue };
+            if column.starts_with("acl ") {
+                grants::add(&mut properties, &value, &owner, server);
+            } else if let Some(property) = column.strip_prefix("sql ") {
+                properties.insert(property.to_owned(), canonical::sql(&value));
+            } else if let Some(property) = column.strip_prefix("view ") {
+                properties.insert(property.to_owned(), canonical::view(&value));
+            } else {
+                properties.insert(column.clone(), value);
+            }
+        }
+        snapshot.objects.insert(id, properties);
+    }
+    Ok(())
+}
+
+fn full_name(kind: Kind, prefix: Option<String>, name: String, args: Option<String>) -> String {
+    let name = match kind {
+        // Symbols; nothing; and names beside words.
+        Kind::Operator | Kind::Cast => name,
+        _ => quoted(&name),
+    };
+    match (prefix, args) {
+        (Some(prefix), _) => format!("{prefix} {name}"),
+        (None, Some(args)) if kind == Kind::OperatorClass => format!("{name} {args}"),
+        (None, Some(args)) => format!("{name}{}", canonical::sql(&args)),
+        (None, None) => name,
+    }
+}
+
+/// Names as an array of strings that mean the same whatever the session's settings are.
+fn array(names: &[String]) -> String {
+    let literal = |name: &String| format!("E'{}'", name.replace('\\', "\\\\").replace('\'', "''"));
+    format!("ARRAY[{}]::name[]", names.iter().map(literal).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_leave_their_strings() {
+        assert_eq!(array(&[r"a\'b".to_owned(), "it's".to_owned()]), r"ARRAY[E'a\\''b', E'it''s']::name[]");
+    }
+}

@@ -1,0 +1,5 @@
+//! Snapshots of real databases.
+
+mod changes;
+mod fixture;
+mod reading;
