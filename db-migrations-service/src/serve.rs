@@ -104,9 +104,10 @@ impl Service {
             shutdown.cancelled().await;
             self.operations.stop_all().await;
         };
-        let (served, (), ()) = tokio::join!(
+        let (served, (), (), ()) = tokio::join!(
             web::serve(self.listener, router, shutdown.clone(), Grace::default()),
             watch_master(&self.operations, &self.readiness, &shutdown),
+            Box::pin(self.operations.keep_audits(&shutdown)),
             stopped,
         );
         served

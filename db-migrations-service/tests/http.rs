@@ -3,6 +3,8 @@
 #[path = "http/world.rs"]
 mod world;
 
+#[path = "http/audit.rs"]
+mod audit;
 #[path = "http/document.rs"]
 mod document;
 #[path = "http/door.rs"]
@@ -25,3 +27,5 @@ mod runs;
 mod seeds;
 #[path = "http/tokens.rs"]
 mod tokens;
+#[path = "http/validate.rs"]
+mod validate;

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use crate::error::{EngineError, ErrorCode};
+use crate::proof::report::Gate;
 
 /// The parsed and checked catalogue. Services and environments keep the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,11 +50,23 @@ pub struct RunSettings {
     pub retry_delay_ms: u64,
     /// How long a statement that blocks nobody while it waits (CREATE INDEX CONCURRENTLY) may wait, seconds.
     pub concurrent_timeout_s: u64,
+    /// How long one leg of a migration's rehearsal may take, seconds.
+    pub rehearsal_timeout_s: u64,
+    /// For how long a migration may keep others waiting, milliseconds. A forecast beyond it is a hazard; a migration that
+    /// goes beyond it is taken back and tried again.
+    pub blocking_budget_ms: u64,
 }
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { lock_timeout_ms: 1_000, lock_attempts: 8, retry_delay_ms: 500, concurrent_timeout_s: 900 }
+        Self {
+            lock_timeout_ms: 1_000,
+            lock_attempts: 8,
+            retry_delay_ms: 500,
+            concurrent_timeout_s: 900,
+            rehearsal_timeout_s: 120,
+            blocking_budget_ms: 1_000,
+        }
     }
 }
 
@@ -68,6 +81,15 @@ pub struct Environment {
     /// Data here is real: development seeds and resets are refused.
     #[serde(default)]
     pub protected: bool,
+    /// What a run requires to hold. Default: everything where the environment is protected, else nothing.
+    pub gates: Option<Vec<Gate>>,
+}
+
+impl Environment {
+    /// The gates that a run requires.
+    pub fn required_gates(&self) -> Vec<Gate> {
+        self.gates.clone().unwrap_or_else(|| if self.protected { Gate::ALL.to_vec() } else { Vec::new() })
+    }
 }
 
 /// `[roles.<name>]`: created when missing, never dropped.

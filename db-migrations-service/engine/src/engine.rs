@@ -10,6 +10,10 @@ use crate::migration::MigrationId;
 use crate::plan::Plan;
 use crate::planning;
 use crate::project::Project;
+use crate::proof::drift::adopt::{self, Adoption, Undoing};
+use crate::proof::drift::{self, DriftReport, Fingerprints};
+use crate::proof::report::Report;
+use crate::proof::{self, ValidateRequest};
 use crate::request::{HistoryFilter, RollbackRequest, RunContext, RunRequest, Scope};
 use crate::run::execute::{Origin, PreparedRun, Sessions, Work};
 use crate::run::rollback;
@@ -33,7 +37,7 @@ pub struct Target {
 #[derive(Debug, Clone)]
 pub struct Engine {
     project: Arc<Project>,
-    target: Target,
+    pub(crate) target: Target,
 }
 
 impl Engine {
@@ -128,7 +132,56 @@ impl Engine {
             sessions,
             installed: state.installed,
             prepared_before: state.catalogue.is_some(),
+            target: self.target.clone(),
+            overrides: request.overrides,
         })
+    }
+
+    /// Looks through the gates at what is pending, or at the whole set, on a scratch database of the target's server.
+    /// Changes nothing in the target's schemas; what was proven is kept in it as certificates.
+    pub async fn validate(&self, request: &ValidateRequest, context: &RunContext) -> Result<Report, EngineError> {
+        proof::validate(&self.project, &self.target, request, context).await
+    }
+
+    /// Holds the live schemas against what the target's history makes of an empty database. Changes nothing.
+    ///
+    /// # Errors
+    /// The target has no database yet; what was applied cannot be applied to an empty one; no scratch database may be made.
+    pub async fn drift(&self, scope: &Scope, context: &RunContext) -> Result<DriftReport, EngineError> {
+        drift::drift(&self.project, &self.target, scope, context).await
+    }
+
+    /// The live fingerprints and the one that the newest certificate promised; cheap.
+    ///
+    /// # Errors
+    /// The target has no database yet, or is away.
+    pub async fn fingerprints(&self) -> Result<Fingerprints, EngineError> {
+        drift::fingerprints(&self.project, &self.target).await
+    }
+
+    /// The SQL that undoes drift, tried on a throwaway database. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`drift`](Self::drift).
+    pub async fn undo_drift(&self, scope: &Scope, context: &RunContext) -> Result<Undoing, EngineError> {
+        adopt::undo(&self.project, &self.target, scope, context).await
+    }
+
+    /// The migration that would make the drift of `schema`, tried on a throwaway database. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`drift`](Self::drift); a schema that nobody owns.
+    pub async fn propose_adoption(&self, schema: &str, context: &RunContext) -> Result<Adoption, EngineError> {
+        adopt::propose(&self.project, &self.target, schema, context).await
+    }
+
+    /// Records a migration of the project as applied here without running it, because drift has made what it makes;
+    /// `align` ([`Adoption::align`]) is run with it, in one transaction.
+    ///
+    /// # Errors
+    /// No such file, a busy target, a refusal of the server: nothing was changed.
+    pub async fn adopt(&self, id: &MigrationId, align: &[String], context: &RunContext) -> Result<(), EngineError> {
+        adopt::adopt(&self.project, &self.target, id, align, context).await
     }
 
     /// What a rollback would do (with the down SQL); refused with the list while something applied depends on it.
@@ -163,6 +216,8 @@ impl Engine {
             sessions: Some(Sessions { conn, guard }),
             installed: state.installed,
             prepared_before: state.catalogue.is_some(),
+            target: self.target.clone(),
+            overrides: Vec::new(),
         })
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Blocker;
 use crate::migration::MigrationId;
+use crate::proof::report::Finding;
 
 /// Stable codes: clients, scripts and the documentation switch on these, never on the sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,8 +51,14 @@ pub enum ErrorCode {
     MigrationFailed,
     /// A lock was not had within the whole ladder.
     LockTimeout,
+    /// Others waited for a migration longer than the budget, in every attempt.
+    BlocksOthers,
     /// A seed was refused by PostgreSQL.
     SeedFailed,
+    /// A gate that the environment requires does not hold.
+    GateFailed,
+    /// A rehearsal took longer than it may.
+    RehearsalTimeout,
     /// The run was cancelled.
     Cancelled,
     /// The database cannot be reached, or the connection broke.
@@ -123,6 +130,9 @@ pub struct EngineError {
     /// The migrations that a refusal lists: a cycle's path, dependents, edited ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<MigrationId>,
+    /// What the gates found, where one does not hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// What was left behind in the target: nothing, unless it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<String>,
@@ -140,6 +150,7 @@ impl EngineError {
             sql: None,
             blockers: Vec::new(),
             related: Vec::new(),
+            findings: Vec::new(),
             left_behind: None,
         }
     }

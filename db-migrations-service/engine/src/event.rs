@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::migration::MigrationId;
+use crate::proof::report::{Gate, GateResult};
 
 /// A session that stands in the way of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,18 @@ pub enum Event {
         /// What, in words.
         what: String,
     },
+    /// What is pending goes through the gates that the environment requires.
+    Validating {
+        /// Which gates.
+        gates: Vec<Gate>,
+    },
+    /// The gates have looked.
+    Validated {
+        /// All that is required holds.
+        passed: bool,
+        /// Gate by gate.
+        gates: Vec<GateResult>,
+    },
     /// A migration begins.
     MigrationStarted {
         /// Which.
@@ -97,6 +110,20 @@ pub enum Event {
         /// How long so far, milliseconds.
         waited_ms: u64,
         /// Who holds it.
+        blockers: Vec<Blocker>,
+    },
+    /// Others have waited for the migration as long as they may; it was taken back to let them pass.
+    Yielded {
+        /// Which migration.
+        migration: MigrationId,
+        /// How long they may wait, milliseconds.
+        budget_ms: u64,
+        /// Who waited.
+        victims: Vec<Blocker>,
+    },
+    /// Sessions hold locks that the run will need, and have for long: it will wait for them, and others behind it.
+    InTheWay {
+        /// Who.
         blockers: Vec<Blocker>,
     },
     /// A lock was not had in time; the migration was taken back and will be tried again.

@@ -22,6 +22,8 @@ pub(crate) struct Node {
     pub transactional: bool,
     pub sets_session: bool,
     pub code: Vec<std::ops::Range<usize>>,
+    /// Its statements with their objects, as the audit keeps them.
+    pub objects: String,
     /// Moved into the graph's creators when it is built.
     creates: BTreeSet<ObjectName>,
     alters: BTreeSet<ObjectName>,
@@ -56,6 +58,7 @@ impl Node {
             transactional: script.is_transactional(),
             sets_session: script.sets_session(),
             code: script.code(),
+            objects: crate::audit::objects(script),
             creates,
             alters,
             references: references.into_iter().collect(),
@@ -81,6 +84,16 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    /// Relations that the chosen migrations change and none of all makes: those that others may be using.
+    pub(crate) fn touched(&self, chosen: &BTreeSet<usize>) -> BTreeSet<&QualifiedName> {
+        chosen
+            .iter()
+            .flat_map(|&at| &self.nodes[at].alters)
+            .filter(|object| object.kind == ObjectKind::Relation && !self.creators.contains_key(object))
+            .map(|object| &object.name)
+            .collect()
+    }
+
     /// Links `nodes`. `exists` says whether a required migration that is not among them is applied already.
     pub(crate) fn build(mut nodes: Vec<Node>, exists: impl Fn(&MigrationId) -> bool) -> Result<Self, EngineError> {
         let mut creators: HashMap<ObjectName, Vec<usize>> =

@@ -9,7 +9,7 @@ use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::{Project, Script};
 use crate::request::HistoryFilter;
-use crate::status::HistoryEntry;
+use crate::status::{AcceptedHazard, HistoryEntry};
 use crate::target::quote::literal;
 use crate::target::session::own_statement;
 use crate::target::store;
@@ -18,7 +18,9 @@ const DEFAULT_LIMIT: usize = 100;
 
 pub(crate) async fn read(conn: &AdminConn, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, EngineError> {
     let microseconds = |column: &str| format!("(extract(epoch FROM {column}) * 1000000)::bigint");
-    let sql = if filter.with_sql { "up_sql, down_sql" } else { "NULL, NULL" };
+    // Without the texts only what could accept a hazard: the comments at a file's head.
+    let sql =
+        if filter.with_sql { "up_sql, down_sql" } else { "CASE WHEN up_sql LIKE '%accept:%' THEN up_sql END, NULL" };
     let mut query = format!(
         "SELECT id, service, schema_name, version, name, checksum, {}, applied_by, duration_ms, run_id, late, {}, rolled_back_by, \
          rollback_run_id, {sql} FROM migration_service.history WHERE true",
@@ -69,6 +71,7 @@ fn entry(row: Vec<Option<String>>, with_sql: bool) -> Result<HistoryEntry, Engin
     ] = store::cells(row)?;
     let some = |text: String| Some(text).filter(|t| !t.is_empty());
     let when = |text: &str| store::number(text).ok().and_then(crate::compare::time_of);
+    let accepted = accepted(&up, &schema);
     Ok(HistoryEntry {
         id: store::number(&id)?,
         service,
@@ -83,9 +86,20 @@ fn entry(row: Vec<Option<String>>, with_sql: bool) -> Result<HistoryEntry, Engin
         rolled_back_at: when(&back_at),
         rolled_back_by: some(back_by),
         rollback_run_id: uuid(&back_run),
+        accepted,
         up_sql: with_sql.then_some(up),
         down_sql: with_sql.then_some(down),
     })
+}
+
+/// The hazards that the text as applied accepts.
+fn accepted(up_sql: &str, schema: &str) -> Vec<AcceptedHazard> {
+    if !up_sql.contains("accept:") {
+        return Vec::new();
+    }
+    let script = Script::parse("up SQL from the history", up_sql.to_owned(), schema);
+    let accepts = script.map(|script| script.directives.accepts).unwrap_or_default();
+    accepts.into_iter().map(|(hazard, reason)| AcceptedHazard { hazard, reason }).collect()
 }
 
 fn uuid(text: &str) -> Option<Uuid> {

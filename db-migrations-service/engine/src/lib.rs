@@ -7,12 +7,14 @@
 //! It knows nothing of HTTP, of command lines, or of how many targets there are. It prints nothing: progress is a
 //! stream of [`event::Event`], and every failure is an [`error::EngineError`] that names the cure.
 
+pub mod audit;
 pub mod catalogue;
 pub mod error;
 pub mod event;
 pub mod migration;
 pub mod plan;
 pub mod project;
+pub mod proof;
 pub mod request;
 pub mod scratch;
 pub mod status;

@@ -35,6 +35,9 @@ pub struct PlannedMigration {
     /// Where in the SQL the statements stand that may run code of their author.
     #[serde(skip)]
     pub(crate) code: Vec<std::ops::Range<usize>>,
+    /// Its statements with their objects, as the audit keeps them.
+    #[serde(skip)]
+    pub(crate) objects: String,
 }
 
 /// An ordered plan.
@@ -47,6 +50,9 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Whether roles, schemas or grants of the catalogue must be brought in place first.
     pub prepares_target: bool,
+    /// Relations that stand already and are changed, as quoted names.
+    #[serde(skip)]
+    pub(crate) touches: Vec<String>,
 }
 
 impl Plan {

@@ -15,7 +15,7 @@ use crate::project::{Migration, Project, Script};
 use crate::request::Scope;
 use crate::status::MigrationState;
 use crate::target::prepare;
-use crate::target::quote::literal;
+use crate::target::quote::{identifier, literal};
 use crate::target::session::own_statement;
 use crate::target::store::{Direction, State};
 
@@ -54,6 +54,11 @@ pub(crate) async fn plan(
         in_scope(scope, service) || services.contains(service)
     })?;
     refuse_unresolved(project, &graph, &chosen, conn).await?;
+    plan.touches = graph
+        .touched(&chosen)
+        .iter()
+        .map(|name| format!("{}.{}", identifier(&name.schema), identifier(&name.name)))
+        .collect();
     for at in graph.order().into_iter().filter(|at| chosen.contains(at)) {
         let (migration, migration_state) = open[at];
         let node = &graph.nodes[at];
@@ -79,6 +84,7 @@ pub(crate) async fn plan(
             sql: None,
             sets_session: node.sets_session,
             code: node.code.clone(),
+            objects: node.objects.clone(),
         });
     }
     Ok(plan)

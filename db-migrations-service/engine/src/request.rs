@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::event::EventSink;
 use crate::migration::{MigrationId, Version};
+use crate::proof::Override;
 
 /// Which services a request is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub struct RunRequest {
     pub to: Option<MigrationId>,
     /// Execute and roll back, leaving the target as it was.
     pub dry_run: bool,
+    /// Gates that this run passes by although the environment requires them.
+    pub overrides: Vec<Override>,
 }
 
 /// Which applied migrations to take back.

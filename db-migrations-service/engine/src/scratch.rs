@@ -104,22 +104,17 @@ impl Scratch {
             return Err(EngineError::new(ErrorCode::Protected, format!("{name:?} is no scratch database"))
                 .cure("`profe db scratch --list` names them"));
         }
-        let maintenance = self.maintenance().await?;
-        run(&maintenance, &format!("ALTER DATABASE {} IS_TEMPLATE false", identifier(name))).await?;
-        run(&maintenance, &format!("DROP DATABASE {} WITH (FORCE)", identifier(name))).await?;
-        Ok(())
+        drop_by_name(&self.server, name).await
     }
 
     async fn maintenance(&self) -> Result<AdminConn, EngineError> {
-        postgres_link::connect(&self.server.clone().with_database("postgres").with_application_name("profe scratch"))
-            .await
-            .map_err(|error| connect_error(&error))
+        maintenance(&self.server).await
     }
 
     async fn migrate(&self, connect: &ConnectOptions) -> Result<(), EngineError> {
         let target = Target { environment: self.environment.clone(), connect: connect.clone(), create_database: false };
         let engine = Engine::new(Arc::clone(&self.project), target);
-        let request = RunRequest { scope: Scope::All, to: None, dry_run: false };
+        let request = RunRequest { scope: Scope::All, to: None, dry_run: false, overrides: Vec::new() };
         let report = engine.prepare_run(request, context()).await?.execute().await;
         if let (Outcome::Failed | Outcome::Cancelled, Some(error)) = (report.outcome, report.error) {
             return Err(*error);
@@ -156,6 +151,36 @@ fn context() -> RunContext {
         cancel: CancellationToken::new(),
         wait_for_lock: std::time::Duration::ZERO,
     }
+}
+
+/// An empty database on the server of `server`, which [`drop_by_name`] takes away.
+pub(crate) async fn create_empty(server: &ConnectOptions, name: &str) -> Result<(), EngineError> {
+    let maintenance = maintenance(server).await?;
+    let created = run(&maintenance, &format!("CREATE DATABASE {}", identifier(name))).await;
+    maintenance.close().await;
+    match created {
+        Err(error) if error.code == ErrorCode::InsufficientPrivilege => Err(error.cure(format!(
+            "as a superuser run: ALTER ROLE {} CREATEDB; without it there is no rehearsal, and the other gates remain",
+            identifier(server.user())
+        ))),
+        other => other.map(|_| ()),
+    }
+}
+
+/// Drops a scratch database, whoever is connected to it.
+pub(crate) async fn drop_by_name(server: &ConnectOptions, name: &str) -> Result<(), EngineError> {
+    let maintenance = maintenance(server).await?;
+    run(&maintenance, &format!("ALTER DATABASE {} IS_TEMPLATE false", identifier(name))).await?;
+    run(&maintenance, &format!("DROP DATABASE {} WITH (FORCE)", identifier(name))).await?;
+    maintenance.close().await;
+    Ok(())
+}
+
+/// A session from which databases are made and dropped.
+async fn maintenance(server: &ConnectOptions) -> Result<AdminConn, EngineError> {
+    postgres_link::connect(&server.clone().with_database("postgres").with_application_name("profe scratch"))
+        .await
+        .map_err(|error| connect_error(&error))
 }
 
 async fn run(conn: &AdminConn, sql: &str) -> Result<postgres_link::BatchOutcome, EngineError> {

@@ -94,6 +94,7 @@ pub(crate) async fn run(
     let conn = session::open(target, &name).await?;
     session::check_writable(&conn, target)?;
     lock::claim_work(&conn).await?;
+    crate::audit::mark(&conn, context.run_id, crate::audit::Telling::Triggers).await;
     let state = store::read(&conn).await?;
     if !state.installed {
         return Err(EngineError::new(

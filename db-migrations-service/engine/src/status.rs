@@ -3,6 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::audit::AuditHead;
 use crate::error::EngineError;
 use crate::event::Outcome;
 use crate::migration::MigrationId;
@@ -98,6 +99,9 @@ pub struct RunReport {
     pub error: Option<Box<EngineError>>,
     /// Wall time, milliseconds.
     pub duration_ms: u64,
+    /// Where the audit's chain ends now, to be kept outside of the target.
+    #[serde(skip)]
+    pub audit_head: Option<AuditHead>,
 }
 
 /// One line of the history.
@@ -132,12 +136,25 @@ pub struct HistoryEntry {
     pub rolled_back_by: Option<String>,
     /// In which run.
     pub rollback_run_id: Option<Uuid>,
+    /// The hazards that it accepts, as its up SQL said when it was applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<AcceptedHazard>,
     /// The SQL as applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub up_sql: Option<String>,
     /// The SQL that takes it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub down_sql: Option<String>,
+}
+
+/// A hazard that a migration accepts: `-- accept: <hazard>: <why>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptedHazard {
+    /// Which.
+    pub hazard: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// The state of one seed file on one target.

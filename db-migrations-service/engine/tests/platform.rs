@@ -32,7 +32,7 @@ const CATALOG: &str = include_str!("platform/catalog.sql");
 async fn every_migration_goes_up_down_and_up_again_to_the_identical_catalog() {
     let db = server().empty_database().await;
     let engine = engine(&db);
-    let all = RunRequest { scope: Scope::All, to: None, dry_run: false };
+    let all = RunRequest { scope: Scope::All, to: None, dry_run: false, overrides: Vec::new() };
     let plan = engine.plan(&Scope::All, false).await.unwrap();
     assert!(plan.migrations.len() >= 42, "{}", plan.migrations.len());
     // Roles, schemas and default privileges stand before the first migration and stay.

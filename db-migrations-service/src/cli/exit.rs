@@ -8,7 +8,8 @@ use crate::operations::RefusalCode;
 pub const HELP: &str = "\
 Exit codes:
     0  it worked
-    1  it failed (a migration, a file of the project, the program itself)
+    1  it failed (a migration, a file of the project, the program itself); `migrate validate`: it did not pass;
+       `db diff`: the live schemas are not what their history makes
     2  wrong use: arguments, settings, unknown names
     3  something is pending (only `migrate plan`, and `migrate status --exit-code`)
     4  busy: another runner holds the target, or a lock was not to be had; try again
@@ -49,11 +50,12 @@ impl From<ErrorCode> for Exit {
         use ErrorCode as E;
         match code {
             E::UnknownService | E::UnknownEnvironment | E::UnknownMigration => Self::Usage,
-            E::Busy | E::LockTimeout => Self::Busy,
+            E::Busy | E::LockTimeout | E::BlocksOthers => Self::Busy,
             E::Edited
             | E::HasDependents
             | E::Irreversible
             | E::Protected
+            | E::GateFailed
             | E::TargetTooNew
             | E::InsufficientPrivilege => Self::Refused,
             E::DatabaseUnavailable | E::AuthenticationFailed | E::TlsFailed | E::ServerTooOld | E::ReadOnly => {
@@ -68,9 +70,12 @@ impl From<ErrorCode> for Exit {
 impl From<RefusalCode> for Exit {
     fn from(code: RefusalCode) -> Self {
         match code {
-            RefusalCode::ConfirmationRequired | RefusalCode::ServiceNotAllowed | RefusalCode::RunIsElsewhere => {
-                Self::Refused
-            }
+            RefusalCode::ConfirmationRequired
+            | RefusalCode::ServiceNotAllowed
+            | RefusalCode::RunIsElsewhere
+            | RefusalCode::TooFewApplied
+            | RefusalCode::DatabaseNotCreated
+            | RefusalCode::TokenNameTaken => Self::Refused,
             _ => Self::Usage,
         }
     }

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod failure;
 pub mod show;
 
+mod audit;
 mod bring_up;
 mod databases;
 mod db;
@@ -64,6 +65,9 @@ pub enum Command {
     /// The database itself: its diagrams, throwaway copies, its address
     #[command(subcommand)]
     Db(db::Command),
+    /// Who changed the schema, and whether the record of it is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Say what is wrong with this installation, and what to do
     Doctor(doctor::Doctor),
     /// API tokens
@@ -83,6 +87,7 @@ impl Command {
             Self::Migrate(command) => command.run(context),
             Self::Seeds(command) => command.run(context),
             Self::Db(command) => command.run(context),
+            Self::Audit(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Token(command) => command.run(context),
             Self::Openapi(command) => Ok(command.run(context)),

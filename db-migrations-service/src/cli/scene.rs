@@ -51,6 +51,15 @@ impl Scene {
             }
             Event::Planned { .. } | Event::Finished { .. } | Event::MigrationFailed { .. } => {}
             Event::Preparing { what } => self.say(&format!("{} {what}", "·".style(DIM))),
+            Event::Validating { gates } => {
+                let names: Vec<&str> = gates.iter().map(|gate| gate.as_str()).collect();
+                self.say(&format!("{} through the gates: {}", "·".style(DIM), names.join(", ")));
+            }
+            Event::Validated { passed, .. } => {
+                if *passed {
+                    self.say(&format!("{} every gate holds", "✓".style(GOOD)));
+                }
+            }
             Event::MigrationStarted { migration, name, late, .. } => {
                 self.current = format!("{migration} {name}");
                 self.line.set_message(self.current.clone());
@@ -76,6 +85,14 @@ impl Scene {
                 if !std::mem::take(&mut self.named) {
                     self.blockers(blockers);
                 }
+            }
+            Event::Yielded { budget_ms, victims, .. } => {
+                let who = count(victims.len(), "session");
+                self.say(&format!("  {} to {who} that waited {}", "gave way".style(WARN), duration(*budget_ms)));
+            }
+            Event::InTheWay { blockers } => {
+                self.say(&format!("{} long transactions hold what the run needs:", "!".style(WARN)));
+                self.blockers(blockers);
             }
             Event::Repaired { what, .. } => self.say(&format!("  {} {what}", "repaired:".style(WARN))),
             Event::NotTried { migration, why } => self.line.set_message(format!("{migration}: {why}")),

@@ -74,6 +74,37 @@ impl<S: Sync> FromRequestParts<S> for Who {
     }
 }
 
+/// Whether the caller may do what only an administrator may, where that depends on the request's body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IsAdmin(bool);
+
+impl<S: Sync> FromRequestParts<S> for IsAdmin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let Granted(scopes) = parts.extensions.get::<Granted>().ok_or_else(unauthenticated)?;
+        let admin = Scope::Admin.as_str();
+        Ok(Self(scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|scope| scope == admin))))
+    }
+}
+
+impl IsAdmin {
+    /// Lets an administrator do it.
+    ///
+    /// # Errors
+    /// Anybody else, told what `what` needs.
+    pub(super) fn check(self, what: &str) -> Result<(), Problem> {
+        if self.0 {
+            return Ok(());
+        }
+        let name = Scope::Admin.as_str();
+        Err(Problem::new(codes::INSUFFICIENT_SCOPE)
+            .detail(format!("{what} needs the scope {name:?}"))
+            .with("scope", name)
+            .cure(format!("use a token with the scope {name}")))
+    }
+}
+
 /// Finds out who calls, and leaves it with the request.
 pub(super) async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();

@@ -102,6 +102,12 @@ kinds! {
         "La carga de datos iniciales ha fallado.", "The seeding failed.";
     LOCK_TIMEOUT = "lock_timeout", CONFLICT, "Lock not had",
         "La base de datos está ocupada; no se ha cambiado nada.", "The database is busy; nothing was changed.";
+    BLOCKS_OTHERS = "blocks_others", CONFLICT, "Migration keeps others waiting",
+        "La migración hacía esperar demasiado a los demás.", "The migration kept others waiting too long.";
+    GATE_FAILED = "gate_failed", CONFLICT, "Gate does not hold",
+        "La migración no cumple lo que exige el entorno.", "The migration does not meet what the environment requires.";
+    REHEARSAL_TIMEOUT = "rehearsal_timeout", UNPROCESSABLE_ENTITY, "Rehearsal took too long",
+        "El ensayo de la migración ha tardado demasiado.", "The migration's rehearsal took too long.";
     CANCELLED = "cancelled", CONFLICT, "Cancelled",
         "La ejecución se ha cancelado.", "The run was cancelled.";
     ENVIRONMENT_UNCONFIGURED = "environment_unconfigured", CONFLICT, "Environment has no database",
@@ -156,6 +162,9 @@ pub(super) fn of_engine(code: ErrorCode) -> Kind {
         ErrorCode::MigrationFailed => MIGRATION_FAILED,
         ErrorCode::LockTimeout => LOCK_TIMEOUT,
         ErrorCode::SeedFailed => SEED_FAILED,
+        ErrorCode::BlocksOthers => BLOCKS_OTHERS,
+        ErrorCode::GateFailed => GATE_FAILED,
+        ErrorCode::RehearsalTimeout => REHEARSAL_TIMEOUT,
         ErrorCode::Cancelled => CANCELLED,
         ErrorCode::DatabaseUnavailable => DATABASE_UNAVAILABLE,
         ErrorCode::AuthenticationFailed => AUTHENTICATION_FAILED,

@@ -3,6 +3,7 @@
 //! `routes` is the whole table with the scopes that each route accepts; one endpoint is one file.
 
 mod answer;
+mod audit;
 mod auth;
 mod backup;
 mod codes;

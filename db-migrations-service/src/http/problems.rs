@@ -47,6 +47,9 @@ pub(super) fn of_engine(error: &EngineError) -> Problem {
     if !error.blockers.is_empty() {
         problem = problem.with("blockers", &error.blockers);
     }
+    if !error.findings.is_empty() {
+        problem = problem.with("findings", &error.findings);
+    }
     if !error.related.is_empty() {
         problem = problem.with("related", &error.related);
     }

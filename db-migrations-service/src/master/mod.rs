@@ -5,6 +5,7 @@
 //! call is a single statement, so calls share it without waiting for each other, and it is opened anew when it broke.
 //! What has to outlive the loss of this database (which migrations are applied) is not here but in each target.
 
+mod audit;
 mod error;
 pub mod idempotency;
 pub mod instance;

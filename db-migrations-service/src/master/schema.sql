@@ -116,5 +116,20 @@ COMMENT ON COLUMN migration_service.idempotency_key.boot_id IS 'As in run';
 COMMENT ON COLUMN migration_service.idempotency_key.pid IS 'As in run';
 COMMENT ON COLUMN migration_service.idempotency_key.process_start IS 'As in run';
 
-INSERT INTO migration_service.master_meta (key, value) VALUES ('schema_version', '1')
+CREATE TABLE IF NOT EXISTS migration_service.audit_anchor (
+    database    text NOT NULL,
+    position    bigint NOT NULL,
+    hash        text NOT NULL,
+    environment text NOT NULL,
+    kept_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (database, position, hash, environment)
+);
+COMMENT ON TABLE migration_service.audit_anchor IS 'Where the chains of the targets'' audits ended, time after time; rows are added and never changed';
+COMMENT ON COLUMN migration_service.audit_anchor.database IS 'The database: its cluster''s system identifier and its number there';
+COMMENT ON COLUMN migration_service.audit_anchor.position IS 'The last position of the chain';
+COMMENT ON COLUMN migration_service.audit_anchor.hash IS 'Its hash';
+COMMENT ON COLUMN migration_service.audit_anchor.environment IS 'The environment that had the database';
+COMMENT ON COLUMN migration_service.audit_anchor.kept_at IS 'When it was written down';
+
+INSERT INTO migration_service.master_meta (key, value) VALUES ('schema_version', '2')
 ON CONFLICT (key) DO UPDATE SET value = excluded.value;

@@ -148,6 +148,9 @@ impl Operations {
             record.report = Some(end.to_json());
             record.clone()
         };
+        if recorded {
+            self.keep_audit_of(&record.environment, &end).await;
+        }
         *run.0.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
         if recorded && let Err(error) = self.0.master.finish_run(&record).await {
             tracing::error!(run = %run.id(), %error, "the end of the run could not be written to the master database");

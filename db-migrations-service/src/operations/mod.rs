@@ -3,6 +3,7 @@
 //! It knows environments, runs and who asks; it knows no HTTP, prints nothing, and decides no exit codes. View types
 //! carry `ToSchema` only so that their documentation is written once.
 
+mod audit;
 mod caller;
 mod database;
 mod error;
@@ -18,11 +19,13 @@ mod schemas;
 mod seeds;
 mod status;
 mod tokens;
+mod validate;
 
 use std::sync::Arc;
 
 use migration_engine::{Catalogue, Engine, Project, Target};
 
+pub use audit::AuditOrder;
 pub use caller::Caller;
 pub use database::{
     Activity, ConnectionsView, DatabaseHealth, Performance, SchemaSize, Session, SizeView, StatementFigures,
@@ -36,11 +39,13 @@ pub use rollback::RollbackOrder;
 pub use run::RunOrder;
 pub use runs::RunEvents;
 pub use schemas::{
-    ColumnView, NamedDefinition, PolicyView, SchemaCounts, SchemaDetail, ServiceDetail, ServiceSchemas, TableView,
+    AllSchemas, ColumnView, FingerprintView, NamedDefinition, PolicyView, SchemaCounts, SchemaDetail, ServiceDetail,
+    ServiceSchemas, TableView,
 };
 pub use seeds::SeedOrder;
 pub use status::{EnvironmentStatus, Overall, ServiceState, ServiceSummary};
 pub use tokens::{SCOPES, TokenOrder};
+pub use validate::{ValidateOrder, parse_gate};
 
 pub use crate::master::runs::{EventLine, RunFilter, RunKind, RunRecord, RunState};
 pub use crate::master::tokens::TokenRecord;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use migration_engine::proof::Override;
 use migration_engine::request::{RunRequest, Scope};
 use migration_engine::{MigrationId, Plan};
 
 use super::launch::{Beginning, Opening};
-use super::{Caller, OperationError, Operations, RunHandle, RunKind};
+use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
 
 /// Bring an environment forward.
 #[derive(Debug, Clone, Default)]
@@ -21,10 +22,24 @@ pub struct RunOrder {
     pub dry_run: bool,
     /// How long to wait for another runner; zero answers at once.
     pub wait_for_lock: Duration,
+    /// Gates that the run passes by although the environment requires them; each with its reason, which is kept.
+    pub overrides: Vec<Override>,
 }
 
 pub(super) fn scope(service: Option<&str>) -> Scope {
     service.map_or(Scope::All, |name| Scope::Service(name.to_owned()))
+}
+
+/// Refuses a gate passed by without a reason.
+fn reasoned(overrides: &[Override]) -> Result<(), OperationError> {
+    match overrides.iter().find(|passed_by| passed_by.reason.trim().is_empty()) {
+        None => Ok(()),
+        Some(passed_by) => Err(OperationError::refuse(
+            RefusalCode::InvalidRequest,
+            format!("passing by the gate {:?} needs a reason", passed_by.gate.as_str()),
+        )
+        .with_cure("say why it may be passed by this time; the reason is kept with the run")),
+    }
 }
 
 impl Operations {
@@ -58,10 +73,16 @@ impl Operations {
     async fn start_run_here(&self, order: RunOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
+        reasoned(&order.overrides)?;
         let environment = self.environment(order.environment.as_deref())?.environment.clone();
         let engine = self.engine(Some(&environment))?;
         let opening = Opening::new();
-        let request = RunRequest { scope: scope(order.service.as_deref()), to: order.to, dry_run: order.dry_run, overrides: Vec::new() };
+        let request = RunRequest {
+            scope: scope(order.service.as_deref()),
+            to: order.to,
+            dry_run: order.dry_run,
+            overrides: order.overrides,
+        };
         let prepared = engine.prepare_run(request, opening.context(caller, order.wait_for_lock)).await?;
         let beginning =
             Beginning { kind: RunKind::Run, environment, service: order.service, dry_run: order.dry_run, plan: None };

@@ -83,9 +83,9 @@ impl Operations {
     }
 }
 
-/// Waits for a task that starts a run; one that panicked is an error like any other.
-pub(super) async fn joined(task: JoinHandle<Result<RunHandle, OperationError>>) -> Result<RunHandle, OperationError> {
+/// Waits for a task that goes on by itself; one that panicked is an error like any other.
+pub(super) async fn joined<T>(task: JoinHandle<Result<T, OperationError>>) -> Result<T, OperationError> {
     task.await.unwrap_or_else(|_| {
-        Err(EngineError::new(ErrorCode::Internal, "the program broke down while starting the run").into())
+        Err(EngineError::new(ErrorCode::Internal, "the program broke down while it worked on the request").into())
     })
 }

@@ -1,10 +1,46 @@
 //! The schemas of a target as its own catalog has them, beside what the service catalogue says of their owners.
 
+use migration_engine::proof::drift::Fingerprints;
 use postgres_link::tokio_postgres::types::Type;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Caller, OperationError, Operations};
+
+/// What a part of the target is, and what it should be.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FingerprintView {
+    /// As it is, 64 hexadecimal digits. Equal schemas have equal fingerprints on every PostgreSQL version.
+    pub live: String,
+    /// As the rehearsal of the newest migration left it; null where nobody knows without a replay, which
+    /// `POST /api/schemas/validate` makes.
+    pub expected: Option<String>,
+    /// Whether they are equal; null where that is not known.
+    pub agrees: Option<bool>,
+}
+
+impl FingerprintView {
+    fn of_target(prints: &Fingerprints) -> Self {
+        let expected = prints.expected.map(|print| print.to_string());
+        Self { live: prints.live.to_string(), expected, agrees: prints.agrees() }
+    }
+
+    /// A part's own is known where the whole is as it should be.
+    fn of_part(live: String, prints: &Fingerprints) -> Self {
+        let agrees = prints.agrees().filter(|agrees| *agrees);
+        Self { expected: agrees.map(|_| live.clone()), live, agrees }
+    }
+}
+
+/// Every service's schemas.
+#[derive(Debug, Clone)]
+pub struct AllSchemas {
+    /// Of all managed schemas together.
+    pub fingerprint: FingerprintView,
+    /// By service, in the catalogue's order.
+    pub services: Vec<ServiceSchemas>,
+}
 
 /// One service with its schemas.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -46,6 +82,9 @@ pub struct SchemaCounts {
     pub policies: i64,
     /// Bytes of its tables with their indexes.
     pub size_bytes: i64,
+    /// The fingerprint of what it holds; null where it does not exist.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
 }
 
 /// One service with everything in its schemas.
@@ -60,6 +99,8 @@ pub struct ServiceDetail {
     pub owner: Option<String>,
     /// Schemas of other services that it may reference.
     pub references: Vec<String>,
+    /// Of its schemas together.
+    pub fingerprint: FingerprintView,
     /// Its schemas that the target has.
     pub schemas: Vec<SchemaDetail>,
 }
@@ -154,17 +195,17 @@ impl Operations {
     ///
     /// # Errors
     /// Unknown names, a database that is away.
-    pub async fn schemas(
-        &self,
-        environment: Option<&str>,
-        caller: &Caller,
-    ) -> Result<Vec<ServiceSchemas>, OperationError> {
+    pub async fn schemas(&self, environment: Option<&str>, caller: &Caller) -> Result<AllSchemas, OperationError> {
+        let prints = self.fingerprints(environment).await?;
         let inspection = self.inspect(environment).await?;
         let names: Vec<&str> =
             self.catalogue().services.values().flat_map(|service| service.schemas.iter().map(String::as_str)).collect();
         let mut counts: Vec<SchemaCounts> =
             inspection.document(include_str!("schemas/counts.sql"), &[(&names, Type::TEXT_ARRAY)]).await?;
-        Ok(self
+        for count in &mut counts {
+            count.fingerprint = prints.schemas.get(&count.name).map(ToString::to_string);
+        }
+        let services = self
             .catalogue()
             .services
             .iter()
@@ -176,7 +217,8 @@ impl Operations {
                 references: service.references.clone(),
                 schemas: counts.extract_if(.., |count| service.schemas.contains(&count.name)).collect(),
             })
-            .collect())
+            .collect();
+        Ok(AllSchemas { fingerprint: FingerprintView::of_target(&prints), services })
     }
 
     /// One service's schemas with everything in them.
@@ -191,6 +233,7 @@ impl Operations {
     ) -> Result<ServiceDetail, OperationError> {
         caller.check(Some(service))?;
         let entry = self.catalogue().service(service)?;
+        let prints = self.fingerprints(environment).await?;
         let inspection = self.inspect(environment).await?;
         let schemas =
             inspection.document(include_str!("schemas/detail.sql"), &[(&entry.schemas, Type::TEXT_ARRAY)]).await?;
@@ -199,6 +242,7 @@ impl Operations {
             environment: self.environment(environment)?.environment.clone(),
             owner: entry.owner_role(),
             references: entry.references.clone(),
+            fingerprint: FingerprintView::of_part(prints.of(&entry.schemas).to_string(), &prints),
             schemas,
         })
     }

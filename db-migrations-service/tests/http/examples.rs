@@ -65,8 +65,6 @@ async fn the_three_lines_work_as_written() {
 async fn what_is_not_there_yet_says_so() {
     let world = platform().await;
     for (method, path, capability) in [
-        (Method::POST, "/api/migrations/validate", "validation"),
-        (Method::POST, "/api/schemas/validate", "validation"),
         (Method::POST, "/api/schemas/backup", "backups"),
         (Method::POST, "/api/schemas/restore", "backups"),
         (Method::POST, "/api/backup/create", "backups"),

@@ -7,6 +7,7 @@ mod erd;
 mod exit_codes;
 mod migrate;
 mod output;
+mod proof;
 mod serve;
 mod together;
 mod up;

@@ -16,6 +16,8 @@ pub(crate) struct Directives {
     pub no_transaction: bool,
     /// `-- irreversible: <why>` in a down file.
     pub irreversible: Option<String>,
+    /// `-- accept: <hazard>: <why>`
+    pub accepts: Vec<(String, String)>,
 }
 
 /// A file's text with its statements.
@@ -132,7 +134,7 @@ fn directives(file: &str, sql: &str, first_statement: usize) -> Result<Directive
         let bad = |why: String| {
             let position = position_at_byte(sql, start);
             EngineError::new(ErrorCode::BadDirective, format!("{file}:{}: {why}", position.line))
-                .cure("directives are: -- requires: <schema>/<version>, …   -- transaction: none   -- irreversible: <why>")
+                .cure("directives are: -- requires: <schema>/<version>, …   -- transaction: none   -- irreversible: <why>   -- accept: <hazard>: <why>")
                 .at(place(file, sql, position, None))
         };
         match key {
@@ -148,6 +150,12 @@ fn directives(file: &str, sql: &str, first_statement: usize) -> Result<Directive
             "transaction" => return Err(bad(format!("`transaction` knows only `none`, not {value:?}"))),
             "irreversible" if value.is_empty() => return Err(bad("`irreversible` needs its reason".to_owned())),
             "irreversible" => found.irreversible = Some(value.to_owned()),
+            "accept" => {
+                let Some((hazard, why)) = value.split_once(':').filter(|(_, why)| !why.trim().is_empty()) else {
+                    return Err(bad("`accept` names a hazard and its reason".to_owned()));
+                };
+                found.accepts.push((hazard.trim().to_owned(), why.trim().to_owned()));
+            }
             "require" | "depends" | "depends-on" | "no-transaction" => {
                 return Err(bad(format!("`{key}` is not a directive")));
             }

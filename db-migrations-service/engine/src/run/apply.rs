@@ -54,6 +54,24 @@ pub(crate) fn ended(
             .migration(&step.id),
         )),
         Stopped::Failed(error) => StepEnd::Failed(Box::new(refusal(&error))),
+        Stopped::Yielded { error, victims } => {
+            let mut refused = refusal(&error);
+            refused.code = ErrorCode::BlocksOthers;
+            refused.message = format!(
+                "{}: {} waited for it as long as they may, in every attempt; it was taken back",
+                step.text.file,
+                match victims.len() {
+                    1 => "a session".to_owned(),
+                    n => format!("{n} sessions"),
+                }
+            );
+            refused.cure = Some(
+                "split it into steps that block less (`profe migrate validate` names them), run it at a quieter hour, or raise run.blocking_budget_ms"
+                    .to_owned(),
+            );
+            refused.blockers = victims;
+            StepEnd::Failed(Box::new(refused))
+        }
         Stopped::NoLock { error, blockers, attempts } => {
             let mut refused = refusal(&error);
             refused.code = ErrorCode::LockTimeout;

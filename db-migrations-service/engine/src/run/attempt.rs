@@ -12,7 +12,8 @@ use crate::migration::MigrationId;
 use crate::request::RunContext;
 use crate::target::lock;
 
-/// How often a running message is looked after: the wait is shown, a cancellation is repeated.
+/// How often a running message is looked after at most: the wait is shown, a cancellation is repeated, those who wait
+/// for us are counted.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The sessions and settings that all parts of a run share.
@@ -32,6 +33,8 @@ pub(crate) enum Stopped {
     Failed(BatchError),
     /// The whole ladder was climbed and the lock was not had.
     NoLock { error: BatchError, blockers: Vec<Blocker>, attempts: u32 },
+    /// Others waited for us as long as they may, and we let them pass.
+    Yielded { error: BatchError, victims: Vec<Blocker> },
     /// The run was cancelled, and the message with it.
     Cancelled,
     /// The session that holds the migration lock is gone: another runner may be at work.
@@ -41,7 +44,17 @@ pub(crate) enum Stopped {
 impl Hands<'_> {
     /// Sends `message`; what it waits for is reported as events of `id`. After a failure no transaction is open.
     pub(crate) async fn send(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
-        let sent = self.send_raw(id, message).await;
+        self.send_within(id, message, None).await
+    }
+
+    /// The same, giving way to those who wait for us longer than `budget`.
+    async fn send_within(
+        &self,
+        id: &MigrationId,
+        message: &str,
+        budget: Option<Duration>,
+    ) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
+        let sent = self.send_raw(id, message, budget).await;
         if sent.is_err() && !self.conn.is_closed() {
             // Ends the failed transaction; outside of one it is a warning.
             let _ = self.conn.batch("ROLLBACK").await;
@@ -49,7 +62,12 @@ impl Hands<'_> {
         sent
     }
 
-    async fn send_raw(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
+    async fn send_raw(
+        &self,
+        id: &MigrationId,
+        message: &str,
+        budget: Option<Duration>,
+    ) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
         let mut blockers = Vec::new();
         if self.context.cancel.is_cancelled() {
             return Err((Stopped::Cancelled, blockers));
@@ -58,13 +76,15 @@ impl Hands<'_> {
             return Err((Stopped::GuardLost("its connection has ended".to_owned()), blockers));
         }
         let begun = Instant::now();
-        let mut look = interval_at(begun + LOOK, LOOK);
+        // Four looks within the budget, so that what is seen late is still seen in time.
+        let pause = budget.map_or(LOOK, |budget| LOOK.min(budget / 4));
+        let mut look = interval_at(begun + pause, pause);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let work = self.conn.batch(message);
         tokio::pin!(work);
         let guard_closed = self.guard.closed();
         tokio::pin!(guard_closed);
-        let (mut cancelled, mut guard_lost) = (false, None);
+        let (mut cancelled, mut guard_lost, mut yielded) = (false, None, None);
         let result = loop {
             tokio::select! {
                 biased;
@@ -79,9 +99,17 @@ impl Hands<'_> {
                 }
                 _ = look.tick() => {
                     // A cancellation that comes before the server has begun is lost: say it again until it is heard.
-                    if cancelled || guard_lost.is_some() {
+                    if cancelled || guard_lost.is_some() || yielded.is_some() {
                         self.cancel_statement().await;
                     } else {
+                        if let Some(budget) = budget {
+                            let victims = lock::victims_of(self.guard, self.conn.backend_pid(), budget.saturating_sub(pause)).await;
+                            if !victims.is_empty() {
+                                yielded = Some(victims);
+                                self.cancel_statement().await;
+                                continue;
+                            }
+                        }
                         let found = lock::blockers_of(self.guard, self.conn.backend_pid()).await;
                         if !found.is_empty() {
                             let waited_ms = begun.elapsed().as_millis() as u64;
@@ -99,6 +127,7 @@ impl Hands<'_> {
         };
         let stopped = match (guard_lost, error.sqlstate()) {
             (Some(why), _) => Stopped::GuardLost(why),
+            (None, Some("57014")) if let Some(victims) = yielded => Stopped::Yielded { error, victims },
             (None, Some("57014")) if cancelled => Stopped::Cancelled,
             _ => Stopped::Failed(error),
         };
@@ -108,7 +137,7 @@ impl Hands<'_> {
     /// Sends a message inside a transaction that is already open and will be rolled back. It begins with
     /// `SAVEPOINT step`, so that a refusal does not end the whole.
     pub(crate) async fn send_in_transaction(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, Stopped> {
-        match self.send_raw(id, message).await {
+        match self.send_raw(id, message, None).await {
             Ok(outcome) => Ok(outcome),
             Err((stopped, _)) => {
                 let _ = self.conn.batch("ROLLBACK TO SAVEPOINT step").await;
@@ -120,19 +149,31 @@ impl Hands<'_> {
     /// Sends a message that is one whole transaction, again and again while a lock in it does not come in time.
     pub(crate) async fn send_with_retries(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, Stopped> {
         let attempts = self.settings.lock_attempts;
+        let budget = Duration::from_millis(self.settings.blocking_budget_ms);
         let mut attempt = 1;
         loop {
-            let (stopped, blockers) = match self.send(id, message).await {
+            let (stopped, blockers) = match self.send_within(id, message, Some(budget)).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(stopped) => stopped,
             };
-            let error = match stopped {
+            let stopped = match stopped {
                 // 55P03: lock_timeout; 40P01: the server broke a deadlock by stopping us.
-                Stopped::Failed(error) if matches!(error.sqlstate(), Some("55P03" | "40P01")) => error,
+                Stopped::Failed(error) if matches!(error.sqlstate(), Some("55P03" | "40P01")) => {
+                    Stopped::NoLock { error, blockers: blockers.clone(), attempts }
+                }
+                Stopped::Yielded { error, victims } => {
+                    let budget_ms = self.settings.blocking_budget_ms;
+                    self.context.events.send(Event::Yielded {
+                        migration: id.clone(),
+                        budget_ms,
+                        victims: victims.clone(),
+                    });
+                    Stopped::Yielded { error, victims }
+                }
                 other => return Err(other),
             };
             if attempt == attempts {
-                return Err(Stopped::NoLock { error, blockers, attempts });
+                return Err(stopped);
             }
             let delay_ms = self.settings.retry_delay_ms << (attempt - 1).min(4);
             self.context.events.send(Event::Retrying {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use postgres_link::AdminConn;
 
@@ -11,15 +11,18 @@ use super::attempt::Hands;
 use super::dry;
 use super::steps::{Record, Step, Text};
 use super::stepwise;
+use crate::audit;
+use crate::engine::Target;
 use crate::error::{EngineError, ErrorCode};
 use crate::event::{Event, Outcome};
 use crate::migration::MigrationId;
 use crate::plan::Plan;
 use crate::project::Project;
+use crate::proof::{self, Override};
 use crate::request::RunContext;
 use crate::status::RunReport;
 use crate::target::store::{self, Direction, Journalled};
-use crate::target::{confine, prepare};
+use crate::target::{confine, lock, prepare};
 
 /// Where the SQL of a planned step comes from.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub struct PreparedRun {
     pub(crate) sessions: Option<Sessions>,
     pub(crate) installed: bool,
     pub(crate) prepared_before: bool,
+    pub(crate) target: Target,
+    pub(crate) overrides: Vec<Override>,
 }
 
 /// The session that works and the one that holds the lock.
@@ -88,7 +93,11 @@ impl PreparedRun {
                 if self.dry_run { dry::run(&self, &hands).await } else { self.steps(&hands).await }
             }
         };
+        let mut audit_head = None;
         if let Some(Sessions { conn, guard }) = sessions {
+            if !self.dry_run {
+                audit_head = audit::seal_after_run(&conn).await;
+            }
             conn.close().await;
             guard.close().await;
         }
@@ -101,6 +110,7 @@ impl PreparedRun {
             not_tried: result.not_tried,
             error: result.error,
             duration_ms,
+            audit_head,
         }
     }
 
@@ -112,6 +122,7 @@ impl PreparedRun {
 
     async fn steps(&self, hands: &Hands<'_>) -> StepsEnd {
         let mut result = StepsEnd { outcome: Outcome::Completed, done: Vec::new(), not_tried: Vec::new(), error: None };
+        let mut audited = self.installed && audit::begin(hands.conn, self.context.run_id).await;
         if self.plan.prepares_target && self.direction == Direction::Up {
             self.context
                 .events
@@ -130,9 +141,20 @@ impl PreparedRun {
                 return result;
             }
         }
+        if !self.installed {
+            audited = audit::begin(hands.conn, self.context.run_id).await;
+        }
+        if self.direction == Direction::Up
+            && let Err(error) = Box::pin(proof::require(self, hands)).await
+        {
+            result.outcome = if error.code == ErrorCode::Cancelled { Outcome::Cancelled } else { Outcome::Failed };
+            result.error = Some(error);
+            return result;
+        }
+        self.look_ahead(hands).await;
         for index in 0..self.plan.migrations.len() {
             let planned = &self.plan.migrations[index];
-            let step = match self.step(index) {
+            let mut step = match self.step(index) {
                 Ok(step) => step,
                 Err(error) => {
                     self.failed(&mut result, &planned.migration, Box::new(error));
@@ -141,10 +163,16 @@ impl PreparedRun {
             };
             self.announce(index);
             let ended = if step.transactional {
+                step.text.told = audited.then(|| planned.objects.clone());
                 apply::apply(hands, &step).await
             } else {
+                // What stays of it should it stop in the middle is recorded command by command.
+                audit::mark(hands.conn, self.context.run_id, audit::Telling::Triggers).await;
                 stepwise::apply(hands, &step, &self.work[index].journal).await
             };
+            if audited && (step.sets_session || !step.transactional) {
+                audit::mark(hands.conn, self.context.run_id, audit::Telling::Engine).await;
+            }
             match ended {
                 Ok(duration_ms) => {
                     self.context.events.send(Event::MigrationFinished { migration: step.id.clone(), duration_ms });
@@ -167,6 +195,18 @@ impl PreparedRun {
             }
         }
         result
+    }
+
+    /// Tells who holds, and has held for long, what the run is going to lock.
+    async fn look_ahead(&self, hands: &Hands<'_>) {
+        if self.plan.touches.is_empty() {
+            return;
+        }
+        let longest = Duration::from_millis(hands.settings.blocking_budget_ms);
+        let blockers = lock::in_the_way(hands.guard, &self.plan.touches, longest).await;
+        if !blockers.is_empty() {
+            self.context.events.send(Event::InTheWay { blockers });
+        }
     }
 
     fn failed(&self, result: &mut StepsEnd, id: &MigrationId, error: Box<EngineError>) {

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use postgres_link::{BatchError, SqlError};
 use uuid::Uuid;
 
+use crate::audit;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Script;
@@ -35,7 +36,7 @@ pub(crate) struct Step {
 
 /// SQL that was parsed when it was planned, and is parsed again only where somebody asks for its statements: the
 /// server does it anyway, and most migrations succeed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Text {
     /// The path that errors show.
     pub file: String,
@@ -43,12 +44,14 @@ pub(crate) struct Text {
     schema: String,
     /// Where the statements stand that may run code of their author.
     code: Vec<Range<usize>>,
+    /// The statements' objects, where the engine tells the audit of them.
+    pub told: Option<String>,
     parsed: OnceLock<Script>,
 }
 
 impl Text {
     pub(crate) fn new(file: String, sql: String, schema: &str, code: Vec<Range<usize>>) -> Self {
-        Self { file, sql, schema: schema.to_owned(), code, parsed: OnceLock::new() }
+        Self { file, sql, schema: schema.to_owned(), code, told: None, parsed: OnceLock::new() }
     }
 
     pub(crate) fn script(&self) -> &Script {
@@ -67,6 +70,7 @@ impl From<Script> for Text {
             sql: script.sql.clone(),
             schema: String::new(),
             code: script.code(),
+            told: None,
             parsed: OnceLock::from(script),
         }
     }
@@ -114,6 +118,9 @@ impl Envelope {
 /// Statements of an envelope before its SQL: BEGIN, the lock timeout, the search path, the role.
 pub(crate) const PRELUDE: usize = 4;
 
+/// Back to the engine's own role and search path.
+const LEAVE: &str = "SET LOCAL ROLE NONE;SET LOCAL search_path=pg_catalog;";
+
 impl Step {
     /// The SQL, read.
     pub(crate) fn script(&self) -> &Script {
@@ -138,14 +145,20 @@ impl Step {
             }),
             Record::RolledBack { row } => store::mark_rolled_back(*row, actor, run_id),
         };
+        let record = match &self.text.told {
+            Some(objects) => format!("{record}; {}", self.audit_sql(objects, run_id)),
+            None => record,
+        };
         if self.has_leftovers { format!("{}; {record}", store::clear(&self.id)) } else { record }
+    }
+
+    fn audit_sql(&self, objects: &str, run_id: Uuid) -> String {
+        audit::migration_row(&self.id, self.direction, &self.owner, &self.text.sql, objects, run_id)
     }
 
     /// The part as one transaction in one message: role, SQL, history, commit.
     pub(crate) fn envelope(&self, part: Part, lock_timeout_ms: u64, closing: &str) -> Envelope {
-        // What was put off to the commit would run as the session's user: triggers, the queries of held cursors.
-        let last = format!(";{};CLOSE ALL", through_door(&self.owner, "SET CONSTRAINTS ALL IMMEDIATE"));
-        self.wrap("BEGIN", part, lock_timeout_ms, &last, &format!("{closing};COMMIT"))
+        self.wrap("BEGIN", part, lock_timeout_ms, &self.bring_forward(), &format!("{closing};COMMIT"))
     }
 
     /// The step inside a transaction that somebody else rolls back.
@@ -153,13 +166,36 @@ impl Step {
         self.wrap("SAVEPOINT step", Part::Whole, lock_timeout_ms, "", "SELECT 1")
     }
 
-    /// `after_code` follows the SQL where it may run code of its author.
-    fn wrap(&self, opening: &str, part: Part, lock_timeout_ms: u64, after_code: &str, closing: &str) -> Envelope {
-        let mut message = format!(
-            "{opening};SET LOCAL lock_timeout={lock_timeout_ms};SET LOCAL search_path={};SET LOCAL ROLE {};\n",
+    /// What begins a transaction of the step that is sent in pieces.
+    pub(crate) fn opening(&self, begin: &str, lock_timeout_ms: u64) -> String {
+        format!(
+            "{begin};SET LOCAL lock_timeout={lock_timeout_ms};SET LOCAL search_path={};SET LOCAL ROLE {};\n",
             self.search_path(),
             identifier(&self.owner),
-        );
+        )
+    }
+
+    /// The statement at `index` as it is sent.
+    pub(crate) fn sent(&self, index: usize) -> String {
+        let (range, facts) = &self.script().statements[index];
+        let sql = &self.text.sql[range.clone()];
+        if facts.runs_code { through_door(&self.owner, sql) } else { sql.to_owned() }
+    }
+
+    /// What ends a transaction of the step that is sent in pieces; `closing` is run as the engine.
+    pub(crate) fn ending(&self, closing: &str) -> String {
+        let forward = if self.text.code.is_empty() { String::new() } else { format!("{};", self.bring_forward()) };
+        format!("{forward}{LEAVE}{closing}")
+    }
+
+    /// What was put off to the commit would run as the session's user: triggers, the queries of held cursors.
+    fn bring_forward(&self) -> String {
+        format!("{};CLOSE ALL", through_door(&self.owner, "SET CONSTRAINTS ALL IMMEDIATE"))
+    }
+
+    /// `after_code` follows the SQL where it may run code of its author.
+    fn wrap(&self, begin: &str, part: Part, lock_timeout_ms: u64, after_code: &str, closing: &str) -> Envelope {
+        let mut message = self.opening(begin, lock_timeout_ms);
         let range = match part {
             Part::Whole => 0..self.text.sql.len(),
             Part::Statement(index) => self.script().statements[index].0.clone(),
@@ -181,9 +217,11 @@ impl Step {
         // The line break ends a comment that the SQL may end with.
         message.push('\n');
         if runs_code {
+            message.push(';');
             message.push_str(after_code);
         }
-        message.push_str(";SET LOCAL ROLE NONE;SET LOCAL search_path=pg_catalog;");
+        message.push(';');
+        message.push_str(LEAVE);
         message.push_str(closing);
         Envelope { message, stretches, part }
     }
@@ -229,6 +267,14 @@ impl Step {
             text.char_indices().nth(chars).map(|(byte, _)| byte + self.script().statements[index].0.start)
         });
         self.failed(sql, Some(index), byte)
+    }
+
+    /// The same for the message that ends a transaction which was sent in pieces.
+    pub(crate) fn refusal_at_end(&self, error: &BatchError) -> EngineError {
+        match error.sql_error() {
+            Some(sql) => self.failed(sql, None, None),
+            None => crate::target::session::lost(&error.to_string()).migration(&self.id),
+        }
     }
 
     fn failed(&self, sql: &SqlError, statement: Option<usize>, byte: Option<usize>) -> EngineError {

@@ -81,7 +81,7 @@ fn busy(blockers: Vec<Blocker>) -> EngineError {
             format!("{name} (pid {}{address})", b.pid)
         },
     );
-    let mut error = EngineError::new(ErrorCode::Busy, format!("busy: the target's migration lock is held by {holder}"))
+    let mut error = EngineError::new(ErrorCode::Busy, format!("the target's migration lock is held by {holder}"))
         .cure("wait for it to finish, or run with a waiting time");
     error.blockers = blockers;
     error
@@ -95,6 +95,33 @@ async fn holders(conn: &AdminConn) -> Vec<Blocker> {
 /// The sessions that `pid` waits for, directly.
 pub(crate) async fn blockers_of(conn: &AdminConn, pid: i32) -> Vec<Blocker> {
     sessions(conn, &format!("a.pid = ANY (pg_blocking_pids({pid}))")).await
+}
+
+/// The clients that have waited for `pid` longer than `longest`, be it for a lock that it holds or behind one that it
+/// waits for itself.
+pub(crate) async fn victims_of(conn: &AdminConn, pid: i32, longest: Duration) -> Vec<Blocker> {
+    let waiting = format!(
+        "a.backend_type = 'client backend' AND {pid} = ANY (pg_blocking_pids(a.pid)) AND EXISTS (SELECT FROM pg_locks l \
+         WHERE l.pid = a.pid AND NOT l.granted AND l.waitstart < clock_timestamp() - interval '{} milliseconds')",
+        longest.as_millis()
+    );
+    sessions(conn, &waiting).await
+}
+
+/// Who holds a lock on one of `relations` in a transaction older than `longest`, or dumps the database, or keeps it from
+/// wrapping around: a lock that is not had soon.
+pub(crate) async fn in_the_way(conn: &AdminConn, relations: &[String], longest: Duration) -> Vec<Blocker> {
+    let oids: Vec<String> =
+        relations.iter().map(|name| format!("to_regclass({})", super::quote::literal(name))).collect();
+    let condition = format!(
+        "a.pid <> pg_backend_pid() AND a.pid IN (SELECT l.pid FROM pg_locks l WHERE l.granted AND l.locktype = 'relation' \
+         AND l.relation = ANY (ARRAY[{}]::oid[])) \
+         AND (a.xact_start < clock_timestamp() - interval '{} milliseconds' OR a.application_name = 'pg_dump' \
+              OR a.query LIKE 'autovacuum:%(to prevent wraparound)')",
+        oids.join(","),
+        longest.as_millis()
+    );
+    sessions(conn, &condition).await
 }
 
 /// Sessions for which `condition` over `pg_stat_activity a` holds. This is told to people beside another message, so

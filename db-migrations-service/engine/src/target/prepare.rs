@@ -18,7 +18,7 @@ use crate::catalogue::{Catalogue, Service};
 use crate::error::{EngineError, ErrorCode};
 
 /// Changes whenever the statements below do, so that targets are prepared anew.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 
 /// Roles belong to the whole cluster: two targets on it that are prepared at once may collide, and try again.
 const ATTEMPTS: u32 = 20;
@@ -53,7 +53,8 @@ pub(crate) async fn prepare(
         let standing = look(conn, catalogue).await?;
         let statements = statements(catalogue, &standing, installed, prepared_before);
         let lock_timeout = format!("SET LOCAL lock_timeout = {}", catalogue.run.lock_timeout_ms);
-        let message = format!("BEGIN;{lock_timeout};\n{};\nCOMMIT", statements.join(";\n"));
+        let told = crate::audit::tell_preparation(&fingerprint(catalogue));
+        let message = format!("BEGIN;{lock_timeout};\n{};\n{told};\nCOMMIT", statements.join(";\n"));
         let Err(error) = conn.batch(&message).await else { return Ok(()) };
         if !error.is_connection_loss() {
             // The session is in a failed transaction now; a loss shows in the next statement anyway.

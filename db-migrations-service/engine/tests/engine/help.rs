@@ -120,7 +120,7 @@ impl World {
 }
 
 pub fn all() -> RunRequest {
-    RunRequest { scope: Scope::All, to: None, dry_run: false }
+    RunRequest { scope: Scope::All, to: None, dry_run: false, overrides: Vec::new() }
 }
 
 pub fn names(ids: &[MigrationId]) -> Vec<String> {

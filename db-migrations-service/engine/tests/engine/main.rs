@@ -1,14 +1,18 @@
 //! The engine as its callers meet it: projects in folders, real databases.
 
 mod apply;
+mod audit;
 mod bad_input;
+mod budget;
 mod concurrency;
 mod confine;
+mod drift;
 mod dry_run;
 mod full_disk;
 mod help;
 mod kill;
 mod order;
+mod proofs;
 mod proxy;
 mod rollback;
 mod seeds;

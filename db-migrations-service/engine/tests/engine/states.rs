@@ -54,6 +54,7 @@ async fn an_edited_one_is_refused_until_it_is_blessed_singly_with_a_reason() {
         scope: migration_engine::request::Scope::Service("gamma-service".to_owned()),
         to: None,
         dry_run: false,
+        overrides: Vec::new(),
     };
     assert_eq!(crate::help::names(&w.try_run(request).await.unwrap().done), ["gamma/3"]);
 

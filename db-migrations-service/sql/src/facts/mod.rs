@@ -71,6 +71,8 @@ pub struct Facts {
     pub drops: BTreeSet<ObjectName>,
     /// Relations, columns, types and routines whose definition it changes.
     pub alters: BTreeSet<ObjectName>,
+    /// Columns that it gives another type.
+    pub retypes: BTreeSet<ObjectName>,
     /// Objects that must exist for it to run.
     pub references: BTreeSet<Reference>,
     /// Dotted names inside strings that the server reads later (function bodies, `DO`): perhaps references.

@@ -168,7 +168,11 @@ fn alter_table(tree: &Value, default_schema: &str, facts: &mut Facts) {
             Some(
                 "AT_ColumnDefault" | "AT_SetNotNull" | "AT_DropNotNull" | "AT_AlterColumnType" | "AT_SetStatistics",
             ) => {
-                facts.alters.extend(command["name"].as_str().map(|name| column(&table, name)));
+                let column = command["name"].as_str().map(|name| column(&table, name));
+                if command["subtype"].as_str() == Some("AT_AlterColumnType") {
+                    facts.retypes.extend(column.clone());
+                }
+                facts.alters.extend(column);
             }
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! `profe db …`
 
+mod diff;
+mod drift;
 mod erd;
 mod scratch;
 mod url;
@@ -7,7 +9,7 @@ mod url;
 use clap::Subcommand;
 
 use super::context::Context;
-use super::exit::Exit;
+use super::exit::{self, Exit};
 use super::failure::Failure;
 
 /// The commands.
@@ -17,6 +19,12 @@ pub enum Command {
     ///
     /// They are read from a throwaway database with all migrations; with --environment, from that environment's.
     Erd(erd::Erd),
+    /// Compare the live schemas with what their history makes
+    #[command(after_help = exit::HELP)]
+    Diff(diff::Diff),
+    /// Turn what differs into a migration, or into the SQL that undoes it
+    #[command(after_help = exit::HELP)]
+    Drift(drift::Drift),
     /// Make a throwaway database with all migrations, and print its URL
     Scratch(scratch::Scratch),
     /// Print an environment's database URL, with the password
@@ -27,6 +35,8 @@ impl Command {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Erd(command) => command.run(context),
+            Self::Diff(command) => command.run(context),
+            Self::Drift(command) => command.run(context),
             Self::Scratch(command) => command.run(context),
             Self::Url => url::run(context),
         }

@@ -59,6 +59,9 @@ impl History {
                 entry.applied_at,
                 &format!("{} in {}", entry.applied_by, duration(entry.duration_ms.max(0) as u64)),
             );
+            for hazard in &entry.accepted {
+                context.output.line(format!("    {} {}: {}", "accepted".style(WARN), hazard.hazard, hazard.reason));
+            }
             if let Some(at) = entry.rolled_back_at {
                 line("taken back".style(WARN).to_string(), at, entry.rolled_back_by.as_deref().unwrap_or_default());
             }

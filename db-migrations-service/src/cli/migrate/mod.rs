@@ -1,12 +1,13 @@
 //! `profe migrate …`
 
 mod history;
-mod new;
+pub(in crate::cli) mod new;
 mod plan;
 mod repair;
 mod rollback;
 mod run;
 mod status;
+mod validate;
 
 use clap::Subcommand;
 
@@ -15,6 +16,7 @@ use super::exit::{self, Exit};
 use super::failure::Failure;
 
 pub(in crate::cli) use run::confirm;
+pub(in crate::cli) use validate::stop_on_signals;
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -25,6 +27,9 @@ pub enum Command {
     /// What a run would do, in order, without doing it
     #[command(after_help = exit::HELP)]
     Plan(plan::Plan),
+    /// Look through the gates at what is pending, and rehearse it on a throwaway database
+    #[command(after_help = exit::HELP)]
+    Validate(validate::Validate),
     /// Apply what is pending
     #[command(after_help = exit::HELP)]
     Run(run::Run),
@@ -45,6 +50,7 @@ impl Command {
         match self {
             Self::Status(command) => command.run(context),
             Self::Plan(command) => command.run(context),
+            Self::Validate(command) => command.run(context),
             Self::Run(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
             Self::History(command) => command.run(context),

@@ -33,28 +33,7 @@ pub struct New {
 
 impl New {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let root = folder(context.settings.project.as_deref())?;
-        let project = Project::open(&root)?;
-        let Some((service, _)) = project.catalogue.owner_of(&self.schema) else {
-            let schemas: Vec<&str> =
-                project.catalogue.services.values().flat_map(|s| &s.schemas).map(String::as_str).collect();
-            return Err(Failure::usage(
-                format!("no service of the catalogue owns a schema {:?}", self.schema),
-                format!("use one of: {}; or add it to a service in config/services.toml", schemas.join(", ")),
-            ));
-        };
-        let intent = normalise(&self.intent.join(" "));
-        if intent.is_empty() {
-            return Err(Failure::usage(
-                "the intent has no letter or digit",
-                "say in a few words what the migration is for",
-            ));
-        }
-        let newest =
-            project.migrations().iter().filter(|m| m.id.schema == self.schema).map(|m| m.id.version.get()).max();
-        let version = next_version(OffsetDateTime::now_utc(), newest.unwrap_or(0));
-        let stem = root.join("migrations").join(&self.schema).join(format!("{version}_{intent}"));
-        let (up, down) = (stem.with_extension("up.sql"), stem.with_extension("down.sql"));
+        let Place { root, service, version, name: intent, up, down } = place(context, &self.schema, &self.intent)?;
         write(&up, &up_template(&self.intent.join(" "), &self.schema))?;
         write(&down, &down_template(&intent))?;
 
@@ -73,6 +52,48 @@ impl New {
         ));
         Ok(Exit::Ok)
     }
+}
+
+/// Where a new migration's files go.
+pub(in crate::cli) struct Place {
+    /// The project's folder.
+    pub root: PathBuf,
+    /// The service that owns the schema.
+    pub service: String,
+    /// Later than all that exist.
+    pub version: i64,
+    /// The intent as file names have it.
+    pub name: String,
+    /// The up file.
+    pub up: PathBuf,
+    /// The down file.
+    pub down: PathBuf,
+}
+
+/// Finds a place for a migration of `schema`; nothing is written.
+pub(in crate::cli) fn place(context: &Context, schema: &str, intent: &[String]) -> Result<Place, Failure> {
+    let root = folder(context.settings.project.as_deref())?;
+    let project = Project::open(&root)?;
+    let Some((service, _)) = project.catalogue.owner_of(schema) else {
+        let schemas: Vec<&str> =
+            project.catalogue.services.values().flat_map(|s| &s.schemas).map(String::as_str).collect();
+        return Err(Failure::usage(
+            format!("no service of the catalogue owns a schema {schema:?}"),
+            format!("use one of: {}; or add it to a service in config/services.toml", schemas.join(", ")),
+        ));
+    };
+    let name = normalise(&intent.join(" "));
+    if name.is_empty() {
+        return Err(Failure::usage(
+            "the intent has no letter or digit",
+            "say in a few words what the migration is for",
+        ));
+    }
+    let newest = project.migrations().iter().filter(|m| m.id.schema == schema).map(|m| m.id.version.get()).max();
+    let version = next_version(OffsetDateTime::now_utc(), newest.unwrap_or(0));
+    let stem = root.join("migrations").join(schema).join(format!("{version}_{name}"));
+    let (up, down) = (stem.with_extension("up.sql"), stem.with_extension("down.sql"));
+    Ok(Place { service: service.to_owned(), root, version, name, up, down })
 }
 
 /// The project's folder: the one named, or the platform's own below the current folder.
@@ -135,7 +156,8 @@ fn sentence(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes a file that was not there.
+pub(in crate::cli) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::file("write", path, &error);
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(failed)?;

@@ -4,6 +4,8 @@ use std::io::{BufRead, Write};
 use std::time::Duration;
 
 use clap::Args;
+use migration_engine::proof::Override;
+use migration_engine::proof::report::Gate;
 use owo_colors::OwoColorize;
 
 use super::parse_duration;
@@ -29,6 +31,9 @@ pub struct Run {
     /// How long to wait for another runner, for example 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
     wait: Duration,
+    /// Pass by a gate that the environment requires, and say why: hazards="written to at night only"
+    #[arg(long = "override", value_name = "GATE=REASON", value_parser = parse_override)]
+    overrides: Vec<Override>,
     /// Do not ask, also where the environment is protected
     #[arg(short, long)]
     yes: bool,
@@ -50,10 +55,21 @@ impl Run {
                 to,
                 dry_run: self.rehearse,
                 wait_for_lock: self.wait,
+                overrides: self.overrides,
             };
             follow(context.output, Doing::Apply, operations.start_run(order, &context.caller())).await
         })
     }
+}
+
+/// `<gate>=<reason>`
+fn parse_override(text: &str) -> Result<Override, String> {
+    let (gate, reason) = text.split_once('=').unwrap_or((text, ""));
+    let gate: Gate = gate.trim().parse()?;
+    if reason.trim().is_empty() {
+        return Err(format!("it needs its reason: {gate}=\"why it may be passed by this time\""));
+    }
+    Ok(Override { gate, reason: reason.trim().to_owned() })
 }
 
 /// Asks for the environment's name.

@@ -22,7 +22,9 @@ pub fn render(error: &EngineError, code: &str) -> String {
     // The code is said already.
     let message = message.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message);
     let _ = writeln!(out, "{}{} {}", format!("error[{code}]").style(BAD), ":".style(BOLD), message.style(BOLD));
-    if let Some(location) = &error.location {
+    if !error.findings.is_empty() {
+        let _ = writeln!(out, "{}", super::findings(&error.findings));
+    } else if let Some(location) = &error.location {
         let _ = writeln!(out, "{}", caret::excerpt(location));
     } else if let Some(migration) = &error.migration
         && !error.message.contains(&migration.to_string())

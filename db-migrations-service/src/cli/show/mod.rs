@@ -2,6 +2,7 @@
 
 mod caret;
 mod error;
+mod proof;
 mod table;
 mod words;
 
@@ -14,6 +15,7 @@ use owo_colors::Style;
 use serde::Serialize;
 
 pub use error::render as render_error;
+pub use proof::{figures, findings, mark, verdict};
 pub use table::{Table, Tone};
 pub use words::{blocker, count, duration, place, state_style, time};
 

@@ -47,7 +47,7 @@ pub(in crate::http) struct HistoryAnswer {
     /// The environment.
     environment: String,
     /// Entries, newest first: id, service, migration, name, checksum, appliedAt, appliedBy, durationMs, runId, late,
-    /// rolledBackAt, rolledBackBy, rollbackRunId, and upSql and downSql where asked for.
+    /// rolledBackAt, rolledBackBy, rollbackRunId, accepted (the hazards it accepts, with reasons), and upSql and downSql where asked for.
     #[schema(value_type = Vec<Object>)]
     history: Vec<Value>,
     /// How many entries there are in all, whatever migration or run was asked for.

@@ -3,15 +3,16 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use serde::Deserialize;
+use migration_engine::proof::Override;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
 use web::{JsonOrNothing, Language, Problem};
 
 use crate::http::Api;
 use crate::http::answer::{self, RunAnswer};
-use crate::http::auth::Who;
-use crate::operations::{Caller, RunOrder};
+use crate::http::auth::{IsAdmin, Who};
+use crate::operations::{Caller, OperationError, RunOrder, parse_gate};
 
 /// What to bring forward.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -29,6 +30,21 @@ pub(in crate::http) struct RunBody {
     to: Option<String>,
     /// Answer when it is done instead of at once.
     wait: bool,
+    /// Gates that this run passes by although the environment requires them. Needs the scope `admin`.
+    #[serde(rename = "override")]
+    overrides: Vec<OverrideBody>,
+}
+
+/// A gate to pass by.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::http) struct OverrideBody {
+    /// `parses`, `stays-home`, `breaks-no-neighbour`, `hazards` or `rehearsed`.
+    #[schema(example = "hazards")]
+    gate: String,
+    /// Why; it is kept with the target.
+    #[schema(example = "the table is written to at night only")]
+    reason: String,
 }
 
 /// Bring an environment forward
@@ -36,6 +52,9 @@ pub(in crate::http) struct RunBody {
 /// Answers at once with the run's id; with `"wait": true` when it is done. `Idempotency-Key` is honoured. For whoever
 /// waits, a run that failed is a problem with its error's code and status (422 where PostgreSQL refused a migration)
 /// and, beside the place of the error, the run itself in `migrationId` and `run`.
+///
+/// Where the environment requires gates, what is pending goes through them first; one that does not hold ends the run
+/// with `gate_failed` and all `findings`, and nothing is applied.
 #[utoipa::path(post, path = "/api/migrations/run", tag = "migrations", request_body = RunBody, responses(
     (status = 202, description = "It is under way", body = RunAnswer),
     (status = 200, description = "It is done, or there was nothing to do", body = RunAnswer),
@@ -43,18 +62,22 @@ pub(in crate::http) struct RunBody {
 pub(in crate::http) async fn run_migrations(
     State(api): State<Api>,
     Who(caller): Who,
+    admin: IsAdmin,
     headers: HeaderMap,
     JsonOrNothing(body): JsonOrNothing<RunBody>,
 ) -> Result<Response, Problem> {
-    start(&api, &caller, body, Language::of(&headers)).await
+    start(&api, (&caller, admin), body, Language::of(&headers)).await
 }
 
 pub(in crate::http) async fn start(
     api: &Api,
-    caller: &Caller,
+    (caller, admin): (&Caller, IsAdmin),
     body: RunBody,
     language: Language,
 ) -> Result<Response, Problem> {
+    if !body.overrides.is_empty() {
+        admin.check("passing by a gate")?;
+    }
     let to = body.to.as_deref().map(|text| super::migration(api, body.service.as_deref(), "to", text)).transpose()?;
     let order = RunOrder {
         environment: body.environment,
@@ -62,7 +85,17 @@ pub(in crate::http) async fn start(
         to,
         dry_run: body.dry_run,
         wait_for_lock: Duration::ZERO,
+        overrides: overrides(body.overrides)?,
     };
     let run = api.operations.start_run(order, caller).await?;
     Ok(answer::started(run, body.wait, language).await)
+}
+
+fn overrides(bodies: Vec<OverrideBody>) -> Result<Vec<Override>, Problem> {
+    let read = |OverrideBody { gate, reason }| Ok(Override { gate: parse_gate(&gate)?, reason });
+    bodies
+        .into_iter()
+        .map(read)
+        .collect::<Result<_, OperationError>>()
+        .map_err(|error| Problem::from(error).with("member", "override"))
 }

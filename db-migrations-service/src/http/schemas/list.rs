@@ -8,7 +8,7 @@ use web::{Json, Problem, Query};
 use crate::http::Api;
 use crate::http::auth::Who;
 use crate::http::service::get::ServiceQuery;
-use crate::operations::ServiceSchemas;
+use crate::operations::{AllSchemas, FingerprintView, ServiceSchemas};
 
 /// Every service's schemas.
 #[derive(Debug, Serialize, ToSchema)]
@@ -16,6 +16,8 @@ use crate::operations::ServiceSchemas;
 pub(in crate::http) struct SchemasAnswer {
     /// The environment.
     environment: String,
+    /// Of all managed schemas together.
+    fingerprint: FingerprintView,
     /// By service, in the catalogue's order.
     services: Vec<ServiceSchemas>,
     /// How many services.
@@ -31,6 +33,6 @@ pub(in crate::http) async fn list_schemas(
     Query(query): Query<ServiceQuery>,
 ) -> Result<Json<SchemasAnswer>, Problem> {
     let environment = api.operations.environment(query.environment.as_deref())?.environment.clone();
-    let services = api.operations.schemas(Some(&environment), &caller).await?;
-    Ok(Json(SchemasAnswer { environment, total: services.len(), services }))
+    let AllSchemas { fingerprint, services } = api.operations.schemas(Some(&environment), &caller).await?;
+    Ok(Json(SchemasAnswer { environment, fingerprint, total: services.len(), services }))
 }

@@ -1,0 +1,151 @@
+//! What the engine tells the log of its own migrations.
+
+use serde_json::{Value, json};
+use sql_grammar::{ObjectKind, ObjectName};
+use uuid::Uuid;
+
+use super::LONGEST_STATEMENT;
+use crate::migration::MigrationId;
+use crate::project::Script;
+use crate::target::quote::literal;
+use crate::target::store::Direction;
+
+/// The statement that writes a migration's row. `objects` is what [`objects`] has read off `sql`.
+pub(crate) fn migration_row(
+    id: &MigrationId,
+    direction: Direction,
+    owner: &str,
+    sql: &str,
+    objects: &str,
+    run_id: Uuid,
+) -> String {
+    let command = match direction {
+        Direction::Up => "MIGRATE",
+        Direction::Down => "ROLLBACK",
+    };
+    let kept = sql.char_indices().nth(LONGEST_STATEMENT).map_or(sql, |(end, _)| &sql[..end]);
+    format!(
+        "INSERT INTO migration_service.audit_entry (event, command, acting_role, objects, statement, statement_bytes, \
+         statement_sha256, via_service, run_id, migration) \
+         VALUES ('migration', '{command}', {}, {}, {}, {}, '{}', true, '{run_id}', {})",
+        literal(owner),
+        literal(objects),
+        literal(kept),
+        sql.len(),
+        sql_grammar::sha256_hex(sql.as_bytes()),
+        literal(&id.to_string()),
+    )
+}
+
+/// The statements of a script with what each creates, changes and drops, as the JSON that the log keeps.
+pub(crate) fn objects(script: &Script) -> String {
+    let mut list = Vec::new();
+    for (range, facts) in &script.statements {
+        let command = command_tag(&script.sql[range.clone()]);
+        let of_columns = facts.creates.iter().chain(&facts.drops).any(|o| o.kind != ObjectKind::Column);
+        let before = list.len();
+        for (objects, dropped) in [(&facts.creates, false), (&facts.alters, false), (&facts.drops, true)] {
+            // A table's own columns come with it.
+            let shown = objects.iter().filter(|object| !of_columns || object.kind != ObjectKind::Column);
+            list.extend(shown.map(|object| entry(&command, object, dropped)));
+        }
+        if list.len() == before {
+            let named = facts.references.iter().map(|reference| &reference.object);
+            list.extend(named.filter(|o| o.kind != ObjectKind::Column).map(|object| entry(&command, object, false)));
+        }
+        if list.len() == before {
+            list.push(json!({ "command": command }));
+        }
+    }
+    Value::Array(list).to_string()
+}
+
+fn entry(command: &str, object: &ObjectName, dropped: bool) -> Value {
+    let (kind, is_schema) = match object.kind {
+        ObjectKind::Schema => ("schema", true),
+        ObjectKind::Relation => ("relation", false),
+        ObjectKind::Routine => ("routine", false),
+        ObjectKind::Type => ("type", false),
+        ObjectKind::Column => ("column", false),
+    };
+    let identity = if is_schema { object.name.name.clone() } else { object.name.to_string() };
+    let mut entry = json!({ "command": command, "type": kind, "schema": object.name.schema, "identity": identity });
+    if dropped {
+        entry["dropped"] = Value::Bool(true);
+    }
+    entry
+}
+
+/// PostgreSQL's command tag, near enough: the verb and what it is done to.
+fn command_tag(text: &str) -> String {
+    const BESIDE: &[&str] = &[
+        "OR",
+        "REPLACE",
+        "UNIQUE",
+        "TEMP",
+        "TEMPORARY",
+        "UNLOGGED",
+        "GLOBAL",
+        "LOCAL",
+        "RECURSIVE",
+        "CONSTRAINT",
+        "TRUSTED",
+        "PROCEDURAL",
+    ];
+    const OF_TWO: &[&str] = &["MATERIALIZED", "FOREIGN", "EVENT", "DEFAULT", "ACCESS", "USER", "TEXT", "OPERATOR"];
+    let mut words = text.split(|c: char| !c.is_ascii_alphabetic() && c != '_').filter(|word| !word.is_empty());
+    let mut tag = words.next().unwrap_or_default().to_ascii_uppercase();
+    if !matches!(tag.as_str(), "CREATE" | "ALTER" | "DROP") {
+        return tag;
+    }
+    for word in words.map(str::to_ascii_uppercase).skip_while(|word| BESIDE.contains(&word.as_str())) {
+        tag = format!("{tag} {word}");
+        if !OF_TWO.contains(&word.as_str()) {
+            break;
+        }
+    }
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_verbs_and_what_they_are_done_to() {
+        for (sql, tag) in [
+            ("create unique index concurrently i on t (x)", "CREATE INDEX"),
+            ("CREATE OR REPLACE FUNCTION f() …", "CREATE FUNCTION"),
+            ("alter default privileges for role x", "ALTER DEFAULT PRIVILEGES"),
+            ("drop materialized view v", "DROP MATERIALIZED VIEW"),
+            ("comment on table t is 'x'", "COMMENT"),
+            ("insert into t values (1)", "INSERT"),
+        ] {
+            assert_eq!(command_tag(sql), tag);
+        }
+    }
+
+    #[test]
+    fn each_statement_is_told_with_its_objects() {
+        let sql =
+            "create table t (a int); alter table t drop column a; comment on table t is 'x'; drop table t; do 'x'";
+        let script = Script::parse("f.sql", sql.to_owned(), "a").unwrap();
+        let list: Value = serde_json::from_str(&objects(&script)).unwrap();
+        let told: Vec<String> = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|o| format!("{} {} {}", o["command"], o["identity"], o["dropped"]).replace('"', ""))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "CREATE TABLE a.t null",
+                "ALTER TABLE a.t null",
+                "COMMENT a.t null",
+                "DROP TABLE a.t true",
+                "DO null null",
+            ]
+        );
+    }
+}

@@ -1,0 +1,62 @@
+
+DECLARE
+  marker  pg_catalog.text := pg_catalog.current_setting('backtrace_functions');
+  stack   pg_catalog.text;
+  done    pg_catalog.jsonb;
+  nested  pg_catalog.bool;
+  told    pg_catalog.bool := marker OPERATOR(pg_catalog.~) '^profe_[0-9a-f]{32}_told$';
+  via     pg_catalog.bool := marker OPERATOR(pg_catalog.~) '^profe_[0-9a-f]{32}';
+  actor   pg_catalog.text := pg_catalog.current_setting('role');
+  message pg_catalog.text;
+BEGIN
+  -- One line is this function's own; what a function or a body runs has more.
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  nested := pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.>) 0;
+  IF told AND NOT nested THEN
+    RETURN;
+  END IF;
+  BEGIN
+    IF tg_event OPERATOR(pg_catalog.=) 'sql_drop' THEN
+      SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('command', tg_tag, 'type', d.object_type,
+               'schema', d.schema_name, 'identity', d.object_identity, 'dropped', true))
+        INTO done
+        FROM pg_catalog.pg_event_trigger_dropped_objects() d
+       WHERE (d.original OR d.normal) AND NOT d.is_temporary
+         AND COALESCE(d.address_names[1], '') OPERATOR(pg_catalog.<>) 'pg_temp';
+    ELSE
+      SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('command', c.command_tag, 'type', c.object_type,
+               'schema', c.schema_name, 'identity', c.object_identity))
+        INTO done
+        FROM pg_catalog.pg_event_trigger_ddl_commands() c
+       WHERE NOT c.in_extension AND COALESCE(c.schema_name, '') OPERATOR(pg_catalog.<>) 'pg_temp'
+         AND COALESCE(c.object_identity, '') OPERATOR(pg_catalog.!~~) 'pg\_temp.%'
+         AND COALESCE(c.object_identity, '') OPERATOR(pg_catalog.!~~) '% on pg\_temp.%';
+    END IF;
+    -- Nothing was done, or only to what is the session's own. REASSIGN OWNED does not say what it did.
+    IF done IS NULL AND tg_tag OPERATOR(pg_catalog.<>) 'REASSIGN OWNED' THEN
+      RETURN;
+    END IF;
+    IF NOT told THEN
+      message := pg_catalog.current_query();
+    END IF;
+    INSERT INTO migration_service.audit_entry
+      (event, command, acting_role, objects, statement, statement_bytes, statement_sha256, context, via_service, run_id)
+    VALUES (tg_event, tg_tag, CASE WHEN actor OPERATOR(pg_catalog.=) 'none' THEN session_user ELSE actor END,
+      COALESCE(done, '[]'), pg_catalog."left"(message, 8000), pg_catalog.octet_length(message),
+      -- A message of many statements comes here once for each: hashing a long one every time would take minutes.
+      CASE WHEN pg_catalog.octet_length(message) OPERATOR(pg_catalog.<=) 65536 THEN pg_catalog.encode(
+        pg_catalog.sha256(pg_catalog.convert_to(message, pg_catalog.getdatabaseencoding())), 'hex') END,
+      CASE WHEN nested THEN pg_catalog."left"(pg_catalog.substr(stack, pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.+) 1), 4000) END,
+      via, CASE WHEN via THEN pg_catalog.substr(marker, 7, 32)::pg_catalog.uuid END);
+  EXCEPTION WHEN OTHERS THEN
+    -- Nobody's statement fails because it is watched.
+    stack := SQLERRM;
+    RAISE WARNING 'the audit could not record %: %', tg_tag, stack;
+    BEGIN
+      INSERT INTO migration_service.audit_entry (event, command, acting_role, objects, context, via_service)
+      VALUES ('error', tg_tag, session_user, '[]', stack, via);
+    EXCEPTION WHEN OTHERS THEN
+      RETURN;
+    END;
+  END;
+END 

@@ -1,0 +1,109 @@
+//! What stands between a run and an environment that requires proofs.
+
+use std::collections::BTreeSet;
+
+use super::Override;
+use super::certificate;
+use super::rehearsal::managed;
+use super::rehearse::snapshot;
+use super::report::{Finding, Gate, Report, Severity};
+use super::validate::{Examination, keep, proven};
+use crate::error::{EngineError, ErrorCode};
+use crate::event::Event;
+use crate::migration::MigrationId;
+use crate::run::attempt::Hands;
+use crate::run::execute::PreparedRun;
+use crate::target::quote::literal;
+use crate::target::session::own_statement;
+
+/// Lets the run go on, or refuses it with what was found. The target is prepared and its lock is held.
+pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), Box<EngineError>> {
+    let environment = run.project.catalogue.environment(&run.target.environment)?;
+    let mut gates: BTreeSet<Gate> = environment.required_gates().into_iter().collect();
+    for passed_by in &run.overrides {
+        if gates.remove(&passed_by.gate) {
+            remember(hands, passed_by).await?;
+        }
+    }
+    if gates.is_empty() || run.plan.migrations.is_empty() {
+        return Ok(());
+    }
+    let order: Vec<MigrationId> = run.plan.migrations.iter().map(|m| m.migration.clone()).collect();
+    if gates.contains(&Gate::Rehearsed) && is_proven(run, hands, &order).await? {
+        gates.remove(&Gate::Rehearsed);
+    }
+    hands.context.events.send(Event::Validating { gates: gates.iter().copied().collect() });
+    let examination = Examination {
+        project: &run.project,
+        target: &run.target,
+        live: Some(hands.guard),
+        compare: true,
+        gates: gates.clone(),
+        context: hands.context,
+    };
+    let report = examination.examine(&order, Vec::new()).await?;
+    keep(hands.guard, &report).await;
+    hands.context.events.send(Event::Validated { passed: report.passed, gates: report.gates.clone() });
+    if report.passed { Ok(()) } else { Err(Box::new(refused(&report))) }
+}
+
+/// Every migration has a certificate for its present files and the schema that it will find.
+async fn is_proven(run: &PreparedRun, hands: &Hands<'_>, order: &[MigrationId]) -> Result<bool, EngineError> {
+    let certificates = certificate::read(hands.guard).await?;
+    if order.iter().any(|id| !certificates.contains_key(id)) {
+        return Ok(false);
+    }
+    let mut subjects = Vec::new();
+    for id in order {
+        let Some(migration) = run.project.migration(id) else { return Ok(false) };
+        let hash = |sql: String| sql_grammar::sha256_hex(sql.as_bytes());
+        subjects.push((id.clone(), hash(run.project.up_sql(migration)?), hash(run.project.down_sql(migration)?)));
+    }
+    let here = snapshot(hands.guard, &managed(&run.project)).await?.fingerprint();
+    Ok(proven(&certificates, &subjects, here, hands.guard.server_version_num()))
+}
+
+fn refused(report: &Report) -> EngineError {
+    let errors: Vec<&Finding> = report.all_findings().filter(|f| f.severity == Severity::Error).collect();
+    let names: Vec<&str> = report
+        .gates
+        .iter()
+        .filter(|g| g.required && g.holds != Some(true) && (g.holds.is_some() || g.skipped.is_some()))
+        .map(|g| g.gate.as_str())
+        .collect();
+    let first = errors.first().map_or_else(
+        || report.gates.iter().find_map(|g| g.skipped.clone()).unwrap_or_default(),
+        |finding| match &finding.migration {
+            Some(id) => format!("{id}: {}", finding.message),
+            None => finding.message.clone(),
+        },
+    );
+    let more = match errors.len() {
+        0 | 1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    let mut error = EngineError::new(
+        ErrorCode::GateFailed,
+        format!("{} requires what does not hold – {}: {first}{more}", report.environment, names.join(", ")),
+    )
+    .cure("mend the files (`profe migrate validate` shows all of it); nothing was applied");
+    if let Some(finding) = errors.first() {
+        error.migration.clone_from(&finding.migration);
+        error.location.clone_from(&finding.location);
+    }
+    error.findings = report.all_findings().cloned().collect();
+    error
+}
+
+/// That somebody passed a gate by stays with the target, whatever becomes of the run.
+async fn remember(hands: &Hands<'_>, passed_by: &Override) -> Result<(), EngineError> {
+    let statement = format!(
+        "{};INSERT INTO migration_service.gate_override (run_id, gate, reason, by_whom) VALUES ('{}', {}, {}, {})",
+        include_str!("override.sql"),
+        hands.context.run_id,
+        literal(passed_by.gate.as_str()),
+        literal(&passed_by.reason),
+        literal(&hands.context.actor)
+    );
+    hands.guard.batch(&statement).await.map(|_| ()).map_err(|e| own_statement(&e, "recording the override"))
+}

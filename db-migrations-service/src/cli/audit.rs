@@ -1,0 +1,153 @@
+//! `profe audit …`
+
+use clap::{Args, Subcommand};
+use migration_engine::audit::{AuditEntry, AuditFilter};
+use owo_colors::OwoColorize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::show::{BAD, GOOD, Table, Tone, WARN, count, time};
+use crate::operations::AuditOrder;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Who changed the schema, newest first
+    List(List),
+    /// Find out whether the record is whole; ends with 1 where it is not
+    Verify,
+}
+
+/// Arguments.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only what touches this service's schemas
+    #[arg(short, long, value_name = "NAME")]
+    service: Option<String>,
+    /// Only what touches this schema
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// Only this database role, signed in or set
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
+    /// Only this command tag: "CREATE TABLE"
+    #[arg(long, value_name = "TAG")]
+    command: Option<String>,
+    /// Only what did not come through the service
+    #[arg(long)]
+    foreign: bool,
+    /// At this time or later: 2026-09-01T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<OffsetDateTime>,
+    /// Before this time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<OffsetDateTime>,
+    /// At most so many lines
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+}
+
+impl Command {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::List(list) => list.run(context),
+            Self::Verify => verify(context),
+        }
+    }
+}
+
+impl List {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let filter = AuditFilter {
+            since: self.since,
+            until: self.until,
+            role: self.role,
+            schemas: self.schema.map(|schema| vec![schema]),
+            via_service: self.foreign.then_some(false),
+            command: self.command,
+            before: None,
+            limit: self.limit,
+        };
+        let order = AuditOrder { environment: context.environment.clone(), service: self.service, filter };
+        let page = context
+            .with_operations(async |operations| Ok(operations.audit(order.clone(), &context.caller()).await?))?;
+        context.output.document(&page.entries);
+        if let Some(off) = &page.off {
+            context.output.note(off.style(WARN).to_string());
+        }
+        if page.entries.is_empty() {
+            context.output.line("Nothing was recorded.");
+            return Ok(Exit::Ok);
+        }
+        let mut table = Table::new(&["TIME, UTC", "COMMAND", "WHAT", "ROLE", "FROM"]);
+        for entry in &page.entries {
+            let tone = (!entry.via_service).then_some(Tone::Warn);
+            table.row([
+                (time(entry.at), Some(Tone::Dim)),
+                (entry.command.clone(), tone),
+                (what(entry), None),
+                (entry.acting_role.clone(), None),
+                (origin(entry), Some(Tone::Dim)),
+            ]);
+        }
+        context.output.line(table.to_string());
+        Ok(Exit::Ok)
+    }
+}
+
+/// The migration, or the first object and how many more there are.
+fn what(entry: &AuditEntry) -> String {
+    if let Some(migration) = &entry.migration {
+        return migration.clone();
+    }
+    let objects = entry.objects.as_array().map_or(&[][..], Vec::as_slice);
+    let mut named = objects.iter().filter_map(|object| object["identity"].as_str());
+    let first = named.next().unwrap_or_default();
+    match named.count() {
+        0 => first.to_owned(),
+        more => format!("{first} and {more} more"),
+    }
+}
+
+fn origin(entry: &AuditEntry) -> String {
+    if entry.via_service {
+        return "the service".to_owned();
+    }
+    match (&entry.address, entry.application.as_str()) {
+        (Some(address), "") => address.clone(),
+        (Some(address), application) => format!("{application}, {address}"),
+        (None, "") => "a local socket".to_owned(),
+        (None, application) => application.to_owned(),
+    }
+}
+
+fn verify(context: &Context) -> Result<Exit, Failure> {
+    let report = context.with_operations(async |operations| {
+        Ok(operations.verify_audit(context.environment(), &context.caller()).await?)
+    })?;
+    context.output.document(&report);
+    for finding in &report.findings {
+        context.output.line(format!("{} {}", "✗".style(BAD), finding.message));
+    }
+    if report.more_findings > 0 {
+        context.output.line(format!("  and {} more", report.more_findings));
+    }
+    let looked_at = format!(
+        "{} looked at, compared with {} kept in the master database",
+        count(usize::try_from(report.checked).unwrap_or(usize::MAX), "link"),
+        count(report.anchors, "former end"),
+    );
+    if report.findings.is_empty() {
+        context.output.line(format!("{} The audit is whole: {looked_at}.", "✓".style(GOOD)));
+        return Ok(Exit::Ok);
+    }
+    context.output.line(format!("{looked_at}."));
+    Ok(Exit::Failed)
+}
+
+fn moment(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "expected a time like 2026-09-01T00:00:00Z".to_owned())
+}

@@ -1,0 +1,4 @@
+//! `/api/audit`: who changed the schema.
+
+pub(super) mod list;
+pub(super) mod verify;

@@ -1,0 +1,103 @@
+//! Who changed a target's schema, and whether the record of it is whole.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use migration_engine::audit::{AuditFilter, AuditHead, AuditPage, AuditReport};
+use tokio_util::sync::CancellationToken;
+
+use super::{Caller, OperationError, Operations, RunEnd};
+
+/// Between two seals of a serving process: for so long somebody with the log's own rights could change what is not chained yet.
+const SEAL_EVERY: Duration = Duration::from_secs(10);
+
+/// Which part of the log to read.
+#[derive(Debug, Clone, Default)]
+pub struct AuditOrder {
+    /// Which environment; `None` is the default one.
+    pub environment: Option<String>,
+    /// Only what touches this service's schemas.
+    pub service: Option<String>,
+    /// Which part.
+    pub filter: AuditFilter,
+}
+
+impl Operations {
+    /// A part of an environment's log, newest first; of the services that the caller may touch.
+    ///
+    /// # Errors
+    /// Unknown names, a database that is away.
+    pub async fn audit(&self, order: AuditOrder, caller: &Caller) -> Result<AuditPage, OperationError> {
+        let service = order.service.as_deref();
+        if service.is_some() {
+            caller.check(service)?;
+        }
+        self.known_service(service)?;
+        let mut filter = order.filter;
+        if service.is_some() || caller.services.is_some() {
+            let wanted = |name: &str| service.map_or_else(|| caller.may_touch(name), |service| service == name);
+            let services = self.catalogue().services.iter().filter(|(name, _)| wanted(name));
+            let allowed: Vec<String> = services.flat_map(|(_, entry)| entry.schemas.clone()).collect();
+            filter.schemas = Some(match filter.schemas {
+                Some(asked) => asked.into_iter().filter(|schema| allowed.contains(schema)).collect(),
+                None => allowed,
+            });
+        }
+        Ok(self.engine(order.environment.as_deref())?.audit(&filter).await?)
+    }
+
+    /// Looks over the whole log of an environment, and compares it with what the master database has of it.
+    ///
+    /// # Errors
+    /// Unknown names, a caller who may not touch all services, a database that is away: the target's or the master's.
+    pub async fn verify_audit(
+        &self,
+        environment: Option<&str>,
+        caller: &Caller,
+    ) -> Result<AuditReport, OperationError> {
+        caller.check(None)?;
+        let name = &self.environment(environment)?.environment;
+        let kept = self.master().audit_heads(name).await?;
+        let report = self.engine(environment)?.verify_audit(&kept).await?;
+        if let Some(head) = report.head.as_ref().filter(|head| report.findings.is_empty() && !kept.contains(head)) {
+            self.master().keep_audit_head(name, head).await?;
+        }
+        Ok(report)
+    }
+
+    /// Seals the logs of all environments every few seconds, and writes down where they end, until `shutdown`.
+    pub async fn keep_audits(&self, shutdown: &CancellationToken) {
+        let mut known: BTreeMap<String, AuditHead> = BTreeMap::new();
+        while shutdown.run_until_cancelled(tokio::time::sleep(SEAL_EVERY)).await.is_some() {
+            for entry in self.targets().all() {
+                let name = entry.environment.as_str();
+                let Ok(engine) = self.engine(Some(name)) else { continue };
+                let Some(sealed) = shutdown.run_until_cancelled(engine.seal_audit()).await else { return };
+                match sealed {
+                    Ok(Some(head)) if known.get(name) != Some(&head) => {
+                        self.keep_head(name, &head).await;
+                        known.insert(name.to_owned(), head);
+                    }
+                    Ok(_) => {}
+                    // A database that is away is told by the health checks.
+                    Err(error) => tracing::debug!(environment = name, %error, "the audit was not sealed"),
+                }
+            }
+        }
+    }
+
+    /// Writes down where the log ends after a run.
+    pub(super) async fn keep_audit_of(&self, environment: &str, end: &RunEnd) {
+        if let RunEnd::Run(report) = end
+            && let Some(head) = &report.audit_head
+        {
+            self.keep_head(environment, head).await;
+        }
+    }
+
+    async fn keep_head(&self, environment: &str, head: &AuditHead) {
+        if let Err(error) = self.master().keep_audit_head(environment, head).await {
+            tracing::warn!(environment, %error, "where the audit ends could not be written to the master database");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What the gates say, and what drift there is.
+
+use std::time::Duration;
+
+use migration_engine::proof::ValidateRequest;
+use migration_engine::proof::drift::adopt::{Adoption, Undoing};
+use migration_engine::proof::drift::{DriftReport, Fingerprints};
+use migration_engine::proof::report::{Gate, Report};
+use migration_engine::request::RunContext;
+use migration_engine::{EventSink, MigrationId};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::run::scope;
+use super::runs::joined;
+use super::{Caller, OperationError, Operations, RefusalCode};
+
+/// What to look through the gates at.
+#[derive(Debug, Clone, Default)]
+pub struct ValidateOrder {
+    /// Which environment; `None` is the default one.
+    pub environment: Option<String>,
+    /// Which service; `None` is all.
+    pub service: Option<String>,
+    /// All migrations from an empty database on, instead of the pending ones.
+    pub whole: bool,
+    /// Through which gates; empty means all.
+    pub gates: Vec<Gate>,
+}
+
+/// Reads the name of a gate.
+///
+/// # Errors
+/// Another word, with those that there are.
+pub fn parse_gate(text: &str) -> Result<Gate, OperationError> {
+    text.parse().map_err(|message: String| {
+        OperationError::refuse(RefusalCode::InvalidRequest, message).with_cure("name one of the gates")
+    })
+}
+
+fn context(caller: &Caller, cancel: CancellationToken) -> RunContext {
+    RunContext {
+        run_id: Uuid::now_v7(),
+        actor: caller.actor.to_string(),
+        events: EventSink::none(),
+        cancel,
+        wait_for_lock: Duration::ZERO,
+    }
+}
+
+impl Operations {
+    /// Looks through the gates at what is pending, or at the whole set. A report that did not pass is no error.
+    ///
+    /// # Errors
+    /// Unknown names, a database that is away, cancelled.
+    pub async fn validate(
+        &self,
+        order: ValidateOrder,
+        caller: &Caller,
+        cancel: CancellationToken,
+    ) -> Result<Report, OperationError> {
+        caller.check(order.service.as_deref())?;
+        self.known_service(order.service.as_deref())?;
+        let engine = self.engine(order.environment.as_deref())?;
+        let context = context(caller, cancel);
+        let request =
+            ValidateRequest { scope: scope(order.service.as_deref()), whole: order.whole, gates: order.gates };
+        // A task of its own: whoever stops listening must not leave the scratch database behind.
+        joined(tokio::spawn(async move { Ok(Box::pin(engine.validate(&request, &context)).await?) })).await
+    }
+
+    /// Holds the live schemas against what their history makes.
+    ///
+    /// # Errors
+    /// Unknown names, a database that is away or not there yet, a history that cannot be replayed.
+    pub async fn drift(
+        &self,
+        environment: Option<&str>,
+        service: Option<&str>,
+        caller: &Caller,
+        cancel: CancellationToken,
+    ) -> Result<DriftReport, OperationError> {
+        caller.check(service)?;
+        self.known_service(service)?;
+        let (engine, target) = (self.engine(environment)?, self.target(environment)?);
+        let (scope, context) = (scope(service), context(caller, cancel));
+        let drift = tokio::spawn(async move { Ok(Box::pin(engine.drift(&scope, &context)).await?) });
+        joined(drift).await.map_err(|error: OperationError| error.on(target))
+    }
+
+    /// The live fingerprints and the promised one.
+    ///
+    /// # Errors
+    /// Unknown names, a database that is away or not there yet.
+    pub async fn fingerprints(&self, environment: Option<&str>) -> Result<Fingerprints, OperationError> {
+        let target = self.target(environment)?;
+        self.engine(environment)?.fingerprints().await.map_err(|error| OperationError::from(error).on(target))
+    }
+
+    /// The SQL that undoes drift; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`drift`](Self::drift).
+    pub async fn undo_drift(
+        &self,
+        environment: Option<&str>,
+        service: Option<&str>,
+        caller: &Caller,
+        cancel: CancellationToken,
+    ) -> Result<Undoing, OperationError> {
+        caller.check(service)?;
+        self.known_service(service)?;
+        let (scope, context, engine) = (scope(service), context(caller, cancel), self.engine(environment)?);
+        let undone = tokio::spawn(async move { Ok(Box::pin(engine.undo_drift(&scope, &context)).await?) });
+        joined(undone).await
+    }
+
+    /// The migration that would make one schema's drift; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`drift`](Self::drift).
+    pub async fn propose_adoption(
+        &self,
+        environment: Option<&str>,
+        schema: &str,
+        caller: &Caller,
+        cancel: CancellationToken,
+    ) -> Result<Adoption, OperationError> {
+        caller.check(self.catalogue().owner_of(schema).map(|(name, _)| name))?;
+        let (engine, schema, context) = (self.engine(environment)?, schema.to_owned(), context(caller, cancel));
+        let proposed = tokio::spawn(async move { Ok(Box::pin(engine.propose_adoption(&schema, &context)).await?) });
+        joined(proposed).await
+    }
+
+    /// Records a migration whose files were just written as applied, without running it.
+    ///
+    /// # Errors
+    /// A busy target, a refusal of the server.
+    pub async fn adopt(
+        &self,
+        environment: Option<&str>,
+        id: &MigrationId,
+        align: &[String],
+        caller: &Caller,
+    ) -> Result<(), OperationError> {
+        let context = context(caller, CancellationToken::new());
+        Ok(self.engine(environment)?.adopt(id, align, &context).await?)
+    }
+}
