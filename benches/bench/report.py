@@ -88,6 +88,13 @@ def figures(results):
             extended = sum(each.get(kind, 0) for kind in "PBDEC")
             rows.append([r["name"], f"{each['turnarounds']:.2f}", f"{each['flushes']:.2f}", f"{each.get('Q', 0):.2f}", f"{extended:.2f}"])
         out.append(table(["", "round trips", "WAL flushes", "simple queries", "extended messages"], rows))
+    if "prove" in results:
+        out.append("### Proving: every gate, with rehearsal")
+        out.append("The whole set from an empty database on; the median of three, each migration walked up, down and up again with the "
+                   "schema compared after each leg.")
+        out.append(table(["set", "migrations", "whole, s", "median of a migration, ms", "slowest, ms"],
+                         [[p["title"], str(p["migrations"]), f"{p['total_ms'] / 1000:.1f}", ms(p["median_ms"]), ms(p["slowest_ms"])]
+                          for p in results["prove"]]))
     if "clone" in results:
         c = results["clone"]
         out.append("### A cloned, migrated database")

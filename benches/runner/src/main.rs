@@ -1,6 +1,7 @@
 //! The migration engine alone, for the benchmark: no command line worth the name, no colours, no HTTP.
 //!
-//! `engine-runner run PROJECT URL` applies what is pending, `plan PROJECT URL` only plans it, `clone PROJECT URL
+//! `engine-runner run PROJECT URL` applies what is pending, `plan PROJECT URL` only plans it, `validate PROJECT URL`
+//! rehearses the whole set through every gate, `clone PROJECT URL
 //! COUNT` makes scratch databases. Each prints one line of JSON with its times; failures go to standard error.
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use migration_engine::event::{EventSink, Outcome};
+use migration_engine::proof::ValidateRequest;
 use migration_engine::request::{RunContext, RunRequest, Scope};
 use migration_engine::scratch::Scratch;
 use migration_engine::{Engine, Event, Project, Target};
@@ -42,8 +44,9 @@ fn start(words: &[&str], begun: Instant) -> Result<Value, Failure> {
         match *words {
             ["run", project, url] => run(project, url, begun).await,
             ["plan", project, url] => plan(project, url, begun).await,
+            ["validate", project, url] => validate(project, url).await,
             ["clone", project, url, count] => clone(project, url, count.parse()?).await,
-            _ => Err("usage: engine-runner run|plan PROJECT URL, or clone PROJECT URL COUNT".into()),
+            _ => Err("usage: engine-runner run|plan|validate PROJECT URL, or clone PROJECT URL COUNT".into()),
         }
     })
 }
@@ -89,7 +92,7 @@ async fn run(project: &str, url: &str, begun: Instant) -> Result<Value, Failure>
         cancel: CancellationToken::new(),
         wait_for_lock: Duration::ZERO,
     };
-    let request = RunRequest { scope: Scope::All, to: None, dry_run: false };
+    let request = RunRequest { scope: Scope::All, to: None, dry_run: false, overrides: Vec::new() };
     let prepared = engine.prepare_run(request, context).await?;
     let planned = begun.elapsed();
     let report = prepared.execute().await;
@@ -135,4 +138,29 @@ async fn clone(project: &str, url: &str, count: usize) -> Result<Value, Failure>
 
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
+}
+
+async fn validate(project: &str, url: &str) -> Result<Value, Failure> {
+    let (_, engine) = engine(project, url)?;
+    let request = ValidateRequest { scope: Scope::All, whole: true, gates: Vec::new() };
+    let context = RunContext {
+        run_id: Uuid::now_v7(),
+        actor: "benchmark".to_owned(),
+        events: EventSink::none(),
+        cancel: CancellationToken::new(),
+        wait_for_lock: Duration::ZERO,
+    };
+    let report = engine.validate(&request, &context).await?;
+    if !report.passed {
+        let first = report.all_findings().next().map(|f| f.message.clone()).unwrap_or_default();
+        return Err(format!("a gate does not hold: {first}").into());
+    }
+    let mut walks: Vec<u64> = report.migrations.iter().filter_map(|m| Some(m.certificate.as_ref()?.walk_ms)).collect();
+    walks.sort_unstable();
+    Ok(json!({
+        "total_ms": report.duration_ms,
+        "migrations": walks.len(),
+        "median_ms": walks.get(walks.len() / 2),
+        "slowest_ms": walks.last(),
+    }))
 }
