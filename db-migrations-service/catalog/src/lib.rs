@@ -3,7 +3,7 @@
 //! A rollback is proven, and drift is found, by comparing what the catalog said then with what it says now. So a
 //! [`Snapshot`] holds every object of the chosen schemas as named properties in a form that depends neither on the
 //! order in which the objects were made nor on the version of the server; a [`Fingerprint`] is a Merkle tree of
-//! SHA-256 over it, and [`difference`] tells two of them apart in words that a person reads.
+//! SHA-256 over it, and [`difference()`] tells two of them apart in words that a person reads.
 //!
 //! # What is canonical, and how far
 //! The server's own deparser (`pg_get_viewdef` and its kin) says what a definition is, with nothing on the search path

@@ -30,7 +30,11 @@ fn documents_are_written_and_found_stale() {
         "alter table alpha.t alter id type int;",
     );
     run(&mut profe(), &["db", "erd", "--check"]).err(1);
-    assert_eq!(run(&mut profe(), &["db", "scratch", "--list"]).ok(0).matches("scratch_erd").count(), 0, "none is left");
+    assert_eq!(
+        run(&mut profe(), &["db", "scratch", "--list"]).ok(0).matches("scratch_erd_test_").count(),
+        0,
+        "none is left"
+    );
     let state = run(&mut profe(), &["migrate", "status"]).ok(0);
     assert!(state.contains("2 migrations pending"), "the target itself was not touched: {state}");
 

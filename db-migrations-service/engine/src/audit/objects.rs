@@ -142,6 +142,7 @@ mod tests {
             [
                 "CREATE TABLE a.t null",
                 "ALTER TABLE a.t null",
+                "ALTER TABLE a.t.a true",
                 "COMMENT a.t null",
                 "DROP TABLE a.t true",
                 "DO null null",

@@ -4,17 +4,20 @@ DECLARE
   stack   pg_catalog.text;
   done    pg_catalog.jsonb;
   nested  pg_catalog.bool;
-  told    pg_catalog.bool := marker OPERATOR(pg_catalog.~) '^profe_[0-9a-f]{32}_told$';
-  via     pg_catalog.bool := marker OPERATOR(pg_catalog.~) '^profe_[0-9a-f]{32}';
-  actor   pg_catalog.text := pg_catalog.current_setting('role');
+  told    pg_catalog.bool := pg_catalog."right"(marker, 5) OPERATOR(pg_catalog.=) '_told';
+  via     pg_catalog.bool;
+  actor   pg_catalog.text;
   message pg_catalog.text;
 BEGIN
   -- One line is this function's own; what a function or a body runs has more.
   GET DIAGNOSTICS stack = PG_CONTEXT;
   nested := pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.>) 0;
+  -- The way of every statement of a run: it must be short.
   IF told AND NOT nested THEN
     RETURN;
   END IF;
+  via := marker OPERATOR(pg_catalog.~) '^profe_[0-9a-f]{32}';
+  actor := pg_catalog.current_setting('role');
   BEGIN
     IF tg_event OPERATOR(pg_catalog.=) 'sql_drop' THEN
       SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('command', tg_tag, 'type', d.object_type,

@@ -82,8 +82,10 @@ async fn walk_all(
     subjects: &[Subject],
     context: &RunContext,
 ) -> Result<Rehearsed, EngineError> {
+    // Nothing of it need outlive a crash, so nobody waits for the disk.
+    let place = Target { connect: place.connect.clone().with_option("synchronous_commit", "off"), ..place.clone() };
     let (conn, guard) =
-        (session::open(place, "profe rehearsal").await?, session::open(place, "profe rehearsal").await?);
+        (session::open(&place, "profe rehearsal").await?, session::open(&place, "profe rehearsal").await?);
     prepare::prepare(&conn, &project.catalogue, false, false, &context.cancel).await?;
     let stop = context.cancel.child_token();
     let context = RunContext { events: EventSink::none(), cancel: stop.clone(), ..context.clone() };

@@ -85,7 +85,7 @@ async fn scratch(operations: &Operations) -> Result<Model, Failure> {
     let entry = operations.environment(None)?;
     let target = entry.target.as_ref().map_err(|reason| Failure::usage(reason.clone(), ""))?;
     let scratch = Scratch::new(&target.connect, operations.project().clone(), &entry.environment, false);
-    let connect = scratch.create("erd").await?;
+    let connect = scratch.create(&format!("erd_{}", operations.catalogue().project.name)).await?;
     let model = erd::read(&connect, operations.catalogue()).await;
     scratch.drop(connect.database()).await?;
     Ok(model?)
