@@ -21,8 +21,8 @@ pub(crate) const USERS: &str = "users";
 /// A data folder held by this process; the lock ends with the value, and with the process.
 pub(crate) struct Folder {
     root: PathBuf,
-    users: File,
-    _lock: File,
+    users: Locked,
+    _lock: Locked,
 }
 
 impl Folder {
@@ -42,13 +42,13 @@ impl Folder {
             }
         }
         let lock = lock(&root)?;
-        let users = open_shared(&root.join(USERS))?;
+        let users = Locked(open_shared(&root.join(USERS))?);
         Ok(Self { root, users, _lock: lock })
     }
 
     /// False while somebody uses the server.
     pub(crate) fn close_to_guests(&self) -> bool {
-        flock(&self.users, FlockOperation::NonBlockingLockExclusive).is_ok()
+        flock(&self.users.0, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -144,6 +144,17 @@ pub(crate) fn password_lost(root: &Path) -> StartError {
     StartError::PasswordLost { file: root.join("password"), folder: root.to_owned() }
 }
 
+/// A file that is locked, or may be. It is unlocked, not only closed: a process that another thread is just starting holds
+/// copies of all files until it has become its program, and with them their locks.
+pub(crate) struct Locked(pub File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Without it the lock ends a moment later.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 /// A file to be locked, which others may open too.
 fn open_shared(path: &Path) -> Result<File, StartError> {
     let mut options = OpenOptions::new();
@@ -153,13 +164,13 @@ fn open_shared(path: &Path) -> Result<File, StartError> {
 
 /// flock ends with the process that holds it, even after `kill -9`, so a lock is never stale. The number in the file
 /// is only for the error of the second one.
-fn lock(root: &Path) -> Result<File, StartError> {
+fn lock(root: &Path) -> Result<Locked, StartError> {
     let path = root.join("lock");
-    let mut file = open_shared(&path)?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+    let mut file = Locked(open_shared(&path)?);
+    if flock(&file.0, FlockOperation::NonBlockingLockExclusive).is_err() {
         let mut text = String::new();
         // Without the number the sentence is still right.
-        let _ = file.read_to_string(&mut text);
+        let _ = file.0.read_to_string(&mut text);
         return Err(StartError::InUse { folder: root.to_owned(), pid: text.trim().parse().unwrap_or(0) });
     }
     let write = |file: &mut File| {
@@ -167,6 +178,6 @@ fn lock(root: &Path) -> Result<File, StartError> {
         file.rewind()?;
         writeln!(file, "{}", std::process::id())
     };
-    write(&mut file).map_err(StartError::io("write", &path))?;
+    write(&mut file.0).map_err(StartError::io("write", &path))?;
     Ok(file)
 }

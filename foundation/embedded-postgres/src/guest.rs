@@ -13,14 +13,14 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::cluster;
 use crate::error::StartError;
-use crate::folder::{self, USERS};
+use crate::folder::{self, Locked, USERS};
 use crate::options::SUPERUSER;
 
 /// A server that runs already; its supervisor waits for this value to be dropped, if it can.
 pub struct Guest {
     port: u16,
     password: String,
-    _seat: File,
+    _seat: Locked,
 }
 
 impl Guest {
@@ -30,7 +30,8 @@ impl Guest {
     /// Files of another account, which cannot be read; a password file that is gone.
     pub fn enter(folder: &Path) -> Result<Option<Self>, StartError> {
         let Some(seat) = existing(folder.join(USERS), |path| File::open(path))? else { return Ok(None) };
-        if flock(&seat, FlockOperation::NonBlockingLockShared).is_err() {
+        let seat = Locked(seat);
+        if flock(&seat.0, FlockOperation::NonBlockingLockShared).is_err() {
             // It is just being stopped.
             return Ok(None);
         }
