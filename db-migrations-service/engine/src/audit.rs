@@ -1,14 +1,14 @@
 //! Who changed the schema, and whether the record of it is whole.
 //!
 //! Event triggers write a row for every DDL command of the database, whoever runs it. What the engine's own runs send they leave
-//! to the engine, which writes one row per migration in the migration's own message; what a function or a body does they record
-//! in any case. A *seal* later chains the committed rows by hash, so that no statement waits for another one's transaction.
+//! to the history, which is written in the migration's own transaction; what a function or a body does they record in any case. A *seal* later chains the committed rows by hash, so that no statement waits for another one's transaction.
 //!
 //! It cannot see what event triggers do not fire for – roles, databases, event triggers themselves – and needs a superuser to be
 //! installed. It keeps nothing outside of the target: whoever calls it writes the head of the chain down elsewhere and hands it
 //! to [`Engine::verify_audit`], which finds even a log that was rewritten as a whole.
 
 mod chain;
+mod history;
 mod install;
 mod list;
 mod marker;
@@ -21,10 +21,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub(crate) use chain::seal_after_run;
+pub(crate) use chain::try_seal;
 pub(crate) use install::tell_preparation;
 pub(crate) use marker::{Telling, begin, mark};
-pub(crate) use objects::{migration_row, objects};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -64,9 +63,10 @@ pub struct AuditEntry {
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     /// `ddl_command_end` and `sql_drop`: an event trigger saw a command; `error`: it saw one and could not read it; `migration`,
-    /// `preparation`, `installation`: the service tells what it did.
+    /// `preparation`, `installation`, `run`: the service tells what it did.
     pub event: String,
-    /// PostgreSQL's command tag; `MIGRATE`, `ROLLBACK`, `PREPARE`, `INSTALL` where the service tells it.
+    /// PostgreSQL's command tag; `RUN`, `MIGRATE`, `ROLLBACK`, `PREPARE`, `INSTALL` where the service
+    /// tells it.
     pub command: String,
     /// Who signed in.
     pub session_role: String,
@@ -78,11 +78,11 @@ pub struct AuditEntry {
     pub address: Option<String>,
     /// Its process at the server.
     pub pid: i32,
-    /// Its transaction, as PostgreSQL's 64-bit number.
-    pub transaction: String,
+    /// Its transaction, as PostgreSQL's 64-bit number; absent where a migration was rolled back before the log was told of it.
+    pub transaction: Option<String>,
     /// What was created, changed or dropped: `command`, `type`, `schema`, `identity`, and `dropped`.
     pub objects: Value,
-    /// The client's message, all of its statements, cut after 8,000 characters.
+    /// The client's message, all of its statements, or the migration's SQL, cut after 8,000 characters.
     pub statement: Option<String>,
     /// How long the message was, bytes.
     pub statement_bytes: Option<i64>,
@@ -128,6 +128,8 @@ pub enum FindingCode {
     Off,
     /// A row of the log says something else than when it was sealed.
     EntryChanged,
+    /// The SQL of a migration in the history is not what was run, or its row is gone.
+    HistoryChanged,
     /// A row of the log is gone.
     EntryMissing,
     /// A link of the chain is gone.

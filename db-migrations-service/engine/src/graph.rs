@@ -22,8 +22,6 @@ pub(crate) struct Node {
     pub transactional: bool,
     pub sets_session: bool,
     pub code: Vec<std::ops::Range<usize>>,
-    /// Its statements with their objects, as the audit keeps them.
-    pub objects: String,
     /// Moved into the graph's creators when it is built.
     creates: BTreeSet<ObjectName>,
     alters: BTreeSet<ObjectName>,
@@ -58,7 +56,6 @@ impl Node {
             transactional: script.is_transactional(),
             sets_session: script.sets_session(),
             code: script.code(),
-            objects: crate::audit::objects(script),
             creates,
             alters,
             references: references.into_iter().collect(),

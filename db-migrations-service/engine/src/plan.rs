@@ -35,9 +35,6 @@ pub struct PlannedMigration {
     /// Where in the SQL the statements stand that may run code of their author.
     #[serde(skip)]
     pub(crate) code: Vec<std::ops::Range<usize>>,
-    /// Its statements with their objects, as the audit keeps them.
-    #[serde(skip)]
-    pub(crate) objects: String,
 }
 
 /// An ordered plan.

@@ -84,7 +84,6 @@ pub(crate) async fn plan(
             sql: None,
             sets_session: node.sets_session,
             code: node.code.clone(),
-            objects: node.objects.clone(),
         });
     }
     Ok(plan)

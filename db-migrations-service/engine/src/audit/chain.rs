@@ -8,6 +8,7 @@ use postgres_link::AdminConn;
 use sha2::{Digest, Sha256};
 
 use super::AuditHead;
+use super::history::TELL;
 use super::marker::is_superuser;
 use crate::error::EngineError;
 use crate::target::session::own_statement;
@@ -82,8 +83,8 @@ fn read_head(row: Option<&[Option<String>]>) -> Result<Option<AuditHead>, Engine
     }
 }
 
-/// Seals at the end of a run. It may fail: the next seal takes what this one left.
-pub(crate) async fn seal_after_run(conn: &AdminConn) -> Option<AuditHead> {
+/// Seals where the user may, at the end of a run and before the log is read. It may fail: the next seal takes what this one left.
+pub(crate) async fn try_seal(conn: &AdminConn) -> Option<AuditHead> {
     if !is_superuser(conn) {
         return None;
     }
@@ -128,7 +129,7 @@ async fn seal_page(conn: &AdminConn, reach: Reach) -> Result<Sealed, EngineError
     };
     // Two that seal at once take turns. Rows are looked for after the lock was had, each statement seeing what is committed.
     let query = format!(
-        "BEGIN; SET LOCAL lock_timeout = '5s'; LOCK TABLE migration_service.audit_chain IN SHARE ROW EXCLUSIVE MODE; {HEAD}; \
+        "BEGIN; SET LOCAL lock_timeout = '5s'; LOCK TABLE migration_service.audit_chain IN SHARE ROW EXCLUSIVE MODE; {TELL}; {HEAD}; \
          SELECT {CELLS} FROM migration_service.audit_entry e \
           WHERE NOT EXISTS (SELECT FROM migration_service.audit_chain c WHERE c.entry_id = e.id) {recent} ORDER BY e.id LIMIT {PAGE}"
     );

@@ -3,13 +3,17 @@
 use std::fmt::Write as _;
 
 use postgres_link::AdminConn;
+use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::chain::CELLS;
+use super::chain::{CELLS, try_seal};
+use super::history::{JOINED, SQL};
 use super::install::{self, off};
-use super::{AuditEntry, AuditFilter, AuditPage};
+use super::objects::objects;
+use super::{AuditEntry, AuditFilter, AuditPage, LONGEST_STATEMENT};
 use crate::compare::time_of;
 use crate::error::{EngineError, ErrorCode};
+use crate::project::Script;
 use crate::target::quote::literal;
 use crate::target::session::own_statement;
 use crate::target::store;
@@ -23,6 +27,8 @@ pub(super) async fn read(conn: &AdminConn, filter: &AuditFilter) -> Result<Audit
         Err(error) if is_absent(&error) => None,
         Err(error) => return Err(own(error)),
     };
+    // What the history knows is in the log once it is sealed; who may not seal reads what there is.
+    try_seal(conn).await;
     let entries = match conn.batch(&query(filter)).await {
         Ok(outcome) => outcome.statements.into_iter().flat_map(|s| s.rows).map(entry).collect::<Result<_, _>>()?,
         Err(error) if is_absent(&error) => Vec::new(),
@@ -36,7 +42,7 @@ fn is_absent(error: &postgres_link::BatchError) -> bool {
 }
 
 fn query(filter: &AuditFilter) -> String {
-    let mut query = format!("SELECT {CELLS} FROM migration_service.audit_entry e WHERE true");
+    let mut query = String::from("SELECT * FROM migration_service.audit_entry e WHERE true");
     // Writing into a String cannot fail.
     for (time, operator) in [(filter.since, ">="), (filter.until, "<")] {
         if let Some(time) = time {
@@ -68,11 +74,11 @@ fn query(filter: &AuditFilter) -> String {
     }
     let limit = if filter.limit == 0 { DEFAULT_LIMIT } else { filter.limit };
     let _ = write!(query, " ORDER BY e.id DESC LIMIT {limit}");
-    query
+    format!("SELECT {CELLS}, {SQL} FROM ({query}) e {JOINED} ORDER BY e.id DESC")
 }
 
 fn entry(row: Vec<Option<String>>) -> Result<AuditEntry, EngineError> {
-    let cells: [Option<String>; 18] = row
+    let cells: [Option<String>; 19] = row
         .try_into()
         .map_err(|_| EngineError::new(ErrorCode::Internal, "the audit answered another number of columns"))?;
     let [
@@ -94,7 +100,9 @@ fn entry(row: Vec<Option<String>>) -> Result<AuditEntry, EngineError> {
         via_service,
         run_id,
         migration,
+        sql,
     ] = cells;
+    let done = sql.zip(migration.as_deref()).map(|(sql, migration)| done(sql, migration));
     let number = |cell: &Option<String>| store::number(cell.as_deref().unwrap_or("0"));
     Ok(AuditEntry {
         id: number(&id)?,
@@ -106,9 +114,12 @@ fn entry(row: Vec<Option<String>>) -> Result<AuditEntry, EngineError> {
         application: application.unwrap_or_default(),
         address,
         pid: i32::try_from(number(&pid)?).unwrap_or_default(),
-        transaction: transaction.unwrap_or_default(),
-        objects: objects.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
-        statement,
+        transaction,
+        objects: match &done {
+            Some((_, objects)) => objects.clone(),
+            None => objects.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+        },
+        statement: done.map(|(sql, _)| sql).or(statement),
         statement_bytes: statement_bytes.as_deref().map(store::number).transpose()?,
         statement_sha256,
         context,
@@ -116,4 +127,14 @@ fn entry(row: Vec<Option<String>>) -> Result<AuditEntry, EngineError> {
         run_id: run_id.and_then(|id| id.parse().ok()),
         migration,
     })
+}
+
+/// What a migration's SQL shows of itself: as much of it as the log keeps, and its objects.
+fn done(mut sql: String, migration: &str) -> (String, Value) {
+    let schema = migration.split('/').next().unwrap_or_default();
+    let objects = Script::parse(migration, sql.clone(), schema).map_or(Value::Null, |script| objects(&script));
+    if let Some((end, _)) = sql.char_indices().nth(LONGEST_STATEMENT) {
+        sql.truncate(end);
+    }
+    (sql, objects)
 }

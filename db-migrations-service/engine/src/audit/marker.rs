@@ -7,7 +7,7 @@
 use postgres_link::AdminConn;
 use uuid::Uuid;
 
-use super::install;
+use super::{history, install};
 
 /// Who tells the log what the session does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +46,21 @@ pub(crate) async fn mark(conn: &AdminConn, run_id: Uuid, telling: Telling) {
 }
 
 async fn mark_if_healthy(conn: &AdminConn, run_id: Uuid) -> bool {
+    let healthy = format!("NOT EXISTS (SELECT FROM ({}) health (name, code) WHERE code <> 'table_altered')", install::health());
+    let marker = value(run_id, Telling::Engine);
     let query = format!(
-        "SELECT set_config('backtrace_functions', '{}', false) WHERE NOT EXISTS \
-         (SELECT FROM ({}) health (name, code) WHERE code <> 'table_altered')",
-        value(run_id, Telling::Engine),
-        install::health()
+        "BEGIN; SET LOCAL synchronous_commit = off; WITH run AS ({} RETURNING id) \
+         SELECT set_config('backtrace_functions', '{marker}', false) FROM run; COMMIT",
+        history::begun(run_id, &healthy),
     );
-    conn.batch(&query).await.is_ok_and(|outcome| outcome.value(0, 0).is_some())
+    match conn.batch(&query).await {
+        Ok(outcome) => outcome.statements[2].rows.first().is_some(),
+        Err(_) => {
+            // A lost session was rolled back by the server.
+            let _ = conn.batch("ROLLBACK").await;
+            false
+        }
+    }
 }
 
 pub(super) fn is_superuser(conn: &AdminConn) -> bool {

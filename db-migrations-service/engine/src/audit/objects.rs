@@ -1,44 +1,12 @@
-//! What the engine tells the log of its own migrations.
+//! What a migration did, read off its SQL.
 
 use serde_json::{Value, json};
 use sql_grammar::{ObjectKind, ObjectName};
-use uuid::Uuid;
 
-use super::LONGEST_STATEMENT;
-use crate::migration::MigrationId;
 use crate::project::Script;
-use crate::target::quote::literal;
-use crate::target::store::Direction;
 
-/// The statement that writes a migration's row. `objects` is what [`objects`] has read off `sql`.
-pub(crate) fn migration_row(
-    id: &MigrationId,
-    direction: Direction,
-    owner: &str,
-    sql: &str,
-    objects: &str,
-    run_id: Uuid,
-) -> String {
-    let command = match direction {
-        Direction::Up => "MIGRATE",
-        Direction::Down => "ROLLBACK",
-    };
-    let kept = sql.char_indices().nth(LONGEST_STATEMENT).map_or(sql, |(end, _)| &sql[..end]);
-    format!(
-        "INSERT INTO migration_service.audit_entry (event, command, acting_role, objects, statement, statement_bytes, \
-         statement_sha256, via_service, run_id, migration) \
-         VALUES ('migration', '{command}', {}, {}, {}, {}, '{}', true, '{run_id}', {})",
-        literal(owner),
-        literal(objects),
-        literal(kept),
-        sql.len(),
-        sql_grammar::sha256_hex(sql.as_bytes()),
-        literal(&id.to_string()),
-    )
-}
-
-/// The statements of a script with what each creates, changes and drops, as the JSON that the log keeps.
-pub(crate) fn objects(script: &Script) -> String {
+/// The statements of a script with what each creates, changes and drops, as the event triggers tell them.
+pub(super) fn objects(script: &Script) -> Value {
     let mut list = Vec::new();
     for (range, facts) in &script.statements {
         let command = command_tag(&script.sql[range.clone()]);
@@ -57,7 +25,7 @@ pub(crate) fn objects(script: &Script) -> String {
             list.push(json!({ "command": command }));
         }
     }
-    Value::Array(list).to_string()
+    Value::Array(list)
 }
 
 fn entry(command: &str, object: &ObjectName, dropped: bool) -> Value {

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS migration_service.audit_entry (
     application      text        NOT NULL DEFAULT current_setting('application_name'),
     address          inet        DEFAULT inet_client_addr(),
     pid              integer     NOT NULL DEFAULT pg_backend_pid(),
-    xid              xid8        NOT NULL DEFAULT pg_current_xact_id(),
+    xid              xid8        DEFAULT pg_current_xact_id(),
     objects          jsonb       NOT NULL,
     statement        text,
     statement_bytes  integer,
@@ -21,16 +21,16 @@ CREATE TABLE IF NOT EXISTS migration_service.audit_entry (
 COMMENT ON TABLE migration_service.audit_entry IS 'Every change of the schema, whoever made it; written in the transaction that makes it';
 COMMENT ON COLUMN migration_service.audit_entry.id IS 'Grows, with gaps where a transaction was taken back';
 COMMENT ON COLUMN migration_service.audit_entry.at IS 'When';
-COMMENT ON COLUMN migration_service.audit_entry.event IS 'ddl_command_end and sql_drop: an event trigger saw one command; error: it saw one and could not read it; migration and preparation: the service tells what it did';
-COMMENT ON COLUMN migration_service.audit_entry.command IS 'PostgreSQL''s command tag; MIGRATE, ROLLBACK or PREPARE where the service tells it';
+COMMENT ON COLUMN migration_service.audit_entry.event IS 'ddl_command_end and sql_drop: an event trigger saw one command; error: it saw one and could not read it; run, migration, preparation and installation: the service tells what it did';
+COMMENT ON COLUMN migration_service.audit_entry.command IS 'PostgreSQL''s command tag; RUN, MIGRATE, ROLLBACK, PREPARE or INSTALL where the service tells it';
 COMMENT ON COLUMN migration_service.audit_entry.session_role IS 'Who signed in';
 COMMENT ON COLUMN migration_service.audit_entry.acting_role IS 'The role that was set, or who signed in; inside of a SECURITY DEFINER function that of its caller';
 COMMENT ON COLUMN migration_service.audit_entry.application IS 'What the session calls itself';
 COMMENT ON COLUMN migration_service.audit_entry.address IS 'Where it comes from; null for a local socket';
 COMMENT ON COLUMN migration_service.audit_entry.pid IS 'Its process at the server';
-COMMENT ON COLUMN migration_service.audit_entry.xid IS 'Its transaction';
-COMMENT ON COLUMN migration_service.audit_entry.objects IS 'What was created, changed or dropped: command, type, schema, identity, dropped';
-COMMENT ON COLUMN migration_service.audit_entry.statement IS 'The message that the client sent, all of its statements, cut after 8,000 characters; null where a migration''s own row has it';
+COMMENT ON COLUMN migration_service.audit_entry.xid IS 'Its transaction; null where a migration was rolled back before the log was told of it';
+COMMENT ON COLUMN migration_service.audit_entry.objects IS 'What was created, changed or dropped: command, type, schema, identity, dropped; empty for a migration, whose SQL the history has';
+COMMENT ON COLUMN migration_service.audit_entry.statement IS 'The message that the client sent, all of its statements, cut after 8,000 characters; null for a migration, whose SQL the history has';
 COMMENT ON COLUMN migration_service.audit_entry.statement_bytes IS 'How long the message was';
 COMMENT ON COLUMN migration_service.audit_entry.statement_sha256 IS 'SHA-256 of the whole message, in hex; null where it was longer than 64 KiB and an event trigger saw it';
 COMMENT ON COLUMN migration_service.audit_entry.context IS 'Which functions the command was called from, innermost first; null where the client sent it itself';
@@ -51,5 +51,7 @@ COMMENT ON COLUMN migration_service.audit_chain.entry_id IS 'Which row of audit_
 COMMENT ON COLUMN migration_service.audit_chain.digest IS 'SHA-256 of that row, in hex';
 COMMENT ON COLUMN migration_service.audit_chain.hash IS 'SHA-256 of the hash before, the position, the row''s number and its digest, in hex';
 COMMENT ON COLUMN migration_service.audit_chain.sealed_at IS 'When it was sealed';
+
+CREATE INDEX IF NOT EXISTS audit_entry_of_runs ON migration_service.audit_entry (run_id, migration) WHERE event IN ('run', 'migration');
 
 REVOKE ALL ON migration_service.audit_entry, migration_service.audit_chain FROM PUBLIC;

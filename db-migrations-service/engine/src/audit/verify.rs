@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use postgres_link::AdminConn;
 
 use super::chain::{self, CELLS, PAGE, Reach};
+use super::history::{JOINED, SQL};
 use super::install::{self, off};
 use super::{AuditHead, AuditReport, Finding, FindingCode};
 use crate::error::EngineError;
@@ -120,8 +121,9 @@ impl<'a> Walk<'a> {
     async fn all(&mut self, conn: &AdminConn, findings: &mut Findings) -> Result<(), EngineError> {
         loop {
             let query = format!(
-                "SELECT c.position, c.entry_id, c.digest, c.hash, {CELLS} FROM migration_service.audit_chain c \
-                 LEFT JOIN migration_service.audit_entry e ON e.id = c.entry_id \
+                "SELECT c.position, c.entry_id, c.digest, c.hash, \
+                        e.event <> 'migration' OR e.statement_sha256 = encode(sha256(convert_to({SQL}, 'UTF8')), 'hex'), {CELLS} \
+                 FROM migration_service.audit_chain c LEFT JOIN migration_service.audit_entry e ON e.id = c.entry_id {JOINED} \
                  WHERE c.position > {} ORDER BY c.position LIMIT {PAGE}",
                 self.position
             );
@@ -142,7 +144,7 @@ impl<'a> Walk<'a> {
     }
 
     fn link(&mut self, row: &[Option<String>], findings: &mut Findings) -> Result<(), EngineError> {
-        let [position, entry, digest, hash, cells @ ..] = row else { return Ok(()) };
+        let [position, entry, digest, hash, has_sql, cells @ ..] = row else { return Ok(()) };
         let (position, entry) = (number(position.as_ref())?, number(entry.as_ref())?);
         let (digest, hash) = (digest.as_deref().unwrap_or_default(), hash.as_deref().unwrap_or_default());
         self.checked += 1;
@@ -163,6 +165,10 @@ impl<'a> Walk<'a> {
             let message =
                 format!("entry {entry}, at position {position} of the chain, was changed after it was sealed");
             findings.add(FindingCode::EntryChanged, message, place.0, place.1);
+        } else if has_sql.as_deref() != Some("t") {
+            let migration = cells.last().and_then(Option::as_deref).unwrap_or_default();
+            let message = format!("the SQL of {migration} in the history is not what was run, or its row is gone");
+            findings.add(FindingCode::HistoryChanged, message, place.0, place.1);
         }
         // After a gap nobody knows the hash before; the gap itself is told.
         if !is_gap && chain::link(&self.hash, position, entry, digest) != hash {

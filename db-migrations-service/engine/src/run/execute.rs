@@ -96,7 +96,7 @@ impl PreparedRun {
         let mut audit_head = None;
         if let Some(Sessions { conn, guard }) = sessions {
             if !self.dry_run {
-                audit_head = audit::seal_after_run(&conn).await;
+                audit_head = audit::try_seal(&conn).await;
             }
             conn.close().await;
             guard.close().await;
@@ -154,7 +154,7 @@ impl PreparedRun {
         self.look_ahead(hands).await;
         for index in 0..self.plan.migrations.len() {
             let planned = &self.plan.migrations[index];
-            let mut step = match self.step(index) {
+            let step = match self.step(index) {
                 Ok(step) => step,
                 Err(error) => {
                     self.failed(&mut result, &planned.migration, Box::new(error));
@@ -163,7 +163,6 @@ impl PreparedRun {
             };
             self.announce(index);
             let ended = if step.transactional {
-                step.text.told = audited.then(|| planned.objects.clone());
                 apply::apply(hands, &step).await
             } else {
                 // What stays of it should it stop in the middle is recorded command by command.

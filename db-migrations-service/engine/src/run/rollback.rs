@@ -80,7 +80,6 @@ pub(crate) async fn plan(
             sql: Some(row.down_sql.clone()),
             sets_session: down.sets_session(),
             code: down.code(),
-            objects: crate::audit::objects(&down),
         });
         work.push(Work {
             origin: Origin::History { row: row.row, owner, down_sql: row.down_sql.clone() },

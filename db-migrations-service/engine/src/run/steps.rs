@@ -6,7 +6,6 @@ use std::sync::OnceLock;
 use postgres_link::{BatchError, SqlError};
 use uuid::Uuid;
 
-use crate::audit;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Script;
@@ -44,14 +43,12 @@ pub(crate) struct Text {
     schema: String,
     /// Where the statements stand that may run code of their author.
     code: Vec<Range<usize>>,
-    /// The statements' objects, where the engine tells the audit of them.
-    pub told: Option<String>,
     parsed: OnceLock<Script>,
 }
 
 impl Text {
     pub(crate) fn new(file: String, sql: String, schema: &str, code: Vec<Range<usize>>) -> Self {
-        Self { file, sql, schema: schema.to_owned(), code, told: None, parsed: OnceLock::new() }
+        Self { file, sql, schema: schema.to_owned(), code, parsed: OnceLock::new() }
     }
 
     pub(crate) fn script(&self) -> &Script {
@@ -70,7 +67,6 @@ impl From<Script> for Text {
             sql: script.sql.clone(),
             schema: String::new(),
             code: script.code(),
-            told: None,
             parsed: OnceLock::from(script),
         }
     }
@@ -145,15 +141,7 @@ impl Step {
             }),
             Record::RolledBack { row } => store::mark_rolled_back(*row, actor, run_id),
         };
-        let record = match &self.text.told {
-            Some(objects) => format!("{record}; {}", self.audit_sql(objects, run_id)),
-            None => record,
-        };
         if self.has_leftovers { format!("{}; {record}", store::clear(&self.id)) } else { record }
-    }
-
-    fn audit_sql(&self, objects: &str, run_id: Uuid) -> String {
-        audit::migration_row(&self.id, self.direction, &self.owner, &self.text.sql, objects, run_id)
     }
 
     /// The part as one transaction in one message: role, SQL, history, commit.

@@ -108,21 +108,27 @@ pub(crate) fn check_writable(conn: &AdminConn, target: &Target) -> Result<(), En
     Ok(())
 }
 
+impl From<&ConnectError> for EngineError {
+    fn from(error: &ConnectError) -> Self {
+        use ConnectErrorKind as K;
+        let code = match error.kind() {
+            K::AuthenticationFailed | K::NoPgHbaEntry | K::NoPassword => ErrorCode::AuthenticationFailed,
+            K::TlsUnknownIssuer
+            | K::TlsExpired
+            | K::TlsWrongName
+            | K::TlsNotOffered
+            | K::TlsClientCertificate
+            | K::TlsFailed => ErrorCode::TlsFailed,
+            _ => ErrorCode::DatabaseUnavailable,
+        };
+        let mut mapped = Self::new(code, error.to_string()).cure(error.cure());
+        mapped.sql = error.sql_error().cloned().map(Box::new);
+        mapped
+    }
+}
+
 pub(crate) fn connect_error(error: &ConnectError) -> EngineError {
-    use ConnectErrorKind as K;
-    let code = match error.kind() {
-        K::AuthenticationFailed | K::NoPgHbaEntry | K::NoPassword => ErrorCode::AuthenticationFailed,
-        K::TlsUnknownIssuer
-        | K::TlsExpired
-        | K::TlsWrongName
-        | K::TlsNotOffered
-        | K::TlsClientCertificate
-        | K::TlsFailed => ErrorCode::TlsFailed,
-        _ => ErrorCode::DatabaseUnavailable,
-    };
-    let mut mapped = EngineError::new(code, error.to_string()).cure(error.cure());
-    mapped.sql = error.sql_error().cloned().map(Box::new);
-    mapped
+    error.into()
 }
 
 /// The failure of a statement that is the engine's own, not a migration's.
