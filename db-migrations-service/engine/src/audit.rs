@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub(crate) use chain::try_seal;
-pub(crate) use install::tell_preparation;
+pub(crate) use install::{off, tell_preparation};
 pub(crate) use marker::{Telling, begin, mark};
 
 use crate::engine::Engine;

@@ -82,7 +82,7 @@ pub(super) fn health() -> String {
 pub(super) const STATE: &str = "SELECT value FROM migration_service.meta WHERE key = 'audit'";
 
 /// Why nothing is recorded, given what [`STATE`] answered.
-pub(super) fn off(state: Option<&str>) -> Option<String> {
+pub(crate) fn off(state: Option<&str>) -> Option<String> {
     match state {
         Some(ON) => None,
         Some(reason) => Some(format!("audit is off: {reason}")),

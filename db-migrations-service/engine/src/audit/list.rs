@@ -21,20 +21,24 @@ use crate::target::store;
 const DEFAULT_LIMIT: usize = 100;
 
 pub(super) async fn read(conn: &AdminConn, filter: &AuditFilter) -> Result<AuditPage, EngineError> {
-    let own = |error| own_statement(&error, "reading the audit");
-    let state = match conn.batch(install::STATE).await {
-        Ok(outcome) => outcome.value(0, 0).map(str::to_owned),
-        Err(error) if is_absent(&error) => None,
-        Err(error) => return Err(own(error)),
-    };
+    let off = off_because(conn).await?;
     // What the history knows is in the log once it is sealed; who may not seal reads what there is.
     try_seal(conn).await;
     let entries = match conn.batch(&query(filter)).await {
         Ok(outcome) => outcome.statements.into_iter().flat_map(|s| s.rows).map(entry).collect::<Result<_, _>>()?,
         Err(error) if is_absent(&error) => Vec::new(),
-        Err(error) => return Err(own(error)),
+        Err(error) => return Err(own_statement(&error, "reading the audit")),
     };
-    Ok(AuditPage { off: off(state.as_deref()), entries })
+    Ok(AuditPage { off, entries })
+}
+
+/// Why nothing is recorded.
+pub(super) async fn off_because(conn: &AdminConn) -> Result<Option<String>, EngineError> {
+    match conn.batch(install::STATE).await {
+        Ok(outcome) => Ok(off(outcome.value(0, 0))),
+        Err(error) if is_absent(&error) => Ok(off(None)),
+        Err(error) => Err(own_statement(&error, "reading the audit's state")),
+    }
 }
 
 fn is_absent(error: &postgres_link::BatchError) -> bool {

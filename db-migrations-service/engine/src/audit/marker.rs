@@ -46,21 +46,20 @@ pub(crate) async fn mark(conn: &AdminConn, run_id: Uuid, telling: Telling) {
 }
 
 async fn mark_if_healthy(conn: &AdminConn, run_id: Uuid) -> bool {
-    let healthy = format!("NOT EXISTS (SELECT FROM ({}) health (name, code) WHERE code <> 'table_altered')", install::health());
+    let healthy =
+        format!("NOT EXISTS (SELECT FROM ({}) health (name, code) WHERE code <> 'table_altered')", install::health());
     let marker = value(run_id, Telling::Engine);
     let query = format!(
         "BEGIN; SET LOCAL synchronous_commit = off; WITH run AS ({} RETURNING id) \
          SELECT set_config('backtrace_functions', '{marker}', false) FROM run; COMMIT",
         history::begun(run_id, &healthy),
     );
-    match conn.batch(&query).await {
-        Ok(outcome) => outcome.statements[2].rows.first().is_some(),
-        Err(_) => {
-            // A lost session was rolled back by the server.
-            let _ = conn.batch("ROLLBACK").await;
-            false
-        }
+    if let Ok(outcome) = conn.batch(&query).await {
+        return !outcome.statements[2].rows.is_empty();
     }
+    // A lost session was rolled back by the server.
+    let _ = conn.batch("ROLLBACK").await;
+    false
 }
 
 pub(super) fn is_superuser(conn: &AdminConn) -> bool {

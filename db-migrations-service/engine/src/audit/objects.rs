@@ -98,8 +98,7 @@ mod tests {
         let sql =
             "create table t (a int); alter table t drop column a; comment on table t is 'x'; drop table t; do 'x'";
         let script = Script::parse("f.sql", sql.to_owned(), "a").unwrap();
-        let list: Value = serde_json::from_str(&objects(&script)).unwrap();
-        let told: Vec<String> = list
+        let told: Vec<String> = objects(&script)
             .as_array()
             .unwrap()
             .iter()

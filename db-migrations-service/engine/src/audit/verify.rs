@@ -6,8 +6,8 @@ use postgres_link::AdminConn;
 
 use super::chain::{self, CELLS, PAGE, Reach};
 use super::history::{JOINED, SQL};
-use super::install::{self, off};
 use super::{AuditHead, AuditReport, Finding, FindingCode};
+use super::{install, list};
 use crate::error::EngineError;
 use crate::target::session::own_statement;
 use crate::target::store;
@@ -45,14 +45,9 @@ pub(super) async fn verify(conn: &AdminConn, anchors: &[AuditHead]) -> Result<Au
 /// Looks at what records. Answers whether the tables are there.
 async fn parts(conn: &AdminConn, findings: &mut Findings) -> Result<bool, EngineError> {
     let own = |error| own_statement(&error, "looking at the audit's triggers");
-    let state = match conn.batch(install::STATE).await {
-        Ok(outcome) => outcome.value(0, 0).map(str::to_owned),
-        Err(error) if matches!(error.sqlstate(), Some("42P01" | "3F000")) => None,
-        Err(error) => return Err(own(error)),
-    };
     let health = conn.batch(&install::health()).await.map_err(own)?;
     let mut is_kept = true;
-    if let Some(reason) = off(state.as_deref()) {
+    if let Some(reason) = list::off_because(conn).await? {
         // What is not there because it was never installed is one finding, not six.
         findings.add(FindingCode::Off, reason, None, None);
         is_kept = health.rows().all(|row| row[1].as_deref() != Some("table_missing"));

@@ -400,6 +400,7 @@ async fn a_target_without_a_superuser_works_and_says_that_it_has_no_audit() {
     assert!(report.error.is_none(), "{:#?}", report.error);
     let off = engine.audit(&AuditFilter::default()).await.unwrap().off.unwrap();
     assert!(off.starts_with("audit is off: event triggers need a superuser"), "{off}");
+    assert_eq!(engine.status().await.unwrap().audit_off, Some(off));
     let report = engine.verify_audit(&[]).await.unwrap();
     assert_eq!(report.findings.iter().map(|f| f.code).collect::<Vec<_>>(), [FindingCode::Off]);
 
@@ -411,6 +412,7 @@ async fn a_target_without_a_superuser_works_and_says_that_it_has_no_audit() {
     w.db.value("ALTER SCHEMA migration_service OWNER TO CURRENT_USER").await;
     w.project.migration("alpha/3_v", "CREATE TABLE alpha.v ();", "DROP TABLE alpha.v;");
     assert_eq!(w.run_ok().await, ["alpha/3"]);
+    assert_eq!(w.engine().status().await.unwrap().audit_off, None);
     assert_eq!(found(&w, &[]).await, [] as [&str; 0]);
 }
 
