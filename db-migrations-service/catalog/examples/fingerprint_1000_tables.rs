@@ -37,7 +37,7 @@ fn tables() -> String {
 async fn measure() {
     let database = testkit::server().empty_database().await;
     let session = database.session().await;
-    session.execute(&tables()).await.unwrap_or_else(|error| panic!("{error}"));
+    session.batch(&tables()).await.unwrap_or_else(|error| panic!("{error}"));
     let mut measured = Vec::new();
     let mut last = Snapshot::default();
     for _ in 0..RUNS {

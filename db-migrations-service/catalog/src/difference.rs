@@ -1,11 +1,13 @@
 //! What changed between two snapshots, property by property.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::object::{Kind, ObjectId, Properties};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Object, Snapshot};
 
 /// One property of one object that differs. Displays as a sentence: `plans.plans.title: varchar(255) not null →
 /// varchar(255)`.
@@ -38,12 +40,13 @@ const DEFINING: [&str; 6] = ["type", "collation", "not null", "default", "identi
 /// Everything that differs, sorted by object. Where a whole table is gone, its columns, indexes and the like are not
 /// told one by one. Empty exactly where the fingerprints are equal.
 pub fn difference(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
-    let (gone, come) = (OneSided::new(before, after), OneSided::new(after, before));
-    let ids: BTreeSet<&ObjectId> = before.objects.keys().chain(after.objects.keys()).collect();
+    let differing = differing(before, after);
+    let one_sided = |there: fn(&Pair<'_>) -> bool| OneSided::new(differing.iter().filter(|p| there(p)).map(|p| p.id));
+    let (gone, come) = (one_sided(|pair| pair.after.is_none()), one_sided(|pair| pair.before.is_none()));
     let mut differences = Vec::new();
-    for id in ids {
+    for Pair { id, before, after } in &differing {
         let mut found = Found { id, differences: &mut differences };
-        match (before.objects.get(id), after.objects.get(id)) {
+        match (before, after) {
             (Some(old), Some(new)) => found.compare(old, new),
             (Some(old), None) if !gone.goes_with_another(id, old) => found.add(EXISTENCE, Some(PRESENT), None),
             (None, Some(new)) if !come.goes_with_another(id, new) => found.add(EXISTENCE, None, Some(PRESENT)),
@@ -51,6 +54,36 @@ pub fn difference(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
         }
     }
     differences
+}
+
+/// One object on both sides.
+struct Pair<'a> {
+    id: &'a ObjectId,
+    before: Option<&'a Properties>,
+    after: Option<&'a Properties>,
+}
+
+/// The objects that are not the same, in order: both sides are sorted, so one pass finds them.
+fn differing<'a>(before: &'a Snapshot, after: &'a Snapshot) -> Vec<Pair<'a>> {
+    let (mut old, mut new) = (before.objects.iter().peekable(), after.objects.iter().peekable());
+    let mut found = Vec::new();
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((old, _)), Some((new, _))) if Arc::ptr_eq(old, new) => Ordering::Equal,
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+        };
+        let before = if order.is_le() { old.next() } else { None };
+        let after = if order.is_ge() { new.next() } else { None };
+        let Some((id, _)) = before.or(after) else { return found };
+        let (before, after) = (before.map(|(_, object)| object), after.map(|(_, object)| object));
+        if before != after {
+            let properties = |side: Option<&'a Arc<Object>>| side.map(|object| &object.properties);
+            found.push(Pair { id, before: properties(before), after: properties(after) });
+        }
+    }
 }
 
 /// The objects of one snapshot that another lacks, by what may hang on them.
@@ -62,14 +95,14 @@ struct OneSided<'a> {
 }
 
 impl<'a> OneSided<'a> {
-    fn new(here: &'a Snapshot, there: &Snapshot) -> Self {
+    fn new(ids: impl Iterator<Item = &'a ObjectId>) -> Self {
         let mut one_sided = Self {
             schemas: BTreeSet::new(),
             relations: BTreeSet::new(),
             constraints: BTreeSet::new(),
             columns: BTreeSet::new(),
         };
-        for id in here.objects.keys().filter(|id| !there.objects.contains_key(id)) {
+        for id in ids {
             let schema = id.schema.as_deref();
             match id.kind {
                 Kind::Schema => one_sided.schemas.extend(schema),
@@ -118,9 +151,6 @@ impl Found<'_> {
     }
 
     fn compare(&mut self, old: &Properties, new: &Properties) {
-        if old == new {
-            return;
-        }
         let composed = matches!(self.id.kind, Kind::Column | Kind::Domain);
         if composed {
             let (before, after) = (definition(old), definition(new));

@@ -37,15 +37,15 @@ impl Snapshot {
     /// The fingerprint of each schema; under `None` that of the objects that belong to the database.
     pub fn schema_fingerprints(&self) -> BTreeMap<Option<&str>, Fingerprint> {
         let mut schemas: BTreeMap<Option<&str>, Vec<Fingerprint>> = BTreeMap::new();
-        for (id, properties) in &self.objects {
-            schemas.entry(id.schema.as_deref()).or_default().push(Fingerprint::of_object(id, properties));
+        for (id, object) in &self.objects {
+            schemas.entry(id.schema.as_deref()).or_default().push(object.fingerprint);
         }
         schemas.into_iter().map(|(schema, children)| (schema, Fingerprint::over(children))).collect()
     }
 
     /// The fingerprint of each object, sorted by object.
     pub fn object_fingerprints(&self) -> impl Iterator<Item = (&ObjectId, Fingerprint)> {
-        self.objects.iter().map(|(id, properties)| (id, Fingerprint::of_object(id, properties)))
+        self.objects.iter().map(|(id, object)| (&**id, object.fingerprint))
     }
 }
 
@@ -55,7 +55,7 @@ impl Fingerprint {
         &self.0
     }
 
-    fn of_object(id: &ObjectId, properties: &Properties) -> Self {
+    pub(crate) fn of_object(id: &ObjectId, properties: &Properties) -> Self {
         let mut hash = Sha256::new();
         let mut feed = |text: &str| {
             // With its length before it, no text can be mistaken for two others.

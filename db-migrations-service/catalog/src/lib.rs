@@ -24,6 +24,7 @@
 mod object;
 mod snapshot;
 mod read;
+mod follow;
 mod grants;
 mod canonical;
 mod fingerprint;
@@ -32,6 +33,7 @@ mod words;
 
 pub use difference::{Difference, difference};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
+pub use follow::Follower;
 pub use object::{Kind, ObjectId, Properties};
 pub use read::{ReadError, Scope};
 pub use snapshot::Snapshot;

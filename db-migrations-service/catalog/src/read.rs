@@ -1,31 +1,33 @@
 //! Reading the catalog: one message, one snapshot, a few queries over whole catalogs.
 //!
 //! Each query answers rows of one kind. The columns `kind`, `schema`, `of`, `prefix`, `name` and `args` say which
-//! object it is; every other column is a property under its own name, NULL where it has its default. A name that
-//! begins with `sql ` or `view ` is deparsed SQL and put into its canonical wording; `acl …` is an access list of
+//! object it is, and `unit` what it is part of ([`follow`](crate::follow)); every other column is a property under its
+//! own name, NULL where it has its default. A name that begins with `sql ` or `view ` is deparsed SQL and put into its canonical wording; `acl …` is an access list of
 //! that letter's kind of object.
 
-use postgres_link::{AdminConn, BatchError, BatchFailure, StatementOutcome, sqlstate};
+use postgres_link::{AdminConn, BatchError, BatchFailure, BatchOutcome, StatementOutcome, sqlstate};
 
 use crate::object::{Kind, ObjectId, Properties, quoted};
 use crate::snapshot::Snapshot;
 use crate::{canonical, grants};
 
-const QUERIES: [&str; 4] = [
-    include_str!("read/database.sql"),
-    include_str!("read/relations.sql"),
-    include_str!("read/code.sql"),
-    include_str!("read/rest.sql"),
-];
+/// What belongs to no unit.
+const REST: [&str; 2] = [include_str!("read/database.sql"), include_str!("read/rest.sql")];
+/// Tables, views, sequences, routines and types with their parts.
+const UNITS: [&str; 2] = [include_str!("read/relations.sql"), include_str!("read/code.sql")];
+
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// What deparsed text depends on; all of it local to the transaction. Some functions lock what they deparse, and wait
-/// for DDL that is under way: not for long. Compiling queries over catalogs takes longer than running them.
-const SETTINGS: &str = "\
+/// for DDL that is under way: not for long. Compiling queries over catalogs takes longer than running them, and so does
+/// planning them for every list of objects anew.
+pub(crate) const SETTINGS: &str = "\
 SELECT set_config('search_path', '', true), set_config('TimeZone', 'UTC', true),
        set_config('DateStyle', 'ISO, MDY', true), set_config('IntervalStyle', 'postgres', true),
        set_config('bytea_output', 'hex', true), set_config('extra_float_digits', '1', true),
        set_config('quote_all_identifiers', 'off', true), set_config('standard_conforming_strings', 'on', true),
-       set_config('lock_timeout', '1s', true), set_config('jit', 'off', true)";
+       set_config('lock_timeout', '1s', true), set_config('jit', 'off', true),
+       set_config('plan_cache_mode', 'force_generic_plan', true)";
 
 const PUBLICATION_SCHEMAS: &str = "\
 (SELECT string_agg(s.nspname::text, ', ' ORDER BY s.nspname) FROM pg_publication_namespace ps
@@ -101,34 +103,53 @@ impl Snapshot {
     /// [`ReadError::Changing`] when another session changes an object meanwhile; nothing is retried here.
     pub async fn read(conn: &AdminConn, scope: &Scope) -> Result<Self, ReadError> {
         let server = conn.server_version_num();
-        let outcome = match conn.batch(&message(scope, server)).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                if matches!(error.failure, BatchFailure::Sql(_)) {
-                    // A session that breaks here fails its caller's next statement.
-                    let _ = conn.batch("ROLLBACK").await;
-                }
-                return Err(classified(error));
-            }
-        };
+        let queries = everything(scope, server);
+        let outcome = send(conn, &format!("{BEGIN};\n{SETTINGS};\n{queries};\nCOMMIT")).await?;
         let mut snapshot = Self::default();
-        // BEGIN answers nothing, and the settings have no kind.
-        for statement in outcome.statements.into_iter().filter(|s| s.columns.iter().any(|name| name == "kind")) {
-            add_rows(&mut snapshot, statement, server)?;
-        }
+        add(outcome, server, |_, id, properties| _ = snapshot.insert(id, properties))?;
         Ok(snapshot)
     }
 }
 
-fn message(scope: &Scope, server: u32) -> String {
+/// Sends a part of a transaction; after a failure none is open.
+pub(crate) async fn send(conn: &AdminConn, message: &str) -> Result<BatchOutcome, ReadError> {
+    match conn.batch(message).await {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => {
+            if matches!(error.failure, BatchFailure::Sql(_)) {
+                // A session that breaks here fails its caller's next statement.
+                let _ = conn.batch("ROLLBACK").await;
+            }
+            Err(classified(error))
+        }
+    }
+}
+
+/// The queries for every object of the scope.
+pub(crate) fn everything(scope: &Scope, server: u32) -> String {
+    [rest(scope, server), units(scope, "IS NOT NULL")].concat().join(";\n")
+}
+
+/// The queries for what belongs to no unit.
+pub(crate) fn rest(scope: &Scope, server: u32) -> Vec<String> {
     let schemas = if server >= 150_000 { PUBLICATION_SCHEMAS } else { "NULL" };
-    let queries = QUERIES
-        .join(";\n")
-        .replace(":database", if scope.database { "true" } else { "false" })
-        .replace(":publication_schemas", schemas)
-        // Last, for it holds names from outside.
-        .replace(":scope", &scope.condition());
-    format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n{SETTINGS};\n{queries};\nCOMMIT")
+    let fill = |query: &str| {
+        query
+            .replace(":database", if scope.database { "true" } else { "false" })
+            .replace(":publication_schemas", schemas)
+            // Last, for it holds names from outside.
+            .replace(":scope", &scope.condition())
+    };
+    statements(REST).map(fill).collect()
+}
+
+/// The queries for units whose number is `listed`, a condition.
+pub(crate) fn units(scope: &Scope, listed: &str) -> Vec<String> {
+    statements(UNITS).map(|query| query.replace(":listed", listed).replace(":scope", &scope.condition())).collect()
+}
+
+fn statements(files: [&'static str; 2]) -> impl Iterator<Item = &'static str> {
+    files.into_iter().flat_map(|file| file.split(";\n\n"))
 }
 
 fn classified(error: BatchError) -> ReadError {
@@ -140,18 +161,39 @@ fn classified(error: BatchError) -> ReadError {
     if changing { ReadError::Changing(error.to_string()) } else { ReadError::Failed(error) }
 }
 
+/// The unit of what belongs to none.
+pub(crate) const REST_UNIT: u32 = 0;
+
 /// Where in a row the parts of the identity stand; other columns are properties.
 const IDENTITY: [&str; 6] = ["kind", "schema", "of", "prefix", "name", "args"];
 
-fn add_rows(snapshot: &mut Snapshot, statement: StatementOutcome, server: u32) -> Result<(), ReadError> {
+/// Hands every object that was read, with the number of its unit, to `found`.
+pub(crate) fn add(
+    outcome: BatchOutcome,
+    server: u32,
+    mut found: impl FnMut(u32, ObjectId, Properties),
+) -> Result<(), ReadError> {
+    // BEGIN answers nothing, and the settings have no kind.
+    for statement in outcome.statements.into_iter().filter(|s| s.columns.iter().any(|name| name == "kind")) {
+        add_rows(statement, server, &mut found)?;
+    }
+    Ok(())
+}
+
+fn add_rows(
+    statement: StatementOutcome,
+    server: u32,
+    found: &mut impl FnMut(u32, ObjectId, Properties),
+) -> Result<(), ReadError> {
     let columns = &statement.columns;
     let place = |wanted: &str| columns.iter().position(|name| name == wanted);
     let places = IDENTITY.map(place);
-    let owner = place("acl owner");
+    let (unit, owner) = (place("unit"), place("acl owner"));
     for mut row in statement.rows {
         let mut cell = |place: Option<usize>| place.and_then(|at| row.get_mut(at)).and_then(Option::take);
         let [kind, schema, of, prefix, name, args] = places.map(&mut cell);
         let owner = cell(owner).unwrap_or_default();
+        let unit = cell(unit).and_then(|number| number.parse().ok()).unwrap_or(REST_UNIT);
         let kind = kind.unwrap_or_default();
         let kind = Kind::from_words(&kind).ok_or_else(|| ReadError::Unknown(format!("kind {kind}")))?;
         let id = ObjectId { schema, kind, of, name: full_name(kind, prefix, name.unwrap_or_default(), args) };
@@ -168,7 +210,7 @@ fn add_rows(snapshot: &mut Snapshot, statement: StatementOutcome, server: u32) -
                 properties.insert(column.clone(), value);
             }
         }
-        snapshot.objects.insert(id, properties);
+        found(unit, id, properties);
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! All objects of a scope at one moment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::fingerprint::Fingerprint;
 use crate::object::{Kind, ObjectId, Properties};
 
 /// The canonical form; a snapshot of another one cannot be compared and is not read.
@@ -15,13 +17,20 @@ const FORMAT: u32 = 1;
 /// Serialised it is a tree of schema, kind, relation and name, so that what objects share is written once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    pub(crate) objects: BTreeMap<ObjectId, Properties>,
+    pub(crate) objects: BTreeMap<Arc<ObjectId>, Arc<Object>>,
+}
+
+/// Shared by the snapshots in which it is the same.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Object {
+    pub fingerprint: Fingerprint,
+    pub properties: Properties,
 }
 
 impl Snapshot {
     /// The objects and their properties, sorted.
     pub fn objects(&self) -> impl Iterator<Item = (&ObjectId, &Properties)> {
-        self.objects.iter()
+        self.objects.iter().map(|(id, object)| (&**id, &object.properties))
     }
 
     /// How many objects it holds.
@@ -39,6 +48,13 @@ impl Snapshot {
         let schemas = self.objects.keys().filter(|id| id.kind == Kind::Schema);
         schemas.filter_map(|id| id.schema.as_deref())
     }
+
+    pub(crate) fn insert(&mut self, id: ObjectId, properties: Properties) -> Arc<ObjectId> {
+        let id = Arc::new(id);
+        let fingerprint = Fingerprint::of_object(&id, &properties);
+        self.objects.insert(Arc::clone(&id), Arc::new(Object { fingerprint, properties }));
+        id
+    }
 }
 
 /// Schema, `""` for the database → kind → relation, `""` for none → name.
@@ -53,7 +69,7 @@ struct Stored<T> {
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut objects: Tree<&str, &Properties> = Tree::new();
-        for (id, properties) in &self.objects {
+        for (id, properties) in self.objects() {
             let schema = objects.entry(id.schema.as_deref().unwrap_or_default()).or_default();
             let of = schema.entry(id.kind).or_default().entry(id.of.as_deref().unwrap_or_default()).or_default();
             of.insert(&id.name, properties);
@@ -77,7 +93,7 @@ impl<'de> Deserialize<'de> for Snapshot {
                 for (of, names) in relations {
                     for (name, properties) in names {
                         let id = ObjectId { schema: filled(&schema), kind, of: filled(&of), name };
-                        snapshot.objects.insert(id, properties);
+                        snapshot.insert(id, properties);
                     }
                 }
             }

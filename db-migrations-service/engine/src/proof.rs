@@ -14,6 +14,7 @@ mod neighbours;
 mod observe;
 mod rehearsal;
 mod rehearse;
+mod stage;
 mod subject;
 mod validate;
 

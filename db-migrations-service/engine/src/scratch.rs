@@ -75,15 +75,7 @@ impl Scratch {
     pub async fn clone_of(&self, template: &str, label: &str) -> Result<ConnectOptions, EngineError> {
         let label: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(24).collect();
         let name = format!("{SCRATCH}{}_{}", label.to_lowercase(), &Uuid::new_v4().simple().to_string()[..12]);
-        let maintenance = self.maintenance().await?;
-        // Copying the files is faster than writing them through the log, which 15 would do by default.
-        let strategy = if maintenance.server_version_num() >= 150_000 { " STRATEGY file_copy" } else { "" };
-        run(
-            &maintenance,
-            &format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(&name), identifier(template)),
-        )
-        .await?;
-        maintenance.close().await;
+        create_copy(&self.server, &name, template).await?;
         Ok(self.server.clone().with_database(name))
     }
 
@@ -165,6 +157,17 @@ pub(crate) async fn create_empty(server: &ConnectOptions, name: &str) -> Result<
         ))),
         other => other.map(|_| ()),
     }
+}
+
+/// A copy of the database `template`, on which nobody may be meanwhile.
+pub(crate) async fn create_copy(server: &ConnectOptions, name: &str, template: &str) -> Result<(), EngineError> {
+    let maintenance = maintenance(server).await?;
+    // Copying the files is faster than writing them through the log, which 15 would do by default.
+    let strategy = if maintenance.server_version_num() >= 150_000 { " STRATEGY file_copy" } else { "" };
+    let statement = format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(name), identifier(template));
+    let created = run(&maintenance, &statement).await;
+    maintenance.close().await;
+    created.map(|_| ())
 }
 
 /// Drops a scratch database, whoever is connected to it.

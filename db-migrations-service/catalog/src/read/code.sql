@@ -1,6 +1,6 @@
 -- Functions, types and sequences.
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
-       n.nspname AS schema, p.proname AS name,
+       p.oid AS unit, n.nspname AS schema, p.proname AS name,
        '(' || coalesce((SELECT string_agg(format_type(t, NULL), ', ' ORDER BY at)
                           FROM unnest(p.proargtypes) WITH ORDINALITY AS a(t, at)), '') || ')' AS args,
        pg_get_userbyid(p.proowner) AS owner, pg_get_userbyid(p.proowner) AS "acl owner",
@@ -42,18 +42,24 @@ SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE '
   JOIN pg_language l ON l.oid = p.prolang
   LEFT JOIN pg_aggregate g ON g.aggfnoid = p.oid
   LEFT JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass
- WHERE :scope
+ WHERE :scope AND p.oid :listed
    -- A range type makes its constructors.
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_proc'::regclass AND x.objid = p.oid AND x.deptype IN ('e', 'i'));
 
 SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'composite type' WHEN 'r' THEN 'range type'
             WHEN 'd' THEN 'domain' ELSE 'type' END AS kind,
-       n.nspname AS schema, t.typname AS name,
+       t.oid AS unit, n.nspname AS schema, t.typname AS name,
        pg_get_userbyid(t.typowner) AS owner, pg_get_userbyid(t.typowner) AS "acl owner",
        array_to_string(coalesce(t.typacl, acldefault('T', t.typowner)), chr(10)) AS "acl T",
-       labels.list AS labels,
-       attributes.list AS "sql attributes",
+       (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)
+           AS labels,
+       CASE WHEN c.relkind = 'c' THEN
+            (SELECT string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
+                    CASE WHEN a.attcollation <> at.typcollation
+                         THEN 'collate ' || a.attcollation::regcollation::text END), ', ' ORDER BY a.attnum)
+               FROM pg_attribute a JOIN pg_type at ON at.oid = a.atttypid
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END AS "sql attributes",
        CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS "sql type",
        CASE WHEN t.typtype = 'd' AND t.typcollation <> base.typcollation OR t.typtype = 'b' AND t.typcollation <> 0
             THEN (SELECT format('%I.%I', nc.nspname, co.collname) FROM pg_collation co
@@ -83,24 +89,16 @@ SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'composite type' WHEN '
   JOIN pg_namespace n ON n.oid = t.typnamespace
   LEFT JOIN pg_class c ON c.oid = t.typrelid
   LEFT JOIN pg_type base ON base.oid = t.typbasetype
-  LEFT JOIN (SELECT enumtypid, string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) AS list
-               FROM pg_enum GROUP BY enumtypid) labels ON labels.enumtypid = t.oid
-  LEFT JOIN (SELECT a.attrelid, string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
-                    CASE WHEN a.attcollation <> at.typcollation
-                         THEN 'collate ' || a.attcollation::regcollation::text END), ', ' ORDER BY a.attnum) AS list
-               FROM pg_attribute a JOIN pg_class ac ON ac.oid = a.attrelid JOIN pg_type at ON at.oid = a.atttypid
-              WHERE ac.relkind = 'c' AND a.attnum > 0 AND NOT a.attisdropped GROUP BY a.attrelid) attributes
-         ON attributes.attrelid = t.typrelid
   LEFT JOIN pg_range r ON r.rngtypid = t.oid
   LEFT JOIN pg_opclass opc ON opc.oid = r.rngsubopc
   LEFT JOIN pg_namespace opn ON opn.oid = opc.opcnamespace
   LEFT JOIN pg_description d ON d.objoid = t.oid AND d.classoid = 'pg_type'::regclass AND d.objsubid = 0
- WHERE :scope AND (t.typtype IN ('e', 'r', 'd', 'p') OR t.typtype = 'c' AND c.relkind = 'c'
+ WHERE :scope AND t.oid :listed AND (t.typtype IN ('e', 'r', 'd', 'p') OR t.typtype = 'c' AND c.relkind = 'c'
                    OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid))
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_type'::regclass AND x.objid = t.oid AND x.deptype = 'e');
 
-SELECT 'sequence' AS kind, n.nspname AS schema, c.relname AS name,
+SELECT 'sequence' AS kind, s.seqrelid AS unit, n.nspname AS schema, c.relname AS name,
        pg_get_userbyid(c.relowner) AS owner, pg_get_userbyid(c.relowner) AS "acl owner",
        array_to_string(coalesce(c.relacl, acldefault('s', c.relowner)), chr(10)) AS "acl s",
        CASE c.relpersistence WHEN 'u' THEN 'unlogged' END AS persistence,
@@ -117,6 +115,6 @@ SELECT 'sequence' AS kind, n.nspname AS schema, c.relname AS name,
         AND owned.refclassid = 'pg_class'::regclass AND owned.refobjsubid > 0
   LEFT JOIN pg_attribute a ON a.attrelid = owned.refobjid AND a.attnum = owned.refobjsubid
   LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
- WHERE :scope
+ WHERE :scope AND s.seqrelid :listed
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e')

@@ -1,7 +1,7 @@
 -- Tables, views and what hangs on them.
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
             ELSE 'table' END AS kind,
-       n.nspname AS schema, c.relname AS name,
+       c.oid AS unit, n.nspname AS schema, c.relname AS name,
        pg_get_userbyid(c.relowner) AS owner, pg_get_userbyid(c.relowner) AS "acl owner",
        array_to_string(coalesce(c.relacl, acldefault('r', c.relowner)), chr(10)) AS "acl r",
        CASE c.relpersistence WHEN 'u' THEN 'unlogged' END AS persistence,
@@ -19,7 +19,8 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHE
        CASE WHEN c.relkind IN ('r', 'p') THEN CASE c.relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing' WHEN 'i' THEN 'index' END END
            AS "replica identity",
        CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS "sql of type",
-       columns.names AS "sql column order",
+       (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+          FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS "sql column order",
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS "view definition",
        server.srvname AS server,
        (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(ft.ftoptions) o) AS options,
@@ -31,17 +32,14 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHE
   LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid AND toast.reloptions IS NOT NULL
   LEFT JOIN (SELECT inhrelid, string_agg(inhparent::regclass::text, ', ' ORDER BY inhseqno) AS names
                FROM pg_inherits GROUP BY inhrelid) parents ON parents.inhrelid = c.oid
-  LEFT JOIN (SELECT attrelid, string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS names
-               FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped GROUP BY attrelid) columns
-         ON columns.attrelid = c.oid
   LEFT JOIN pg_foreign_table ft ON ft.ftrelid = c.oid
   LEFT JOIN pg_foreign_server server ON server.oid = ft.ftserver
   LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
- WHERE :scope AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+ WHERE :scope AND c.oid :listed AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e');
 
-SELECT 'column' AS kind, n.nspname AS schema, c.relname AS of, a.attname AS name,
+SELECT 'column' AS kind, a.attrelid AS unit, n.nspname AS schema, c.relname AS of, a.attname AS name,
        format_type(a.atttypid, a.atttypmod) AS "sql type",
        CASE WHEN a.attcollation <> t.typcollation
             THEN (SELECT format('%I.%I', nc.nspname, co.collname) FROM pg_collation co
@@ -78,12 +76,12 @@ SELECT 'column' AS kind, n.nspname AS schema, c.relname AS of, a.attname AS name
          ON nn.conrelid = a.attrelid AND nn.contype = 'n' AND nn.conkey[1] = a.attnum
         AND (nn.connoinherit OR NOT nn.convalidated)
   LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
- WHERE :scope AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE :scope AND a.attrelid :listed AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e');
 
 -- The server's own copies for partitions (a foreign key's, with a parent) say nothing that the parent does not.
-SELECT 'constraint' AS kind, n.nspname AS schema, coalesce(c.relname, t.typname) AS of, con.conname AS name,
+SELECT 'constraint' AS kind, greatest(con.conrelid, con.contypid) AS unit, n.nspname AS schema, coalesce(c.relname, t.typname) AS of, con.conname AS name,
        regexp_replace(def.text, ' NOT VALID$', '') AS "sql definition",
        CASE WHEN def.text ~ ' NOT VALID$' THEN 'NOT VALID' END AS validity,
        CASE WHEN con.coninhcount > 0 THEN concat('inherited', CASE WHEN con.conislocal THEN ' and its own' END) END
@@ -95,12 +93,12 @@ SELECT 'constraint' AS kind, n.nspname AS schema, coalesce(c.relname, t.typname)
   LEFT JOIN pg_type t ON t.oid = con.contypid AND con.conrelid = 0
  CROSS JOIN LATERAL (SELECT pg_get_constraintdef(con.oid) AS text) def
   LEFT JOIN pg_description d ON d.objoid = con.oid AND d.classoid = 'pg_constraint'::regclass
- WHERE :scope AND con.contype IN ('c', 'f', 'p', 'u', 'x') AND NOT (con.contype = 'f' AND con.conparentid <> 0)
+ WHERE :scope AND (con.conrelid :listed OR con.contypid :listed) AND con.contype IN ('c', 'f', 'p', 'u', 'x') AND NOT (con.contype = 'f' AND con.conparentid <> 0)
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.deptype = 'e' AND (x.classid = 'pg_class'::regclass AND x.objid = con.conrelid
                                             OR x.classid = 'pg_type'::regclass AND x.objid = con.contypid));
 
-SELECT 'index' AS kind, n.nspname AS schema, t.relname AS of, c.relname AS name,
+SELECT 'index' AS kind, i.indrelid AS unit, n.nspname AS schema, t.relname AS of, c.relname AS name,
        pg_get_indexdef(c.oid) AS "sql definition",
        CASE WHEN NOT i.indisvalid THEN 'INVALID' END AS validity,
        CASE WHEN i.indisclustered THEN 'clustered' END AS clustering,
@@ -120,12 +118,12 @@ SELECT 'index' AS kind, n.nspname AS schema, t.relname AS of, c.relname AS name,
   LEFT JOIN pg_inherits parent ON parent.inhrelid = c.oid
   LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
   LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
- WHERE :scope
+ WHERE :scope AND i.indrelid :listed
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_class'::regclass AND x.objid = t.oid AND x.deptype = 'e');
 
 -- A partition's copy of a trigger is told only where it is switched otherwise than the parent's.
-SELECT 'trigger' AS kind, n.nspname AS schema, c.relname AS of, t.tgname AS name,
+SELECT 'trigger' AS kind, t.tgrelid AS unit, n.nspname AS schema, c.relname AS of, t.tgname AS name,
        pg_get_triggerdef(t.oid) AS "sql definition",
        CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled on replica' WHEN 'A' THEN 'enabled always' END
            AS enabled,
@@ -135,11 +133,11 @@ SELECT 'trigger' AS kind, n.nspname AS schema, c.relname AS of, t.tgname AS name
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_trigger parent ON parent.oid = t.tgparentid
   LEFT JOIN pg_description d ON d.objoid = t.oid AND d.classoid = 'pg_trigger'::regclass
- WHERE :scope AND NOT t.tgisinternal AND (parent.oid IS NULL OR parent.tgenabled <> t.tgenabled)
+ WHERE :scope AND t.tgrelid :listed AND NOT t.tgisinternal AND (parent.oid IS NULL OR parent.tgenabled <> t.tgenabled)
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_trigger'::regclass AND x.objid = t.oid AND x.deptype = 'e');
 
-SELECT 'rule' AS kind, n.nspname AS schema, c.relname AS of, r.rulename AS name,
+SELECT 'rule' AS kind, r.ev_class AS unit, n.nspname AS schema, c.relname AS of, r.rulename AS name,
        pg_get_ruledef(r.oid) AS "sql definition",
        CASE r.ev_enabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled on replica' WHEN 'A' THEN 'enabled always' END
            AS enabled,
@@ -148,11 +146,11 @@ SELECT 'rule' AS kind, n.nspname AS schema, c.relname AS of, r.rulename AS name,
   JOIN pg_class c ON c.oid = r.ev_class
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_description d ON d.objoid = r.oid AND d.classoid = 'pg_rewrite'::regclass
- WHERE :scope AND r.rulename <> '_RETURN'
+ WHERE :scope AND r.ev_class :listed AND r.rulename <> '_RETURN'
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e');
 
-SELECT 'policy' AS kind, n.nspname AS schema, c.relname AS of, p.polname AS name,
+SELECT 'policy' AS kind, p.polrelid AS unit, n.nspname AS schema, c.relname AS of, p.polname AS name,
        CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE'
             ELSE 'ALL' END AS command,
        CASE WHEN NOT p.polpermissive THEN 'restrictive' END AS mode,
@@ -165,4 +163,13 @@ SELECT 'policy' AS kind, n.nspname AS schema, c.relname AS of, p.polname AS name
   JOIN pg_class c ON c.oid = p.polrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_policy'::regclass
- WHERE :scope
+ WHERE :scope AND p.polrelid :listed;
+
+SELECT 'statistics' AS kind, s.stxrelid AS unit, n.nspname AS schema, t.relname AS of, s.stxname AS name,
+       pg_get_userbyid(s.stxowner) AS owner, pg_get_statisticsobjdef(s.oid) AS "sql definition",
+       nullif(s.stxstattarget, -1) AS "statistics target", d.description AS comment
+  FROM pg_statistic_ext s
+  JOIN pg_namespace n ON n.oid = s.stxnamespace
+  JOIN pg_class t ON t.oid = s.stxrelid
+  LEFT JOIN pg_description d ON d.objoid = s.oid AND d.classoid = 'pg_statistic_ext'::regclass
+ WHERE :scope AND s.stxrelid :listed

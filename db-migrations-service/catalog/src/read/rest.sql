@@ -73,15 +73,6 @@ SELECT 'collation' AS kind, n.nspname AS schema, c.collname AS name,
    AND NOT EXISTS (SELECT FROM pg_depend x
                     WHERE x.classid = 'pg_collation'::regclass AND x.objid = c.oid AND x.deptype = 'e');
 
-SELECT 'statistics' AS kind, n.nspname AS schema, t.relname AS of, s.stxname AS name,
-       pg_get_userbyid(s.stxowner) AS owner, pg_get_statisticsobjdef(s.oid) AS "sql definition",
-       nullif(s.stxstattarget, -1) AS "statistics target", d.description AS comment
-  FROM pg_statistic_ext s
-  JOIN pg_namespace n ON n.oid = s.stxnamespace
-  JOIN pg_class t ON t.oid = s.stxrelid
-  LEFT JOIN pg_description d ON d.objoid = s.oid AND d.classoid = 'pg_statistic_ext'::regclass
- WHERE :scope;
-
 SELECT 'text search configuration' AS kind, n.nspname AS schema, c.cfgname AS name,
        pg_get_userbyid(c.cfgowner) AS owner, format('%I.%I', pn.nspname, p.prsname) AS "sql parser",
        (SELECT string_agg(format('%s: %s', m.maptokentype, m.mapdict::regdictionary), ', '

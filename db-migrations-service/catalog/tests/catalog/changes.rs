@@ -1,9 +1,9 @@
 //! One change at a time: each changes the fingerprint and is told in exactly these words.
 
-use schema_catalog::difference;
+use schema_catalog::{Follower, difference};
 use testkit::block_on;
 
-use crate::fixture::{FIXTURE, database, read, run};
+use crate::fixture::{FIXTURE, database, read, run, scope};
 
 /// The statements and the sentences. Each change is made on top of those before it.
 type Change = (&'static str, &'static [&'static str]);
@@ -415,10 +415,15 @@ async fn check(changes: &[Change]) {
     let session = database.session().await;
     run(&session, "SET allow_system_table_mods = on; SET check_function_bodies = off").await;
     let mut wrong = String::new();
+    let reader = database.session().await;
+    let mut follower = Follower::new(&reader, scope());
     let mut before = read(&session).await;
     for (sql, expected) in changes {
         run(&session, sql).await;
         let after = read(&session).await;
+        let followed = follower.read().await.unwrap_or_else(|error| panic!("{error}\nafter: {sql}"));
+        assert_eq!(difference(&after, &followed), [], "who follows misses what changed: {sql}");
+        assert_eq!(after.fingerprint(), followed.fingerprint(), "{sql}");
         let told: Vec<String> = difference(&before, &after).iter().map(ToString::to_string).collect();
         if told != *expected {
             wrong = format!("{wrong}{sql}\n  expected {expected:#?}\n  told {told:#?}\n");

@@ -2,4 +2,5 @@
 
 mod changes;
 mod fixture;
+mod following;
 mod reading;

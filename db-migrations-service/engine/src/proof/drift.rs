@@ -11,22 +11,20 @@ pub mod adopt;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use postgres_link::{AdminConn, ConnectOptions};
+use postgres_link::AdminConn;
 use schema_catalog::{Difference, Fingerprint, Snapshot, difference};
 use serde::Serialize;
 
 use super::certificate;
-use super::rehearsal::{managed, replay, stage};
-use super::rehearse::{Walker, snapshot};
+use super::rehearsal::managed;
+use super::rehearse::snapshot;
+use super::stage::Stage;
 use crate::engine::Target;
 use crate::error::EngineError;
-use crate::event::EventSink;
 use crate::project::Project;
 use crate::request::{RunContext, Scope};
-use crate::run::attempt::Hands;
-use crate::scratch;
 use crate::target::session::{self, own_statement};
 use crate::target::{prepare, store};
 
@@ -120,9 +118,9 @@ pub(crate) async fn drift(
     let live_conn = session::open(target, "profe db drift").await?;
     let state = store::read(&live_conn).await?;
     let live = snapshot(&live_conn, &managed(project)).await?;
-    let replay = Replay::make(project, target, &live_conn, context).await?;
-    let expected = replay.snapshot(project).await;
-    replay.strike().await?;
+    let replayed = Stage::replayed(project, target, &live_conn, context).await?;
+    let expected = replayed.snapshot().await;
+    replayed.strike().await?;
     let expected = expected?;
     let owner = |schema: &str| project.catalogue.owner_of(schema).map(|(name, _)| name.to_owned());
     let (before, after) = (expected.schema_fingerprints(), live.schema_fingerprints());
@@ -165,7 +163,8 @@ pub(crate) async fn fingerprints(project: &Project, target: &Target) -> Result<F
     })
 }
 
-/// What the certificate of the newest applied migration says that it left, where nothing came after it.
+/// What the certificate of the newest applied migration says that it left, where nothing came after it: no rollback, no
+/// catalogue that the target was prepared with.
 async fn promised(conn: &AdminConn, project: &Project) -> Result<Option<Fingerprint>, EngineError> {
     let state = store::read(conn).await?;
     if state.catalogue.as_deref() != Some(prepare::fingerprint(&project.catalogue).as_str()) {
@@ -174,6 +173,8 @@ async fn promised(conn: &AdminConn, project: &Project) -> Result<Option<Fingerpr
     let query = "SELECT h.schema_name, h.version, h.file_hash FROM migration_service.history h \
                  WHERE h.rolled_back_at IS NULL \
                    AND NOT EXISTS (SELECT FROM migration_service.history b WHERE b.rolled_back_at > h.applied_at) \
+                   AND NOT EXISTS (SELECT FROM migration_service.meta m \
+                                    WHERE m.key = 'prepared_at' AND m.value::numeric > extract(epoch FROM h.applied_at)) \
                  ORDER BY h.id DESC LIMIT 1";
     let outcome = conn.batch(query).await.map_err(|e| own_statement(&e, "reading the history"))?;
     let Some(row) = outcome.statements.into_iter().flat_map(|s| s.rows).next() else { return Ok(None) };
@@ -194,61 +195,4 @@ fn schemas_of(project: &Project, scope: &Scope) -> Result<Vec<String>, EngineErr
 fn within(mut differences: Vec<Difference>, schemas: &[String]) -> Vec<Difference> {
     differences.retain(|d| d.object.schema.as_ref().is_some_and(|schema| schemas.contains(schema)));
     differences
-}
-
-/// A throwaway database that stands where a target's history leads.
-struct Replay {
-    name: String,
-    server: ConnectOptions,
-    conn: AdminConn,
-}
-
-impl Replay {
-    async fn make(
-        project: &Project,
-        target: &Target,
-        live: &AdminConn,
-        context: &RunContext,
-    ) -> Result<Self, EngineError> {
-        let (name, place) = stage(target);
-        scratch::create_empty(&target.connect, &name).await?;
-        match Self::walk(project, &place, live, context).await {
-            Ok(conn) => Ok(Self { name, server: target.connect.clone(), conn }),
-            Err(error) => {
-                scratch::drop_by_name(&target.connect, &name).await?;
-                Err(error)
-            }
-        }
-    }
-
-    async fn walk(
-        project: &Project,
-        place: &Target,
-        live: &AdminConn,
-        context: &RunContext,
-    ) -> Result<AdminConn, EngineError> {
-        let (conn, guard) = (session::open(place, "profe replay").await?, session::open(place, "profe replay").await?);
-        prepare::prepare(&conn, &project.catalogue, false, false, &context.cancel).await?;
-        let stop = context.cancel.child_token();
-        let context = RunContext { events: EventSink::none(), cancel: stop.clone(), ..context.clone() };
-        let settings = &project.catalogue.run;
-        let walker = Walker {
-            hands: Hands { conn: &conn, guard: &guard, settings, context: &context },
-            scope: managed(project),
-            stop: &stop,
-            timeout: Duration::from_secs(settings.rehearsal_timeout_s),
-        };
-        replay(&walker, live, project).await?;
-        guard.close().await;
-        Ok(conn)
-    }
-
-    async fn snapshot(&self, project: &Project) -> Result<Snapshot, EngineError> {
-        snapshot(&self.conn, &managed(project)).await
-    }
-
-    async fn strike(self) -> Result<(), EngineError> {
-        self.conn.close().await;
-        scratch::drop_by_name(&self.server, &self.name).await
-    }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Override;
-use super::certificate;
+use super::certificate::{self, Certificate};
 use super::rehearsal::managed;
 use super::rehearse::snapshot;
 use super::report::{Finding, Gate, Report, Severity};
-use super::validate::{Examination, keep, proven};
+use super::subject::Subject;
+use super::validate::{Examination, keep};
 use crate::error::{EngineError, ErrorCode};
 use crate::event::Event;
 use crate::migration::MigrationId;
@@ -29,7 +30,8 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
         return Ok(());
     }
     let order: Vec<MigrationId> = run.plan.migrations.iter().map(|m| m.migration.clone()).collect();
-    if gates.contains(&Gate::Rehearsed) && is_proven(run, hands, &order).await? {
+    let (subjects, unreadable) = Subject::read_all(&run.project, &order);
+    if gates.contains(&Gate::Rehearsed) && unreadable.is_empty() && is_proven(run, hands, &subjects).await? {
         gates.remove(&Gate::Rehearsed);
     }
     hands.context.events.send(Event::Validating { gates: gates.iter().copied().collect() });
@@ -41,36 +43,33 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
         gates: gates.clone(),
         context: hands.context,
     };
-    let report = examination.examine(&order, Vec::new()).await?;
+    let report = examination.examine(&subjects, unreadable).await?;
     keep(hands.guard, &report).await;
     hands.context.events.send(Event::Validated { passed: report.passed, gates: report.gates.clone() });
     if report.passed { Ok(()) } else { Err(Box::new(refused(&report))) }
 }
 
 /// Every migration has a certificate for its present files and the schema that it will find.
-async fn is_proven(run: &PreparedRun, hands: &Hands<'_>, order: &[MigrationId]) -> Result<bool, EngineError> {
+async fn is_proven(run: &PreparedRun, hands: &Hands<'_>, subjects: &[Subject]) -> Result<bool, EngineError> {
     let certificates = certificate::read(hands.guard).await?;
-    if order.iter().any(|id| !certificates.contains_key(id)) {
+    if subjects.iter().any(|subject| !certificates.contains_key(&subject.id)) {
         return Ok(false);
     }
-    let mut subjects = Vec::new();
-    for id in order {
-        let Some(migration) = run.project.migration(id) else { return Ok(false) };
-        let hash = |sql: String| sql_grammar::sha256_hex(sql.as_bytes());
-        subjects.push((id.clone(), hash(run.project.up_sql(migration)?), hash(run.project.down_sql(migration)?)));
-    }
-    let here = snapshot(hands.guard, &managed(&run.project)).await?.fingerprint();
-    Ok(proven(&certificates, &subjects, here, hands.guard.server_version_num()))
+    let mut here = snapshot(hands.guard, &managed(&run.project)).await?.fingerprint();
+    let server_version_num = hands.guard.server_version_num();
+    // The chain begins at the live schema, and each begins where the one before ends.
+    Ok(subjects.iter().all(|subject| {
+        let holds = |c: &&Certificate| c.holds_for(&subject.up_hash, &subject.down_hash, here, server_version_num);
+        certificates.get(&subject.id).filter(holds).is_some_and(|certificate| {
+            here = certificate.after;
+            true
+        })
+    }))
 }
 
 fn refused(report: &Report) -> EngineError {
     let errors: Vec<&Finding> = report.all_findings().filter(|f| f.severity == Severity::Error).collect();
-    let names: Vec<&str> = report
-        .gates
-        .iter()
-        .filter(|g| g.required && g.holds != Some(true) && (g.holds.is_some() || g.skipped.is_some()))
-        .map(|g| g.gate.as_str())
-        .collect();
+    let names: Vec<&str> = report.gates.iter().filter(|g| g.fails()).map(|g| g.gate.as_str()).collect();
     let first = errors.first().map_or_else(
         || report.gates.iter().find_map(|g| g.skipped.clone()).unwrap_or_default(),
         |finding| match &finding.migration {

@@ -19,8 +19,8 @@ pub(super) async fn up(hands: &Hands<'_>, step: &Step) -> Result<Vec<StatementFi
     let own = |error: &postgres_link::BatchError| {
         StepEnd::Failed(Box::new(own_statement(error, "observing the rehearsal").migration(&step.id)))
     };
-    let standing = relations(hands).await.map_err(|error| own(&error))?;
-    let (mut held, mut wal) = looked(hands, &standing).await.map_err(|error| own(&error))?;
+    let (standing, mut wal) = before(hands).await.map_err(|error| own(&error))?;
+    let mut held: Vec<(u32, String)> = Vec::new();
     let lock_timeout_ms = hands.settings.lock_timeout_ms;
     hands
         .send(&step.id, &step.opening("BEGIN", lock_timeout_ms))
@@ -61,13 +61,17 @@ pub(super) async fn up(hands: &Hands<'_>, step: &Step) -> Result<Vec<StatementFi
     Ok(figures)
 }
 
-/// The tables and the like that are there before; what the migration makes itself hurts nobody.
-async fn relations(hands: &Hands<'_>) -> Result<Relations, postgres_link::BatchError> {
-    let query = "SELECT c.oid, n.nspname || '.' || c.relname, coalesce(pg_relation_filenode(c.oid), 0) \
-                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'migration_service') AND c.relkind <> 'i'";
-    let outcome = hands.guard.batch(query).await?;
-    Ok(outcome.rows().filter_map(|row| Some((number(row, 0)?, (row[1].clone()?, number(row, 2)?)))).collect())
+/// The tables and the like that are there before, and where the log stands. What the migration makes itself hurts nobody.
+async fn before(hands: &Hands<'_>) -> Result<(Relations, u64), postgres_link::BatchError> {
+    let query = format!(
+        "SELECT c.oid, n.nspname || '.' || c.relname, coalesce(pg_relation_filenode(c.oid), 0) \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'migration_service') AND c.relkind <> 'i'; \
+         {LOG}"
+    );
+    let outcome = hands.guard.batch(&query).await?;
+    let relation = |row: &Vec<Option<String>>| Some((number(row, 0)?, (row[1].clone()?, number(row, 2)?)));
+    Ok((outcome.statements[0].rows.iter().filter_map(relation).collect(), log(&outcome)))
 }
 
 /// The locks that the working session holds on them, and where the log stands.
@@ -76,14 +80,20 @@ async fn looked(
     standing: &Relations,
 ) -> Result<(Vec<(u32, String)>, u64), postgres_link::BatchError> {
     let query = format!(
-        "SELECT relation, mode FROM pg_locks WHERE pid = {} AND locktype = 'relation' AND granted; \
-         SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint",
+        "SELECT relation, mode FROM pg_locks WHERE pid = {} AND locktype = 'relation' AND granted; {LOG}",
         hands.conn.backend_pid()
     );
     let outcome = hands.guard.batch(&query).await?;
     let locks = outcome.statements[0].rows.iter().filter_map(|row| Some((number(row, 0)?, row[1].clone()?)));
     let locks = locks.filter(|(oid, _)| standing.contains_key(oid)).collect();
-    Ok((locks, outcome.value(1, 0).and_then(|lsn| lsn.parse().ok()).unwrap_or(0)))
+    Ok((locks, log(&outcome)))
+}
+
+/// Asks, as the second statement of a message, where the log stands, in bytes.
+const LOG: &str = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint";
+
+fn log(outcome: &postgres_link::BatchOutcome) -> u64 {
+    outcome.value(1, 0).and_then(|position| position.parse().ok()).unwrap_or(0)
 }
 
 /// Which of the exclusively locked relations have another file than before. Asked in the working session, which alone

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use schema_catalog::{Difference, Fingerprint, Scope, Snapshot, difference};
+use schema_catalog::{Difference, Fingerprint, Follower, ReadError, Scope, Snapshot, difference};
 use tokio_util::sync::CancellationToken;
 
 use super::observe;
@@ -66,30 +66,32 @@ pub(super) struct Walk {
 /// The sessions of a rehearsal and what bounds it.
 pub(super) struct Walker<'a> {
     pub hands: Hands<'a>,
-    /// The managed schemas.
-    pub scope: Scope,
+    /// The managed schemas, as the other session sees them.
+    pub follower: Follower<'a>,
     /// Cancelled by this walker when a leg takes too long; the same token that `hands` listen to.
     pub stop: &'a CancellationToken,
     pub timeout: Duration,
 }
 
 impl Walker<'_> {
-    pub(super) async fn snapshot(&self) -> Result<Snapshot, EngineError> {
-        snapshot(self.hands.guard, &self.scope).await
+    /// Where the schema stands. Nothing is read anew but what changed since the last time.
+    pub(super) async fn snapshot(&mut self) -> Result<Snapshot, EngineError> {
+        self.follower.read().await.map_err(|error| unread(&error))
     }
 
     /// Walks one migration from `before`. Answers how it went and where the schema stands now.
-    pub(super) async fn walk(&self, walked: &Walked, before: Snapshot) -> Result<(Walk, Snapshot), EngineError> {
+    pub(super) async fn walk(&mut self, walked: &Walked, before: Snapshot) -> Result<(Walk, Snapshot), EngineError> {
         let begun = std::time::Instant::now();
         let (mut walk, now) = self.legs(walked, before).await?;
         walk.took_ms = begun.elapsed().as_millis() as u64;
         Ok((walk, now))
     }
 
-    async fn legs(&self, walked: &Walked, before: Snapshot) -> Result<(Walk, Snapshot), EngineError> {
+    async fn legs(&mut self, walked: &Walked, before: Snapshot) -> Result<(Walk, Snapshot), EngineError> {
+        let fingerprint = before.fingerprint();
         let mut walk = Walk {
-            before: before.fingerprint(),
-            after: before.fingerprint(),
+            before: fingerprint,
+            after: fingerprint,
             statements: Vec::new(),
             up_ms: [0, 0],
             down_ms: None,
@@ -208,10 +210,12 @@ impl Walker<'_> {
 
 /// The managed schemas as they stand.
 pub(super) async fn snapshot(conn: &postgres_link::AdminConn, scope: &Scope) -> Result<Snapshot, EngineError> {
-    Snapshot::read(conn, scope).await.map_err(|error| {
-        EngineError::new(ErrorCode::Internal, format!("taking the schema's fingerprint: {error}"))
-            .cure("see that nobody changes the schema meanwhile, then try again")
-    })
+    Snapshot::read(conn, scope).await.map_err(|error| unread(&error))
+}
+
+fn unread(error: &ReadError) -> EngineError {
+    EngineError::new(ErrorCode::Internal, format!("taking the schema's fingerprint: {error}"))
+        .cure("see that nobody changes the schema meanwhile, then try again")
 }
 
 impl Walked {

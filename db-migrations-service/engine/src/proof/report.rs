@@ -145,6 +145,13 @@ pub struct GateResult {
     pub skipped: Option<String>,
 }
 
+impl GateResult {
+    /// It looked and found an error, or is required and could not look. What was not asked about is no failure.
+    pub(super) fn fails(&self) -> bool {
+        self.holds == Some(false) || self.required && self.skipped.is_some()
+    }
+}
+
 /// A relation's lock.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RelationLock {

@@ -1,7 +1,7 @@
 //! A migration as the gates see it: both files, read as far as they can be.
 
 use super::rehearse::Walked;
-use super::report::{Finding, Gate, Severity};
+use super::report::{Finding, Gate, MigrationProof, Severity};
 use crate::error::EngineError;
 use crate::migration::MigrationId;
 use crate::project::{Migration, Project, Script};
@@ -14,11 +14,25 @@ pub(super) struct Subject {
     pub name: String,
     pub up: Script,
     pub down: Script,
+    /// SHA-256 of the files.
+    pub up_hash: String,
+    pub down_hash: String,
 }
 
 impl Subject {
-    /// Reads both files; what keeps them from being read is the first gate's finding.
-    pub(super) fn read(project: &Project, migration: &Migration) -> Result<Self, Vec<Finding>> {
+    /// Reads the files of `order`. What keeps some from being read is the first gate's finding.
+    pub(super) fn read_all(project: &Project, order: &[MigrationId]) -> (Vec<Self>, Vec<Finding>) {
+        let (mut subjects, mut unreadable) = (Vec::new(), Vec::new());
+        for migration in order.iter().filter_map(|id| project.migration(id)) {
+            match Self::read(project, migration) {
+                Ok(subject) => subjects.push(subject),
+                Err(found) => unreadable.extend(found),
+            }
+        }
+        (subjects, unreadable)
+    }
+
+    fn read(project: &Project, migration: &Migration) -> Result<Self, Vec<Finding>> {
         let schema = &migration.id.schema;
         let read = |path: &str, sql: Result<String, EngineError>| Script::parse(path, sql?, schema);
         let up = read(&migration.up, project.up_sql(migration));
@@ -28,6 +42,8 @@ impl Subject {
                 id: migration.id.clone(),
                 service: migration.service.clone(),
                 name: migration.name.clone(),
+                up_hash: sql_grammar::sha256_hex(up.sql.as_bytes()),
+                down_hash: sql_grammar::sha256_hex(down.sql.as_bytes()),
                 up,
                 down,
             }),
@@ -35,6 +51,18 @@ impl Subject {
                 let errors = up.err().into_iter().chain(down.err());
                 Err(errors.map(|error| unread(&error).of(&migration.id)).collect())
             }
+        }
+    }
+
+    /// Its place in a report, before any gate has looked.
+    pub(super) fn unproven(&self) -> MigrationProof {
+        MigrationProof {
+            migration: self.id.clone(),
+            service: self.service.clone(),
+            name: self.name.clone(),
+            findings: Vec::new(),
+            forecast: None,
+            certificate: None,
         }
     }
 

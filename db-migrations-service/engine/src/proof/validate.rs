@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use postgres_link::AdminConn;
 
-use super::certificate::{self, Certificate};
-use super::report::{Finding, Gate, GateResult, MigrationProof, Report, Severity};
+use super::certificate;
+use super::report::{Finding, Gate, GateResult, Report, Severity};
 use super::subject::{Subject, unread};
 use super::{ValidateRequest, hazards, home, neighbours, rehearsal};
 use crate::compare;
@@ -59,7 +59,10 @@ pub(crate) async fn validate(
         context,
     };
     let (order, findings) = examination.order(&state, &request.scope).await?;
-    let mut report = examination.examine(&order, findings).await?;
+    let (subjects, unreadable) = Subject::read_all(project, &order);
+    // The planner stops at the first file that cannot be read; reading tells all of them.
+    let findings = if unreadable.is_empty() { findings } else { unreadable };
+    let mut report = examination.examine(&subjects, findings).await?;
     report.duration_ms = begun.elapsed().as_millis() as u64;
     if let Some(conn) = live.as_ref().filter(|_| state.installed) {
         keep(conn, &report).await;
@@ -95,137 +98,99 @@ impl Examination<'_> {
         }
     }
 
-    /// Runs the gates over `order`; `findings` are those of its planning.
-    pub(super) async fn examine(
-        &self,
-        order: &[MigrationId],
-        mut findings: Vec<Finding>,
-    ) -> Result<Report, EngineError> {
-        let catalogue = &self.project.catalogue;
-        let mut subjects = Vec::new();
-        let mut unreadable = Vec::new();
-        for id in order {
-            let Some(migration) = self.project.migration(id) else { continue };
-            match Subject::read(self.project, migration) {
-                Ok(subject) => subjects.push(subject),
-                Err(found) => unreadable.extend(found),
-            }
-        }
-        // The planner stops at the first file that cannot be read; reading tells all of them.
-        if !unreadable.is_empty() {
-            findings = unreadable;
-        }
-        let readable = findings.is_empty();
-        let mut skipped: Vec<(Gate, String)> = Vec::new();
-        let mut proofs: Vec<MigrationProof> = subjects
-            .iter()
-            .map(|s| MigrationProof {
-                migration: s.id.clone(),
-                service: s.service.clone(),
-                name: s.name.clone(),
-                findings: Vec::new(),
-                forecast: None,
-                certificate: None,
-            })
-            .collect();
-        if self.looks(Gate::StaysHome) {
-            for (subject, proof) in subjects.iter().zip(&mut proofs) {
-                proof.findings.extend(home::look(&subject.up, &subject.id, &subject.service, catalogue));
-                proof.findings.extend(home::look(&subject.down, &subject.id, &subject.service, catalogue));
-            }
-        }
-        if self.looks(Gate::BreaksNoNeighbour)
-            && let Some(live) = self.live
-        {
-            for (subject, proof) in subjects.iter().zip(&mut proofs) {
-                let found = neighbours::look(live, &subject.up, &subject.id, &subject.service, catalogue).await?;
-                proof.findings.extend(found);
-            }
-        }
-        if self.looks(Gate::Hazards) {
-            let ups: Vec<_> = subjects.iter().map(|s| (&s.id, &s.up)).collect();
-            for (told, proof) in hazards::look(self.live, &ups, &catalogue.run).await?.into_iter().zip(&mut proofs) {
-                proof.findings.extend(told.findings);
-                proof.forecast = Some(told.forecast);
-            }
-        }
-        let mut fingerprint = None;
-        if self.looks(Gate::Rehearsed) {
-            if readable {
-                match self.rehearse(&subjects, &mut proofs).await {
-                    Ok((before, found)) => {
-                        fingerprint = Some(before);
-                        findings.extend(found);
-                    }
-                    Err(error) if is_unable(error.code) => {
-                        let cure = error.cure.map(|cure| format!("; {cure}")).unwrap_or_default();
-                        skipped.push((Gate::Rehearsed, format!("{}{cure}", error.message)));
-                    }
-                    Err(error) => return Err(error),
-                }
-            } else {
-                skipped.push((Gate::Rehearsed, "the files cannot be read, or not be put in an order".to_owned()));
-            }
-        }
-        let environment = &self.target.environment;
+    /// Runs the gates over `subjects`; `findings` are those of their planning and reading.
+    pub(super) async fn examine(&self, subjects: &[Subject], findings: Vec<Finding>) -> Result<Report, EngineError> {
         let mut report = Report {
-            environment: environment.clone(),
+            environment: self.target.environment.clone(),
             passed: true,
             gates: Vec::new(),
-            migrations: proofs,
+            migrations: subjects.iter().map(Subject::unproven).collect(),
             findings,
-            fingerprint,
+            fingerprint: None,
             duration_ms: 0,
         };
-        let required = catalogue.environment(environment)?.required_gates();
+        self.stays_home(subjects, &mut report);
+        self.breaks_no_neighbour(subjects, &mut report).await?;
+        self.hazards(subjects, &mut report).await?;
+        let not_rehearsed = self.rehearsed(subjects, &mut report).await?;
+        let required = self.project.catalogue.environment(&self.target.environment)?.required_gates();
         for gate in Gate::ALL {
-            let why_not = skipped.iter().find(|(g, _)| *g == gate).map(|(_, why)| why.clone());
-            let looked = self.looks(gate) && why_not.is_none();
+            let skipped = not_rehearsed.clone().filter(|_| gate == Gate::Rehearsed);
+            let looked = self.looks(gate) && skipped.is_none();
             let holds = looked.then(|| !report.has_errors(gate));
-            let is_required = required.contains(&gate);
-            // What was not asked about is no failure; what was, and could not be looked at, is none either where
-            // nobody requires it.
-            report.passed &= holds.unwrap_or(why_not.is_none() || !is_required);
-            report.gates.push(GateResult { gate, required: is_required, holds, skipped: why_not });
+            report.gates.push(GateResult { gate, required: required.contains(&gate), holds, skipped });
         }
+        report.passed = !report.gates.iter().any(GateResult::fails);
         Ok(report)
     }
 
-    fn looks(&self, gate: Gate) -> bool {
-        self.gates.contains(&gate)
+    fn stays_home(&self, subjects: &[Subject], report: &mut Report) {
+        if !self.looks(Gate::StaysHome) {
+            return;
+        }
+        for (subject, proof) in subjects.iter().zip(&mut report.migrations) {
+            for script in [&subject.up, &subject.down] {
+                let found = home::look(script, &subject.id, &subject.service, &self.project.catalogue);
+                proof.findings.extend(found);
+            }
+        }
     }
 
-    async fn rehearse(
-        &self,
-        subjects: &[Subject],
-        proofs: &mut [MigrationProof],
-    ) -> Result<(schema_catalog::Fingerprint, Vec<Finding>), EngineError> {
-        let rehearsed =
-            rehearsal::rehearse(self.project, self.target, self.live, self.compare, subjects, self.context).await?;
-        for ((_, found, certificate), proof) in rehearsed.migrations.into_iter().zip(proofs) {
+    async fn breaks_no_neighbour(&self, subjects: &[Subject], report: &mut Report) -> Result<(), EngineError> {
+        let Some(live) = self.live.filter(|_| self.looks(Gate::BreaksNoNeighbour)) else { return Ok(()) };
+        let catalogue = &self.project.catalogue;
+        for (subject, proof) in subjects.iter().zip(&mut report.migrations) {
+            let found = neighbours::look(live, &subject.up, &subject.id, &subject.service, catalogue).await?;
+            proof.findings.extend(found);
+        }
+        Ok(())
+    }
+
+    async fn hazards(&self, subjects: &[Subject], report: &mut Report) -> Result<(), EngineError> {
+        if !self.looks(Gate::Hazards) {
+            return Ok(());
+        }
+        let ups: Vec<_> = subjects.iter().map(|s| (&s.id, &s.up)).collect();
+        let told = hazards::look(self.live, &ups, &self.project.catalogue.run).await?;
+        for (told, proof) in told.into_iter().zip(&mut report.migrations) {
+            proof.findings.extend(told.findings);
+            proof.forecast = Some(told.forecast);
+        }
+        Ok(())
+    }
+
+    /// Answers why nothing could be rehearsed, where that was asked for and could not be.
+    async fn rehearsed(&self, subjects: &[Subject], report: &mut Report) -> Result<Option<String>, EngineError> {
+        if !self.looks(Gate::Rehearsed) {
+            return Ok(None);
+        }
+        // What planning and reading found is all that stands there yet.
+        if !report.findings.is_empty() {
+            return Ok(Some("the files cannot be read, or not be put in an order".to_owned()));
+        }
+        let rehearsal = rehearsal::rehearse(self.project, self.target, self.live, self.compare, subjects, self.context);
+        let rehearsed = match rehearsal.await {
+            Ok(rehearsed) => rehearsed,
+            Err(error) if is_unable(error.code) => {
+                let cure = error.cure.map(|cure| format!("; {cure}")).unwrap_or_default();
+                return Ok(Some(format!("{}{cure}", error.message)));
+            }
+            Err(error) => return Err(error),
+        };
+        for ((_, found, certificate), proof) in rehearsed.migrations.into_iter().zip(&mut report.migrations) {
             proof.findings.extend(found);
             // What the rehearsal saw of other schemas is a finding of another gate, and no proof either.
             let holds = proof.findings.iter().all(|f| f.gate == Gate::Hazards || f.severity != Severity::Error);
             proof.certificate = certificate.filter(|_| holds);
         }
-        Ok((rehearsed.before, rehearsed.findings))
+        report.findings.extend(rehearsed.findings);
+        report.fingerprint = Some(rehearsed.before);
+        Ok(None)
     }
-}
 
-/// Proofs that stand already: the certificates of `order`, where each fits its files and the chain begins at the
-/// fingerprint of the live schema.
-pub(super) fn proven(
-    certificates: &std::collections::BTreeMap<MigrationId, Certificate>,
-    subjects: &[(MigrationId, String, String)],
-    mut here: schema_catalog::Fingerprint,
-    server_version_num: u32,
-) -> bool {
-    subjects.iter().all(|(id, up, down)| {
-        certificates.get(id).filter(|c| c.holds_for(up, down, here, server_version_num)).is_some_and(|certificate| {
-            here = certificate.after;
-            true
-        })
-    })
+    fn looks(&self, gate: Gate) -> bool {
+        self.gates.contains(&gate)
+    }
 }
 
 /// What a file can be wrong in, as against a database that is away or a request that makes no sense.

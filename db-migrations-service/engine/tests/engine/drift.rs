@@ -96,6 +96,26 @@ async fn a_target_that_nobody_touched_has_no_drift() {
     assert!(undoing.statements.is_empty() && undoing.not_exact.is_empty(), "{undoing:#?}");
 }
 
+/// A catalogue that was prepared after the newest migration gave rights that no certificate knows of.
+#[tokio::test]
+async fn a_certificate_promises_nothing_past_the_catalogue_that_came_after_it() {
+    let w = World::new().await;
+    w.project.migration("alpha/1_t", "CREATE TABLE alpha.t (id int PRIMARY KEY);", "DROP TABLE alpha.t;");
+    w.run_ok().await;
+    w.project.migration("alpha/2_u", "CREATE TABLE alpha.u ();", "DROP TABLE alpha.u;");
+    assert!(super::proofs::validate(&w).await.passed);
+    w.run_ok().await;
+    assert_eq!(w.engine().fingerprints().await.unwrap().agrees(), Some(true));
+    let catalogue = w.project.read("config/services.toml");
+    let gamma = catalogue.rfind("references = []").unwrap();
+    let permitted =
+        format!("{}references = [\"alpha\"]{}", &catalogue[..gamma], &catalogue[gamma + "references = []".len()..]);
+    w.project.write("config/services.toml", &permitted);
+    assert!(w.run_ok().await.is_empty());
+    assert_eq!(w.engine().fingerprints().await.unwrap().agrees(), None);
+    assert!(drift(&w).await.agrees);
+}
+
 #[tokio::test]
 async fn what_differs_is_told_in_words_and_by_schema() {
     let w = world().await;

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use postgres_link::AdminConn;
+use schema_catalog::{Scope as Schemas, Snapshot};
 use serde::Serialize;
 
 use super::approach::{Approach, As, approach, is_of_ownership};
-use super::{Replay, schemas_of};
+use super::schemas_of;
 use crate::audit;
 use crate::engine::Target;
 use crate::error::{EngineError, ErrorCode};
@@ -14,6 +16,7 @@ use crate::migration::MigrationId;
 use crate::project::{Project, Script};
 use crate::proof::rehearsal::managed;
 use crate::proof::rehearse::snapshot;
+use crate::proof::stage::Stage;
 use crate::request::{RunContext, Scope};
 use crate::target::session::{self, own_statement};
 use crate::target::{lock, store};
@@ -51,27 +54,10 @@ pub(crate) async fn undo(
     scope: &Scope,
     context: &RunContext,
 ) -> Result<Undoing, EngineError> {
-    let (schemas, managed) = (schemas_of(project, scope)?, managed(project));
-    let live_conn = session::open(target, "profe db drift").await?;
-    let live = snapshot(&live_conn, &managed).await?;
-    let reference = Replay::make(project, target, &live_conn, context).await?;
-    let copy = match Replay::make(project, target, &live_conn, context).await {
-        Ok(copy) => copy,
-        Err(error) => {
-            reference.strike().await?;
-            return Err(error);
-        }
-    };
-    let undone = async {
-        let expected = reference.snapshot(project).await?;
-        let there = approach(&copy.conn, &managed, (&live, &live_conn), &schemas, As::Operator).await?;
-        let back = approach(&copy.conn, &managed, (&expected, &reference.conn), &schemas, As::Operator).await?;
-        let not_exact = words(&there).chain(words(&back)).collect();
-        Ok(Undoing { statements: back.statements, not_exact })
-    }
-    .await;
-    copy.strike().await?;
-    reference.strike().await?;
+    let schemas = schemas_of(project, scope)?;
+    let trial = Trial::make(project, target, context).await?;
+    let undone = trial.undo(&schemas).await;
+    trial.strike().await?;
     undone
 }
 
@@ -86,23 +72,47 @@ pub(crate) async fn propose(
         EngineError::new(ErrorCode::UnknownService, format!("no service of the catalogue owns a schema {schema:?}"))
             .cure("name a schema of config/services.toml")
     })?;
-    let (schemas, managed) = ([schema.to_owned()], managed(project));
-    let live_conn = session::open(target, "profe db drift").await?;
-    let live = snapshot(&live_conn, &managed).await?;
-    let reference = Replay::make(project, target, &live_conn, context).await?;
-    let copy = match Replay::make(project, target, &live_conn, context).await {
-        Ok(copy) => copy,
-        Err(error) => {
-            reference.strike().await?;
-            return Err(error);
-        }
-    };
-    let proposed = async {
-        let expected = reference.snapshot(project).await?;
-        let up = approach(&copy.conn, &managed, (&live, &live_conn), &schemas, As::Owner(&owner)).await?;
-        let made = copy.snapshot(project).await?;
-        let align = align(&live, (&made, &copy.conn), &up).await?;
-        let down = approach(&copy.conn, &managed, (&expected, &reference.conn), &schemas, As::Owner(&owner)).await?;
+    let trial = Trial::make(project, target, context).await?;
+    let proposed = trial.propose(&[schema.to_owned()], &owner).await;
+    trial.strike().await?;
+    proposed
+}
+
+/// What drift is tried away on.
+struct Trial {
+    managed: Schemas,
+    live_conn: AdminConn,
+    live: Snapshot,
+    /// As the history makes it; it stays so.
+    reference: Stage,
+    /// Begins as the same.
+    copy: Stage,
+}
+
+impl Trial {
+    async fn make(project: &Arc<Project>, target: &Target, context: &RunContext) -> Result<Self, EngineError> {
+        let managed = managed(project);
+        let live_conn = session::open(target, "profe db drift").await?;
+        let live = snapshot(&live_conn, &managed).await?;
+        let replayed = Stage::replayed(project, target, &live_conn, context).await?;
+        let (reference, copy) = replayed.doubled(target).await?;
+        Ok(Self { managed, live_conn, live, reference, copy })
+    }
+
+    async fn undo(&self, schemas: &[String]) -> Result<Undoing, EngineError> {
+        let expected = self.reference.snapshot().await?;
+        let there = self.approach((&self.live, &self.live_conn), schemas, As::Operator).await?;
+        let back = self.approach((&expected, self.reference.conn()), schemas, As::Operator).await?;
+        let not_exact = words(&there).chain(words(&back)).collect();
+        Ok(Undoing { statements: back.statements, not_exact })
+    }
+
+    async fn propose(&self, schemas: &[String], owner: &str) -> Result<Adoption, EngineError> {
+        let expected = self.reference.snapshot().await?;
+        let up = self.approach((&self.live, &self.live_conn), schemas, As::Owner(owner)).await?;
+        let made = self.copy.snapshot().await?;
+        let align = align(&self.live, (&made, self.copy.conn()), &up).await?;
+        let down = self.approach((&expected, self.reference.conn()), schemas, As::Owner(owner)).await?;
         let not_exact = up.left.iter().filter(|left| !is_of_rights(left)).map(ToString::to_string).collect();
         Ok(Adoption {
             not_restored: words(&down).collect(),
@@ -112,10 +122,21 @@ pub(crate) async fn propose(
             not_exact,
         })
     }
-    .await;
-    copy.strike().await?;
-    reference.strike().await?;
-    proposed
+
+    async fn approach(
+        &self,
+        to: (&Snapshot, &AdminConn),
+        schemas: &[String],
+        rights: As<'_>,
+    ) -> Result<Approach, EngineError> {
+        approach(self.copy.conn(), &self.managed, to, schemas, rights).await
+    }
+
+    async fn strike(self) -> Result<(), EngineError> {
+        let copy = self.copy.strike().await;
+        self.reference.strike().await?;
+        copy
+    }
 }
 
 /// Records the migration, whose files stand in the project, as applied here: what it makes is here already.
@@ -164,8 +185,8 @@ pub(crate) async fn adopt(
 
 /// What makes the live owners and grants those that the migration makes.
 async fn align(
-    live: &schema_catalog::Snapshot,
-    (made, made_conn): (&schema_catalog::Snapshot, &postgres_link::AdminConn),
+    live: &Snapshot,
+    (made, made_conn): (&Snapshot, &AdminConn),
     up: &Approach,
 ) -> Result<Vec<String>, EngineError> {
     let goal = super::statement::Goal::new(made_conn, made);
