@@ -3,6 +3,7 @@
 //! It changes nothing. Everything that can be looked at is looked at, also after something was found wrong.
 
 mod machine;
+mod roles;
 mod target;
 
 use serde::Serialize;

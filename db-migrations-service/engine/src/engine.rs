@@ -20,7 +20,7 @@ use crate::run::rollback;
 use crate::status::{HistoryEntry, SeedReport, SeedStatus, TargetStatus};
 use crate::target::store::{Direction, State};
 use crate::target::{lock, prepare, session, store};
-use crate::{history, seeds};
+use crate::{audit, history, seeds};
 
 /// One database in one environment.
 #[derive(Debug, Clone)]
@@ -56,6 +56,7 @@ impl Engine {
             server_version_num: conn.map_or(0, |c| c.server_version_num()),
             services: compare::by_service(&self.project, &comparison, &state),
             prepared,
+            audit_off: state.installed.then(|| audit::off(state.audit.as_deref())).flatten(),
         })
     }
 

@@ -4,6 +4,8 @@
 //! header requires, and – where that closes no circle – for those that create what the bodies of its functions
 //! mention. References are found by parsing; what no pending migration creates must stand in the target already.
 
+mod makers;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sql_grammar::{ObjectKind, ObjectName, QualifiedName, Reference};
@@ -11,6 +13,7 @@ use sql_grammar::{ObjectKind, ObjectName, QualifiedName, Reference};
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Script;
+use makers::{Makers, Mark};
 
 /// What the graph knows of one pending migration; its SQL is not kept.
 #[derive(Debug, Clone)]
@@ -22,11 +25,13 @@ pub(crate) struct Node {
     pub transactional: bool,
     pub sets_session: bool,
     pub code: Vec<std::ops::Range<usize>>,
-    /// Moved into the graph's creators when it is built.
-    creates: BTreeSet<ObjectName>,
-    alters: BTreeSet<ObjectName>,
-    references: Vec<Reference>,
-    mentions: BTreeSet<QualifiedName>,
+    /// Moved into the graph's makers when it is built.
+    creates: Box<[Mark]>,
+    /// Without what it creates itself.
+    alters: Box<[ObjectName]>,
+    references: Box<[Reference]>,
+    /// Sorted.
+    mentions: Box<[QualifiedName]>,
     requires: Vec<MigrationId>,
 }
 
@@ -56,20 +61,29 @@ impl Node {
             transactional: script.is_transactional(),
             sets_session: script.sets_session(),
             code: script.code(),
-            creates,
-            alters,
+            alters: alters.difference(&creates).cloned().collect(),
+            creates: creates.iter().map(Mark::of).collect(),
             references: references.into_iter().collect(),
-            mentions,
+            mentions: mentions.into_iter().collect(),
             requires: script.directives.requires.clone(),
         }
     }
 }
 
-/// Why one migration waits for another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What one migration waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub to: usize,
-    pub why: String,
+    why: Why,
+}
+
+/// Why it waits; names are found by their place in its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    SchemaOrder,
+    Header,
+    Reference(u32),
+    Mention(u32),
 }
 
 #[derive(Debug)]
@@ -77,7 +91,7 @@ pub(crate) struct Graph {
     pub nodes: Vec<Node>,
     /// For each node, what it waits for.
     pub edges: Vec<Vec<Edge>>,
-    creators: HashMap<ObjectName, Vec<usize>>,
+    makers: Makers,
 }
 
 impl Graph {
@@ -86,32 +100,26 @@ impl Graph {
         chosen
             .iter()
             .flat_map(|&at| &self.nodes[at].alters)
-            .filter(|object| object.kind == ObjectKind::Relation && !self.creators.contains_key(object))
+            .filter(|object| object.kind == ObjectKind::Relation && self.makers.of(object).next().is_none())
             .map(|object| &object.name)
             .collect()
     }
 
     /// Links `nodes`. `exists` says whether a required migration that is not among them is applied already.
     pub(crate) fn build(mut nodes: Vec<Node>, exists: impl Fn(&MigrationId) -> bool) -> Result<Self, EngineError> {
-        let mut creators: HashMap<ObjectName, Vec<usize>> =
-            HashMap::with_capacity(nodes.iter().map(|n| n.creates.len()).sum());
-        for (at, node) in nodes.iter_mut().enumerate() {
-            for object in std::mem::take(&mut node.creates) {
-                creators.entry(object).or_default().push(at);
-            }
-        }
+        let makers = Makers::new(nodes.iter_mut().map(|node| std::mem::take(&mut node.creates)));
         let index: BTreeMap<&MigrationId, usize> = nodes.iter().enumerate().map(|(at, n)| (&n.id, at)).collect();
         let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); nodes.len()];
         let mut previous: HashMap<&str, usize> = HashMap::new();
         for (id, &at) in &index {
             if let Some(before) = previous.insert(&id.schema, at) {
-                edges[at].push(Edge { to: before, why: format!("{} comes before it in its schema", nodes[before].id) });
+                edges[at].push(Edge { to: before, why: Why::SchemaOrder });
             }
         }
         for (at, node) in nodes.iter().enumerate() {
             for required in &node.requires {
                 match index.get(required) {
-                    Some(&to) => edges[at].push(Edge { to, why: format!("its header requires {required}") }),
+                    Some(&to) => edges[at].push(Edge { to, why: Why::Header }),
                     None if exists(required) => {}
                     None => {
                         return Err(EngineError::new(
@@ -123,19 +131,13 @@ impl Graph {
                     }
                 }
             }
-            for reference in &node.references {
-                if let Some(to) = creator(&creators, &nodes, at, &reference.object) {
-                    push(
-                        &mut edges[at],
-                        Edge {
-                            to,
-                            why: format!("it references {}, which {} creates", reference.object.name, nodes[to].id),
-                        },
-                    );
+            for (place, reference) in node.references.iter().enumerate() {
+                if let Some(to) = creator(&makers, &nodes, at, &reference.object) {
+                    push(&mut edges[at], Edge { to, why: Why::Reference(place as u32) });
                 }
             }
         }
-        let mut graph = Self { nodes, edges, creators };
+        let mut graph = Self { nodes, edges, makers };
         graph.refuse_cycles()?;
         graph.add_mentions();
         Ok(graph)
@@ -159,32 +161,30 @@ impl Graph {
 
     /// The migrations that create `object`, when all of them come later in the referencing migration's own schema.
     pub(crate) fn only_later(&self, object: &ObjectName) -> Option<&MigrationId> {
-        self.creators.get(object).and_then(|all| all.first()).map(|&at| &self.nodes[at].id)
+        self.makers.of(object).next().map(|at| &self.nodes[at].id)
     }
 
     fn is_made_by_pending(&self, at: usize, object: &ObjectName) -> bool {
-        if creator(&self.creators, &self.nodes, at, object).is_some() {
+        if creator(&self.makers, &self.nodes, at, object).is_some() {
             return true;
         }
         // A relation's row type bears its name; identity sequences and the indexes behind constraints begin with
         // their table's; and what a DO block builds by EXECUTE is at least mentioned in it.
         let QualifiedName { schema, name } = &object.name;
-        let relation_type = object.kind == ObjectKind::Type
-            && creator(
-                &self.creators,
-                &self.nodes,
-                at,
-                &ObjectName { kind: ObjectKind::Relation, name: object.name.clone() },
-            )
-            .is_some();
-        let belongs_to = |made: &ObjectName| {
-            made.kind == ObjectKind::Relation
-                && made.name.schema == *schema
-                && name.strip_prefix(made.name.name.as_str()).is_some_and(|rest| rest.starts_with('_'))
+        let relation = ObjectName { kind: ObjectKind::Relation, name: object.name.clone() };
+        let relation_type =
+            object.kind == ObjectKind::Type && creator(&self.makers, &self.nodes, at, &relation).is_some();
+        let alters = |table: &str| {
+            self.nodes[at]
+                .alters
+                .iter()
+                .any(|o| o.kind == ObjectKind::Relation && o.name.schema == *schema && o.name.name == table)
         };
-        let touched = self.nodes[at].alters.iter().chain(self.creators.keys());
-        let implicit = object.kind == ObjectKind::Relation && touched.into_iter().any(belongs_to);
-        relation_type || implicit || self.nodes.iter().any(|node| node.mentions.contains(&object.name))
+        let mut tables = name.match_indices('_').map(|(end, _)| &name[..end]);
+        let implicit = object.kind == ObjectKind::Relation
+            && tables.any(|table| alters(table) || self.makers.make(ObjectKind::Relation, schema, table));
+        let is_mentioned = |node: &Node| node.mentions.binary_search(&object.name).is_ok();
+        relation_type || implicit || self.nodes.iter().any(is_mentioned)
     }
 
     /// Indexes in the order in which they can be applied; among those that are ready the oldest version goes first.
@@ -227,7 +227,7 @@ impl Graph {
         let placed: BTreeSet<usize> = self.order().into_iter().collect();
         // Every node that is left waits for another one that is left: walking on must come back.
         let Some(start) = (0..self.nodes.len()).find(|at| !placed.contains(at)) else { return Ok(()) };
-        let mut path: Vec<(usize, &str)> = Vec::new();
+        let mut path: Vec<(usize, &Edge)> = Vec::new();
         let mut at = start;
         loop {
             if let Some(from) = path.iter().position(|(seen, _)| *seen == at) {
@@ -235,12 +235,13 @@ impl Graph {
                 break;
             }
             let Some(edge) = self.edges[at].iter().find(|edge| !placed.contains(&edge.to)) else { return Ok(()) };
-            path.push((at, &edge.why));
+            path.push((at, edge));
             at = edge.to;
         }
         let related: Vec<_> = path.iter().map(|(at, _)| self.nodes[*at].id.clone()).collect();
         let names: Vec<String> = related.iter().chain(related.first()).map(ToString::to_string).collect();
-        let reasons: Vec<String> = path.iter().map(|(at, why)| format!("{}: {why}", self.nodes[*at].id)).collect();
+        let reasons: Vec<String> =
+            path.iter().map(|(at, edge)| format!("{}: {}", self.nodes[*at].id, self.why(*at, edge))).collect();
         let mut error = EngineError::new(
             ErrorCode::DependencyCycle,
             format!("migrations wait for each other: {} ({})", names.join(" → "), reasons.join("; ")),
@@ -250,21 +251,32 @@ impl Graph {
         Err(error)
     }
 
+    /// Why the node at `at` waits, in words.
+    fn why(&self, at: usize, edge: &Edge) -> String {
+        let (node, to) = (&self.nodes[at], &self.nodes[edge.to].id);
+        match edge.why {
+            Why::SchemaOrder => format!("{to} comes before it in its schema"),
+            Why::Header => format!("its header requires {to}"),
+            Why::Reference(place) => {
+                format!("it references {}, which {to} creates", node.references[place as usize].object.name)
+            }
+            Why::Mention(place) => format!("it mentions {}, which {to} creates", node.mentions[place as usize]),
+        }
+    }
+
     /// Mentions are guesses: each is followed only where it closes no circle.
     fn add_mentions(&mut self) {
         for at in 0..self.nodes.len() {
-            let mentions: Vec<QualifiedName> = self.nodes[at].mentions.iter().cloned().collect();
-            for name in mentions {
-                let made_by =
-                    [ObjectKind::Relation, ObjectKind::Routine, ObjectKind::Type].into_iter().find_map(|kind| {
-                        creator(&self.creators, &self.nodes, at, &ObjectName { kind, name: name.clone() })
-                    });
+            for place in 0..self.nodes[at].mentions.len() {
+                let name = &self.nodes[at].mentions[place];
+                let made_by = [ObjectKind::Relation, ObjectKind::Routine, ObjectKind::Type]
+                    .into_iter()
+                    .find_map(|kind| creator(&self.makers, &self.nodes, at, &ObjectName { kind, name: name.clone() }));
                 if let Some(to) = made_by
                     && !self.edges[at].iter().any(|edge| edge.to == to)
                     && !self.closure([to]).contains(&at)
                 {
-                    let why = format!("it mentions {name}, which {} creates", self.nodes[to].id);
-                    self.edges[at].push(Edge { to, why });
+                    self.edges[at].push(Edge { to, why: Why::Mention(place as u32) });
                 }
             }
         }
@@ -273,15 +285,11 @@ impl Graph {
 
 /// The pending migration that makes `object` for the node at `at`: in its own schema an earlier one, elsewhere the
 /// first.
-fn creator(
-    creators: &HashMap<ObjectName, Vec<usize>>,
-    nodes: &[Node],
-    at: usize,
-    object: &ObjectName,
-) -> Option<usize> {
+fn creator(makers: &Makers, nodes: &[Node], at: usize, object: &ObjectName) -> Option<usize> {
     let id = &nodes[at].id;
-    let made = creators.get(object)?.iter().copied();
-    made.filter(|&c| nodes[c].id.schema != id.schema || nodes[c].id.version < id.version)
+    makers
+        .of(object)
+        .filter(|&c| nodes[c].id.schema != id.schema || nodes[c].id.version < id.version)
         .min_by_key(|&c| nodes[c].id.version)
 }
 

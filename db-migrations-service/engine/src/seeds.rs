@@ -151,7 +151,6 @@ async fn apply(hands: &Hands<'_>, project: &Project, seed: &Seed, script: Script
     let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, &closing);
     match hands.send_with_retries(&step.id, &envelope.message).await {
         Ok(outcome) => {
-            crate::run::apply::reset_session(hands, &step).await;
             let own = outcome.statements.iter().skip(PRELUDE).zip(&step.script().statements);
             // What writes rows goes through the door, which answers how many.
             let written = own.filter(|(_, (_, facts))| facts.writes_rows);

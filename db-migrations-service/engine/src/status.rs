@@ -81,6 +81,9 @@ pub struct TargetStatus {
     pub services: Vec<ServiceStatus>,
     /// Whether roles, schemas and grants stand as the catalogue says.
     pub prepared: bool,
+    /// Why nobody records who changes the schema there; absent where it is recorded, or nothing was ever applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit_off: Option<String>,
 }
 
 /// How a run or a rollback ended.

@@ -1,7 +1,9 @@
 //! `profe audit …`
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
-use migration_engine::audit::{AuditEntry, AuditFilter};
+use migration_engine::audit::{AuditEntry, AuditFilter, AuditReport};
 use owo_colors::OwoColorize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -10,6 +12,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::show::{BAD, GOOD, Table, Tone, WARN, count, time};
+use crate::master::anchor_file::AnchorFile;
 use crate::operations::AuditOrder;
 
 /// The commands.
@@ -18,7 +21,15 @@ pub enum Command {
     /// Who changed the schema, newest first
     List(List),
     /// Find out whether the record is whole; ends with 1 where it is not
-    Verify,
+    Verify(Verify),
+}
+
+/// Arguments.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Compare with the former ends in this file as well, as MIGRATION_SERVICE_AUDIT_ANCHOR_FILE writes them
+    #[arg(long, value_name = "FILE")]
+    anchors: Option<PathBuf>,
 }
 
 /// Arguments.
@@ -54,7 +65,7 @@ impl Command {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::List(list) => list.run(context),
-            Self::Verify => verify(context),
+            Self::Verify(verify) => verify.run(context),
         }
     }
 }
@@ -124,11 +135,27 @@ fn origin(entry: &AuditEntry) -> String {
     }
 }
 
-fn verify(context: &Context) -> Result<Exit, Failure> {
-    let report = context.with_operations(async |operations| {
-        Ok(operations.verify_audit(context.environment(), &context.caller()).await?)
-    })?;
-    context.output.document(&report);
+impl Verify {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let mut elsewhere = Vec::new();
+        // As the service does: the file need not be there before the first head is written.
+        let configured = context.settings.audit_anchor_file.as_deref().filter(|path| path.exists());
+        for path in configured.into_iter().chain(self.anchors.as_deref()) {
+            let anchors = AnchorFile::read(path).map_err(|error| {
+                Failure::other(Exit::Failed, "anchor_file", error.message(path.display()), error.cure())
+            })?;
+            elsewhere.extend(anchors.into_iter().map(|anchor| anchor.head));
+        }
+        let report = context.with_operations(async |operations| {
+            Ok(operations.verify_audit(context.environment(), &elsewhere, &context.caller()).await?)
+        })?;
+        tell(context, &report, self.anchors.is_some() || configured.is_some());
+        Ok(if report.findings.is_empty() { Exit::Ok } else { Exit::Failed })
+    }
+}
+
+fn tell(context: &Context, report: &AuditReport, with_file: bool) {
+    context.output.document(report);
     for finding in &report.findings {
         context.output.line(format!("{} {}", "✗".style(BAD), finding.message));
     }
@@ -136,16 +163,16 @@ fn verify(context: &Context) -> Result<Exit, Failure> {
         context.output.line(format!("  and {} more", report.more_findings));
     }
     let looked_at = format!(
-        "{} looked at, compared with {} kept in the master database",
+        "{} looked at, compared with {} kept in the master database{}",
         count(usize::try_from(report.checked).unwrap_or(usize::MAX), "link"),
         count(report.anchors, "former end"),
+        if with_file { " and in a file" } else { "" },
     );
-    if report.findings.is_empty() {
-        context.output.line(format!("{} The audit is whole: {looked_at}.", "✓".style(GOOD)));
-        return Ok(Exit::Ok);
-    }
-    context.output.line(format!("{looked_at}."));
-    Ok(Exit::Failed)
+    context.output.line(if report.findings.is_empty() {
+        format!("{} The audit is whole: {looked_at}.", "✓".style(GOOD))
+    } else {
+        format!("{looked_at}.")
+    });
 }
 
 fn moment(text: &str) -> Result<OffsetDateTime, String> {

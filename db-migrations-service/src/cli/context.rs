@@ -130,7 +130,11 @@ impl Context {
     ) -> Result<Operations, Failure> {
         let targets =
             Targets::resolve(&project.catalogue, &self.settings, &self.variables.lookup(), databases.private())?;
-        Ok(Operations::new(project, targets, recording))
+        let operations = Operations::new(project, targets, recording);
+        if let Some(path) = &self.settings.audit_anchor_file {
+            operations.master().anchor_in(path).map_err(crate::serve::StartError::from)?;
+        }
+        Ok(operations)
     }
 
     /// Whoever sits here may do everything.

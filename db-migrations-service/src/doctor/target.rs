@@ -1,14 +1,14 @@
 //! Each environment's database: whether it can be reached, what its user may do, where its migrations stand.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use migration_engine::catalogue::Service;
 use migration_engine::request::Scope;
-use migration_engine::{Catalogue, Engine, Target};
+use migration_engine::status::TargetStatus;
+use migration_engine::{Catalogue, Engine, EngineError, Target};
 use postgres_link::{AdminConn, ConnectErrorKind, ConnectOptions};
 use time::OffsetDateTime;
 
+use super::roles::{self, Roles};
 use super::{Check, Verdict};
+use crate::cli::show::count;
 use crate::operations::{EnvironmentStatus, Operations};
 
 /// The oldest server that the engine speaks to.
@@ -42,18 +42,22 @@ async fn master(operations: &Operations) -> Check {
 async fn one(operations: &Operations, target: &Target) -> Vec<Check> {
     let area = &target.environment;
     let connect = target.connect.clone().with_application_name("profe doctor");
-    let mut checks = match postgres_link::connect(&connect).await {
-        Ok(session) => match look(&session, operations.catalogue()).await {
-            Ok(found) => judge(area, target, &found),
-            Err(error) => vec![Check::error(area, format!("the database does not answer questions: {error}"), "")],
-        },
-        Err(error) if error.kind() == ConnectErrorKind::DatabaseMissing && target.create_database => {
-            vec![Check::note(area, format!("{} does not exist yet; the first run makes it", place(&connect)))]
-        }
+    let session = match postgres_link::connect(&connect).await {
+        Ok(session) => Some(session),
+        Err(error) if error.kind() == ConnectErrorKind::DatabaseMissing && target.create_database => None,
         Err(error) => return vec![Check::error(area, error.to_string(), error.cure())],
     };
     let engine = Engine::new(operations.project().clone(), target.clone());
-    checks.push(migrations(area, &engine).await);
+    let status = engine.status().await;
+    let prepared = status.as_ref().is_ok_and(|status| status.prepared);
+    let mut checks = match &session {
+        None => vec![Check::note(area, format!("{} does not exist yet; the first run makes it", place(&connect)))],
+        Some(session) => match look(session, operations.catalogue()).await {
+            Ok(found) => judge(area, target, found, prepared),
+            Err(error) => vec![Check::error(area, format!("the database does not answer questions: {error}"), "")],
+        },
+    };
+    checks.push(migrations(area, &engine, status).await);
     checks
 }
 
@@ -67,10 +71,7 @@ struct Found {
     create_schema: bool,
     read_only: bool,
     ahead_s: i64,
-    /// Roles of the catalogue that do not exist.
-    missing_roles: Vec<String>,
-    /// Owners that exist and that the user cannot become or grant: migrations run as them.
-    foreign_owners: Vec<String>,
+    roles: Roles,
 }
 
 async fn look(session: &AdminConn, catalogue: &Catalogue) -> Result<Found, postgres_link::tokio_postgres::Error> {
@@ -89,13 +90,12 @@ async fn look(session: &AdminConn, catalogue: &Catalogue) -> Result<Found, postg
     let row = rows.first();
     let flag = |at: usize| row.is_some_and(|row| row.get(at));
     let server_time: Option<OffsetDateTime> = row.map(|row| row.get(7));
-    let (missing_roles, foreign_owners) = roles(session, catalogue).await?;
+    let user: String = row.map(|row| row.get(0)).unwrap_or_default();
     Ok(Found {
-        missing_roles,
-        foreign_owners,
+        roles: roles::look(session, catalogue, &user).await?,
         version: session.server_version_num(),
         tls: row.and_then(|row| row.get(6)),
-        user: row.map(|row| row.get(0)).unwrap_or_default(),
+        user,
         superuser: flag(1),
         create_role: flag(2),
         create_database: flag(3),
@@ -105,35 +105,7 @@ async fn look(session: &AdminConn, catalogue: &Catalogue) -> Result<Found, postg
     })
 }
 
-/// Which roles of the catalogue do not exist, and which owners are not the user's to become.
-async fn roles(
-    session: &AdminConn,
-    catalogue: &Catalogue,
-) -> Result<(Vec<String>, Vec<String>), postgres_link::tokio_postgres::Error> {
-    let owners: BTreeSet<String> = catalogue.services.values().filter_map(Service::owner_role).collect();
-    let runtime = catalogue.services.values().filter_map(Service::runtime_role);
-    let all: BTreeSet<String> = catalogue.roles.keys().cloned().chain(owners.iter().cloned()).chain(runtime).collect();
-    // From 16 on, being a member and being able to become the role are two things, and CREATEROLE alone cannot grant
-    // somebody else's role (https://www.postgresql.org/docs/16/role-membership.html).
-    let (settable, grantable) = if session.server_version_num() >= 160_000 {
-        ("AND g.set_option", "pg_has_role(u.oid, r.oid, 'MEMBER WITH ADMIN OPTION')")
-    } else {
-        ("", "u.rolcreaterole")
-    };
-    let sql = format!(
-        "SELECT r.rolname::text,
-                u.oid = r.oid OR {grantable}
-                OR EXISTS (SELECT FROM pg_auth_members g WHERE g.member = u.oid AND g.roleid = r.oid {settable})
-         FROM pg_roles u, pg_roles r WHERE u.rolname = current_user AND r.rolname = ANY ($1)"
-    );
-    let names: Vec<&str> = all.iter().map(String::as_str).collect();
-    let rows = session.client().query(&sql, &[&names]).await?;
-    let usable: BTreeMap<String, bool> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let foreign = owners.into_iter().filter(|owner| usable.get(owner) == Some(&false)).collect();
-    Ok((all.into_iter().filter(|role| !usable.contains_key(role)).collect(), foreign))
-}
-
-fn judge(area: &str, target: &Target, found: &Found) -> Vec<Check> {
+fn judge(area: &str, target: &Target, found: Found, prepared: bool) -> Vec<Check> {
     let connect = &target.connect;
     let encryption =
         found.tls.as_deref().map_or_else(|| "not encrypted".to_owned(), |version| format!("encrypted with {version}"));
@@ -161,9 +133,14 @@ fn judge(area: &str, target: &Target, found: &Found) -> Vec<Check> {
         let message = format!("the server's clock and this machine's are {} s apart", found.ahead_s.abs());
         checks.push(Check::warning(area, message, "synchronise both with a time server"));
     }
-    if !found.superuser {
-        checks.extend(rights(area, connect, found));
+    let lacks = if found.superuser { Vec::new() } else { rights(area, connect, &found) };
+    let has_rights = !found.superuser && lacks.iter().all(|check| check.verdict == Verdict::Note);
+    let memberships = found.roles.memberships(area, &found.user, prepared);
+    if has_rights && memberships.is_empty() {
+        checks.push(Check::ok(area, format!("{} has every right that is needed", found.user)));
     }
+    checks.extend(lacks);
+    checks.extend(memberships);
     checks
 }
 
@@ -179,10 +156,10 @@ fn rights(area: &str, connect: &ConnectOptions, found: &Found) -> Vec<Check> {
         );
     }
     if !found.create_role {
-        checks.push(if found.missing_roles.is_empty() {
+        checks.push(if found.roles.missing.is_empty() {
             Check::note(area, format!("{} may not create roles; all of the catalogue exist already", found.user))
         } else {
-            let (user, missing) = (&found.user, &found.missing_roles);
+            let (user, missing) = (&found.user, &found.roles.missing);
             let message = format!(
                 "{user} may not create roles, and {} of the catalogue's are missing, for example {}",
                 missing.len(),
@@ -192,32 +169,21 @@ fn rights(area: &str, connect: &ConnectOptions, found: &Found) -> Vec<Check> {
             Check::error(area, message, cure).statement(format!("ALTER ROLE {} CREATEROLE;", quoted(user)))
         });
     }
-    if !found.foreign_owners.is_empty() {
-        let message =
-            format!("{} is no member of roles that migrations run as: {}", found.user, found.foreign_owners.join(", "));
-        let cure = "let an administrator run this once; without it nothing can be migrated here";
-        let grant = |owner: &String| format!("GRANT {} TO {user};", quoted(owner));
-        let statements = found.foreign_owners.iter().map(grant).collect();
-        checks.push(Check { statements, ..Check::error(area, message, cure) });
-    }
     if !found.create_database {
         let message = format!("{} may not create databases", found.user);
         let cure = "let an administrator run this; without it `profe db erd`, `profe db scratch` and databases made on demand do not work, migrations do";
         checks.push(Check::warning(area, message, cure).statement(format!("ALTER ROLE {user} CREATEDB;")));
     }
-    if checks.iter().all(|check| check.verdict == Verdict::Note) {
-        checks.push(Check::ok(area, format!("{} has every right that is needed", found.user)));
-    }
     checks
 }
 
-async fn migrations(area: &str, engine: &Engine) -> Check {
-    let failed = |error: migration_engine::EngineError| {
+async fn migrations(area: &str, engine: &Engine, status: Result<TargetStatus, EngineError>) -> Check {
+    let failed = |error: EngineError| {
         let place =
             error.location.as_ref().map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column)).unwrap_or_default();
         Check::error(area, format!("{place}{}", error.message), error.cure.unwrap_or_default())
     };
-    let status = match engine.status().await {
+    let status = match status {
         Ok(status) => EnvironmentStatus::from(&status),
         Err(error) => return failed(error),
     };
@@ -225,14 +191,15 @@ async fn migrations(area: &str, engine: &Engine) -> Check {
     let (edited, missing) = (sum(|s| s.edited_migrations), sum(|s| s.missing_migrations));
     if edited > 0 {
         let cure = "restore the files, or accept each with `profe migrate repair bless <schema/version> --reason …`; `profe migrate status` names them";
-        return Check::error(area, format!("{edited} applied migrations have another file now"), cure);
+        let have = if edited == 1 { "has" } else { "have" };
+        return Check::error(area, format!("{} {have} another file now", count(edited, "applied migration")), cure);
     }
     // Planning parses every pending file and orders them.
     if let Err(error) = engine.plan(&Scope::All, false).await {
         return failed(error);
     }
     let (applied, pending) = (sum(|s| s.applied_migrations), sum(|s| s.pending_migrations));
-    let message = format!("{applied} migrations applied, {pending} pending, {missing} without a file");
+    let message = format!("{} applied, {pending} pending, {missing} without a file", count(applied, "migration"));
     let verdict = if missing > 0 {
         Verdict::Warning
     } else if pending > 0 {
@@ -254,6 +221,6 @@ fn place(connect: &ConnectOptions) -> String {
     format!("{} on {}", connect.database(), connect.host_summary())
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,12 +1,14 @@
 //! Who changed a target's schema, and whether the record of it is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use migration_engine::audit::{AuditFilter, AuditHead, AuditPage, AuditReport};
+use migration_engine::{EngineError, ErrorCode};
 use tokio_util::sync::CancellationToken;
 
 use super::{Caller, OperationError, Operations, RunEnd};
+use crate::master::anchor_file::AnchorFileError;
 
 /// Between two seals of a serving process: for so long somebody with the log's own rights could change what is not chained yet.
 const SEAL_EVERY: Duration = Duration::from_secs(10);
@@ -46,21 +48,30 @@ impl Operations {
         Ok(self.engine(order.environment.as_deref())?.audit(&filter).await?)
     }
 
-    /// Looks over the whole log of an environment, and compares it with what the master database has of it.
+    /// Looks over the whole log of an environment, and compares it with where it ended before: as the master database has it,
+    /// the anchor file where one is named, and `elsewhere`. Heads of other databases are passed over.
     ///
     /// # Errors
-    /// Unknown names, a caller who may not touch all services, a database that is away: the target's or the master's.
+    /// Unknown names, a caller who may not touch all services, a database that is away: the target's or the master's; an
+    /// anchor file that cannot be read.
     pub async fn verify_audit(
         &self,
         environment: Option<&str>,
+        elsewhere: &[AuditHead],
         caller: &Caller,
     ) -> Result<AuditReport, OperationError> {
         caller.check(None)?;
         let name = &self.environment(environment)?.environment;
-        let kept = self.master().audit_heads(name).await?;
+        let mut kept = self.master().audit_heads(name).await?;
+        let anchored = self.master().anchored(name).await.map_err(|error| unreadable(&error))?;
+        let known: HashSet<_> = kept.iter().map(identity).collect();
+        let more: HashMap<_, _> = anchored.iter().chain(elsewhere).map(|head| (identity(head), head)).collect();
+        let more: Vec<_> = more.into_iter().filter(|(id, _)| !known.contains(id)).map(|(_, h)| h.clone()).collect();
+        kept.extend(more);
         let report = self.engine(environment)?.verify_audit(&kept).await?;
-        if let Some(head) = report.head.as_ref().filter(|head| report.findings.is_empty() && !kept.contains(head)) {
+        if let Some(head) = report.head.as_ref().filter(|_| report.findings.is_empty()) {
             self.master().keep_audit_head(name, head).await?;
+            self.anchor(name, head).await;
         }
         Ok(report)
     }
@@ -99,5 +110,26 @@ impl Operations {
         if let Err(error) = self.master().keep_audit_head(environment, head).await {
             tracing::warn!(environment, %error, "where the audit ends could not be written to the master database");
         }
+        self.anchor(environment, head).await;
     }
+
+    /// Into the anchor file, where one is named.
+    async fn anchor(&self, environment: &str, head: &AuditHead) {
+        let entry = self.environment(Some(environment)).ok();
+        let target = entry.and_then(|entry| entry.target.as_ref().ok()).map_or("", |target| target.connect.database());
+        if let Err(error) = self.master().anchor(environment, target, head).await {
+            tracing::error!(environment, %error, "where the audit ends could not be written to the anchor file");
+        }
+    }
+}
+
+fn identity(head: &AuditHead) -> (String, i64, String) {
+    (head.database.clone(), head.position, head.hash.clone())
+}
+
+/// Where the folder is, is the server's own business; the log has it.
+fn unreadable(error: &AnchorFileError) -> OperationError {
+    tracing::error!(%error, "the audit's anchors");
+    let file = error.path().file_name().unwrap_or_default().to_string_lossy();
+    EngineError::new(ErrorCode::Internal, error.message(file)).cure(error.cure()).into()
 }

@@ -1,7 +1,7 @@
 //! Why an operation was refused or failed, in a form that HTTP and the command line both translate.
 
 use migration_engine::{EngineError, ErrorCode, Target};
-use postgres_link::{BatchError, ConnectError, ConnectErrorKind, SqlError, sqlstate, tokio_postgres};
+use postgres_link::{BatchError, ConnectError, SqlError, sqlstate, tokio_postgres};
 use serde::Serialize;
 
 use crate::master::MasterError;
@@ -109,20 +109,7 @@ impl From<EngineError> for OperationError {
 /// A session for looking at a target did not come about.
 impl From<ConnectError> for OperationError {
     fn from(error: ConnectError) -> Self {
-        use ConnectErrorKind as K;
-        let code = match error.kind() {
-            K::AuthenticationFailed | K::NoPgHbaEntry | K::NoPassword => ErrorCode::AuthenticationFailed,
-            K::TlsUnknownIssuer
-            | K::TlsExpired
-            | K::TlsWrongName
-            | K::TlsNotOffered
-            | K::TlsClientCertificate
-            | K::TlsFailed => ErrorCode::TlsFailed,
-            _ => ErrorCode::DatabaseUnavailable,
-        };
-        let mut engine = EngineError::new(code, error.to_string()).cure(error.cure());
-        engine.sql = error.sql_error().cloned().map(Box::new);
-        engine.into()
+        EngineError::from(&error).into()
     }
 }
 

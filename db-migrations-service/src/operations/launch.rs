@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use migration_engine::request::RunContext;
 use migration_engine::{EngineError, ErrorCode, EventSink, Plan, PreparedRun};
-use serde_json::json;
+use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -17,6 +17,8 @@ use super::{Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind
 
 /// Events are written at most so often.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
+/// So many of them at once: as JSON they take several times the memory.
+const WRITTEN_AT_ONCE: usize = 256;
 /// A run without events still shows that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -64,10 +66,8 @@ impl Opening {
             request_id: caller.request_id.clone(),
             started_at: OffsetDateTime::now_utc(),
             finished_at: None,
-            plan: serde_json::to_value(&beginning.plan)
-                .ok()
-                .filter(|plan| !plan.is_null())
-                .unwrap_or_else(|| json!({})),
+            // Whoever asks for the record gets it made of the plan itself.
+            plan: Value::Null,
             report: None,
         };
         RunHandle(Arc::new(LiveRun {
@@ -175,13 +175,20 @@ impl Operations {
         }
         let mut follower = Follower::new(Arc::clone(&run.0.log), 0, false);
         loop {
-            let lines: Vec<EventLine> = match tokio::time::timeout(HEARTBEAT, follower.next()).await {
+            let events = match tokio::time::timeout(HEARTBEAT, follower.next()).await {
                 Ok(None) => return true,
-                Ok(Some(events)) => events.iter().map(|recorded| EventLine::from(&**recorded)).collect(),
+                Ok(Some(events)) => events,
                 Err(_) => Vec::new(),
             };
-            if let Err(error) = self.0.master.append_events(run.id(), &lines).await {
-                tracing::warn!(run = %run.id(), %error, "events could not be written to the master database");
+            // Without any it is a heartbeat.
+            let mut batches = events.chunks(WRITTEN_AT_ONCE);
+            let mut batch = Some(batches.next().unwrap_or_default());
+            while let Some(events) = batch {
+                let lines: Vec<EventLine> = events.iter().map(|recorded| EventLine::from(&**recorded)).collect();
+                if let Err(error) = self.0.master.append_events(run.id(), &lines).await {
+                    tracing::warn!(run = %run.id(), %error, "events could not be written to the master database");
+                }
+                batch = batches.next();
             }
             let _ = tokio::time::timeout(pause, run.0.log.wait_complete()).await;
         }

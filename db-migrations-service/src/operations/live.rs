@@ -91,7 +91,10 @@ impl RunHandle {
 
     /// Where it stands.
     pub fn record(&self) -> RunRecord {
-        self.0.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut record = self.0.record.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Made when it is asked for: as JSON a plan takes several times the memory.
+        record.plan = self.plan().and_then(|plan| serde_json::to_value(plan).ok()).unwrap_or_else(|| json!({}));
+        record
     }
 
     /// How it ended; `None` while it is under way.

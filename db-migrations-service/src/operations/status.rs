@@ -80,6 +80,9 @@ pub struct EnvironmentStatus {
     pub server_version_num: Option<u32>,
     /// Whether roles, schemas and grants stand as the catalogue says.
     pub prepared: bool,
+    /// Why nobody records who changes the schema there; absent where it is recorded, or nothing was ever applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit_off: Option<String>,
     /// Every service of the catalogue that the caller may see.
     pub services: Vec<ServiceSummary>,
     /// All of them together.
@@ -125,6 +128,7 @@ impl Operations {
                 database: entry.target.as_ref().ok().map(|target| target.connect.database().to_owned()),
                 server_version_num: None,
                 prepared: false,
+                audit_off: None,
                 services: Vec::new(),
                 overall_status: Overall::Unavailable,
                 problem: Some(error.to_string()),
@@ -148,6 +152,7 @@ impl From<&TargetStatus> for EnvironmentStatus {
             database: Some(status.database.clone()),
             server_version_num: Some(status.server_version_num),
             prepared: status.prepared,
+            audit_off: status.audit_off.clone(),
             services,
             overall_status,
             problem: None,

@@ -87,7 +87,7 @@ impl Binaries {
     }
 }
 
-fn candidates(environment: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+pub(crate) fn candidates(environment: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     let set = |name: &str| environment(name).filter(|value| !value.is_empty());
     // Somebody who sets PG_BIN means it: no other is taken then.
     if let Some(folder) = set("PG_BIN") {
@@ -123,7 +123,7 @@ fn newest_first(pattern: &str) -> Vec<PathBuf> {
 }
 
 /// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; a beta (`18beta1`) counts as minor 0.
-fn parse_version(text: &str) -> Option<Version> {
+pub(crate) fn parse_version(text: &str) -> Option<Version> {
     let version = text.split_whitespace().nth(2)?;
     let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
     let (major, minor) = version.split_once('.').unwrap_or((version, "0"));

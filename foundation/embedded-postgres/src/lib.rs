@@ -20,6 +20,7 @@ mod log;
 mod options;
 mod postmaster;
 mod start;
+mod tools;
 
 pub use binaries::{Binaries, NotFound, Version};
 pub use cluster::Cluster;
@@ -27,3 +28,4 @@ pub use error::StartError;
 pub use guest::Guest;
 pub use options::ClusterOptions;
 pub use postmaster::Exit;
+pub use tools::{NoTools, Tools};

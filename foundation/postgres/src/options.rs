@@ -10,6 +10,7 @@ mod conninfo;
 mod defaults;
 mod display;
 mod keyword;
+mod program;
 #[cfg(test)]
 mod tests;
 mod types;

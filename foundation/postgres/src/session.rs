@@ -66,21 +66,8 @@ impl AdminConn {
     /// The first statement that fails ends the batch; [`BatchError`] holds the outcomes before it. Whether those are
     /// undone depends on the transaction they ran in.
     pub async fn batch(&self, sql: &str) -> Result<BatchOutcome, BatchError> {
-        self.send(sql, true).await
-    }
-
-    /// Like [`batch`](Self::batch) for SQL of which only the success matters: rows that it answers are dropped as they
-    /// come, so that they take no memory however many they are.
-    ///
-    /// # Errors
-    /// As [`batch`](Self::batch).
-    pub async fn execute(&self, sql: &str) -> Result<BatchOutcome, BatchError> {
-        self.send(sql, false).await
-    }
-
-    async fn send(&self, sql: &str, keep_rows: bool) -> Result<BatchOutcome, BatchError> {
         let guard = Abandoned { flag: &self.abandoned, done: false };
-        let result = batch::run(&self.client, sql, keep_rows).await;
+        let result = batch::run(&self.client, sql).await;
         guard.done();
         if result.as_ref().is_err_and(BatchError::leaves_the_server_waiting) {
             self.shared.break_off();

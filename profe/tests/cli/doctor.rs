@@ -1,9 +1,9 @@
 //! `profe doctor`
 
 use serde_json::Value;
-use testkit::{TestProject, block_on, server};
+use testkit::{block_on, server};
 
-use crate::support::{Done, free_port, open_folder, profe, run};
+use crate::support::{Done, Workplace, free_port, open_folder, profe, run};
 
 fn checks(done: Done, code: i32) -> Vec<Value> {
     let out = done.ok(code);
@@ -29,16 +29,12 @@ fn a_good_installation_is_praised() {
 
 #[test]
 fn a_user_without_rights_is_told_what_to_grant() {
-    let folder = open_folder();
-    let database = block_on(server().empty_database());
-    let project = TestProject::new();
-    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
-    let user = format!("plain_{}", database.name().trim_start_matches("test_"));
-    block_on(database.value(&format!("create role {user} login password 'secret'")));
-    let rest = database.url().split_once('@').expect("a user").1.to_owned();
-    let mut command = profe(folder.path());
-    command.env("DATABASE_URL", format!("postgresql://{user}:secret@{rest}"));
-    command.arg("--project").arg(project.path()).args(["--output", "json"]);
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let database = &place.database;
+    let (user, url) = place.plain_user();
+    let mut command = place.profe_at(&url);
+    command.args(["--output", "json"]);
     let found = checks(run(&mut command, &["doctor"]), 1);
     assert_eq!(with(&found, "may not create roles")["verdict"], "error");
     assert_eq!(with(&found, "may not create databases")["verdict"], "warning");
@@ -52,30 +48,22 @@ fn a_user_without_rights_is_told_what_to_grant() {
     }
     let better = checks(run(&mut command, &[]), 0);
     assert_eq!(with(&better, "every right that is needed")["verdict"], "ok");
-    block_on(database.value(&format!("drop owned by {user}")));
-    block_on(database.value(&format!("drop role {user}")));
+    place.drop_user(&user);
 }
 
 #[test]
 fn a_user_who_need_not_make_roles_is_told_what_is_missing_of_them() {
-    let folder = open_folder();
-    let project = TestProject::new();
-    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
     // Somebody else has used the catalogue on this server before, so its roles exist.
     let other = block_on(server().empty_database());
-    let mut command = profe(folder.path());
-    command.env("DATABASE_URL", other.url()).arg("--project").arg(project.path());
-    run(&mut command, &["migrate", "run"]).ok(0);
+    run(&mut place.profe_at(&other.url()), &["migrate", "run"]).ok(0);
 
-    let database = block_on(server().empty_database());
-    let user = format!("plain_{}", database.name().trim_start_matches("test_"));
-    block_on(database.value(&format!("create role {user} login password 'secret'")));
-    block_on(database.value(&format!("grant create on database \"{}\" to {user}", database.name())));
-    let rest = database.url().split_once('@').expect("a user").1.to_owned();
+    let (user, url) = place.plain_user();
+    place.value(&format!("grant create on database \"{}\" to {user}", place.database.name()));
     let profe = || {
-        let mut command = profe(folder.path());
-        command.env("DATABASE_URL", format!("postgresql://{user}:secret@{rest}"));
-        command.arg("--project").arg(project.path()).args(["--output", "json"]);
+        let mut command = place.profe_at(&url);
+        command.args(["--output", "json"]);
         command
     };
     let found = checks(run(&mut profe(), &["doctor"]), 1);
@@ -84,12 +72,43 @@ fn a_user_who_need_not_make_roles_is_told_what_is_missing_of_them() {
     run(&mut profe(), &["migrate", "run"]).ok(5);
     // Exactly what it says is enough.
     for statement in owners["statements"].as_array().expect("a list") {
-        block_on(database.value(statement.as_str().expect("SQL")));
+        place.value(statement.as_str().expect("SQL"));
     }
     checks(run(&mut profe(), &["doctor"]), 0);
     run(&mut profe(), &["migrate", "run"]).ok(0);
-    block_on(database.value(&format!("drop owned by {user} cascade")));
-    block_on(database.value(&format!("drop role {user}")));
+    place.drop_user(&user);
+}
+
+/// A run grants only where it prepares; what an administrator takes away later stays away.
+#[test]
+fn a_membership_that_was_taken_away_is_told_with_the_grant_that_brings_it_back() {
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let shared = format!("shared_{}", place.database.name().trim_start_matches("test_"));
+    let catalogue = place.project.read("config/services.toml");
+    let (alpha, rest) = catalogue.split_once("references").expect("a service");
+    let with_shared = format!("{alpha}member_of = [\"{shared}\"]\nreferences{rest}\n[roles.{shared}]\n");
+    place.project.write("config/services.toml", &with_shared);
+    let (user, url) = place.plain_user();
+    place.value(&format!("alter role {user} createrole createdb"));
+    place.value(&format!("grant create on database \"{}\" to {user}", place.database.name()));
+    let doctor = |code| checks(run(place.profe_at(&url).args(["--output", "json"]), &["doctor"]), code);
+    run(&mut place.profe_at(&url), &["migrate", "run"]).ok(0);
+    with(&doctor(0), "every right that is needed");
+
+    let owner =
+        place.value("select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'alpha'").expect("alpha");
+    let service = owner.replace("_owner_", "_service_");
+    place.value(&format!("revoke {owner} from {user}; revoke {shared} from {service}"));
+    let found = doctor(1);
+    for (text, role, member) in [("is no member of roles", &owner, &user), ("lack memberships", &shared, &service)] {
+        let check = with(&found, text);
+        assert_eq!(check["verdict"], "error");
+        assert_eq!(check["statements"][0], format!("GRANT \"{role}\" TO \"{member}\";"));
+        place.value(check["statements"][0].as_str().expect("SQL"));
+    }
+    doctor(0);
+    place.drop_user(&user);
 }
 
 #[test]

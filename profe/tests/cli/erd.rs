@@ -1,21 +1,16 @@
 //! `profe db erd`
 
-use testkit::{TestProject, block_on, server};
+use testkit::{block_on, server};
 
-use crate::support::{open_folder, profe, run};
+use crate::support::{Workplace, open_folder, profe, run};
 
 #[test]
 fn documents_are_written_and_found_stale() {
-    let folder = open_folder();
-    let project = TestProject::new();
-    let database = block_on(server().empty_database());
+    let place = Workplace::new();
+    let (folder, project) = (&place.folder, &place.project);
     let sql = "create table alpha.t (id int primary key);\ncomment on table alpha.t is 'Things';";
     project.migration("alpha/1_create_t", sql, "drop table alpha.t;");
-    let profe = || {
-        let mut command = profe(folder.path());
-        command.env("DATABASE_URL", database.url()).arg("--project").arg(project.path());
-        command
-    };
+    let profe = || place.profe();
     let said = run(&mut profe(), &["db", "erd", "--check"]).err(1);
     assert!(said.contains("ERD_DATABASE_DESIGN.md") && said.contains("run `profe db erd`"), "{said}");
     run(&mut profe(), &["db", "erd"]).ok(0);

@@ -1,8 +1,8 @@
 //! Each exit code, as documented in `--help`.
 
-use testkit::{TestProject, block_on, server};
+use testkit::server;
 
-use crate::support::{Running, open_folder, profe, run};
+use crate::support::{Running, Workplace, open_folder, profe, run};
 
 #[test]
 fn wrong_use_is_2() {
@@ -61,34 +61,25 @@ fn no_database_is_6() {
 
 #[test]
 fn missing_rights_are_5_and_listed_one_statement_a_line() {
-    let folder = open_folder();
-    let project = TestProject::new();
-    let database = block_on(server().empty_database());
-    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
-    let user = format!("plain_{}", database.name().trim_start_matches("test_"));
-    block_on(database.value(&format!("create role {user} login password 'secret'")));
-    block_on(database.value(&format!("grant create on database \"{}\" to {user}", database.name())));
-    let rest = database.url().split_once('@').expect("a user").1.to_owned();
-    let mut command = profe(folder.path());
-    command.env("DATABASE_URL", format!("postgresql://{user}:secret@{rest}")).arg("--project").arg(project.path());
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let (user, url) = place.plain_user();
+    place.value(&format!("grant create on database \"{}\" to {user}", place.database.name()));
+    let mut command = place.profe_at(&url);
     let said = run(&mut command, &["migrate", "run"]).err(5);
     let help = said.split_once("help: ").expect("a cure").1;
     assert!(help.lines().filter(|line| line.starts_with("      CREATE ROLE ")).count() == 6, "{said}");
     assert!(help.lines().all(|line| line.matches(';').count() <= 2 && line.len() <= 120), "{said}");
-    block_on(database.value(&format!("drop owned by {user} cascade")));
-    block_on(database.value(&format!("drop role {user}")));
+    place.drop_user(&user);
 }
 
 #[test]
 fn a_protected_environment_is_5() {
-    let folder = open_folder();
-    let project = TestProject::new();
-    let database = block_on(server().empty_database());
-    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
     let profe = || {
-        let mut command = profe(folder.path());
-        command.env("DATABASE_URL", database.url()).env("MIGRATION_SERVICE_ENVIRONMENT", "production");
-        command.arg("--project").arg(project.path());
+        let mut command = place.profe();
+        command.env("MIGRATION_SERVICE_ENVIRONMENT", "production");
         command
     };
     // Nobody can be asked here, and running forward is what pipelines do.
@@ -101,49 +92,41 @@ fn a_protected_environment_is_5() {
 
 #[test]
 fn a_failed_run_is_1_and_says_what_stands() {
-    let folder = open_folder();
-    let project = TestProject::new();
-    let database = block_on(server().empty_database());
-    let profe = || {
-        let mut command = profe(folder.path());
-        command.env("DATABASE_URL", database.url()).arg("--project").arg(project.path());
-        command
-    };
-    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
-    project.migration("alpha/2_fail", "select 1 / 0;", "select 1;");
-    let out = run(&mut profe(), &["migrate", "run"]).ok(1);
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    place.project.migration("alpha/2_fail", "select 1 / 0;", "select 1;");
+    let out = run(&mut place.profe(), &["migrate", "run"]).ok(1);
     assert!(out.contains("Failed: 1 migration applied before that, and it stands."), "{out}");
-    project.migration("alpha/2_fail", "select 1;", "select 1;");
-    project.migration("alpha/3_fail", "select 1 / 0;", "select 1;");
-    project.migration("alpha/4_after", "select 1;", "select 1;");
-    run(&mut profe(), &["migrate", "run"]).ok(1);
+    let said = run(&mut place.profe(), &["migrate", "rollback", "--steps", "2"]).err(5);
+    assert!(said.contains("2, and 1 migration is applied") && said.contains("help: ask for 1 step\n"), "{said}");
+    place.project.migration("alpha/2_fail", "select 1;", "select 1;");
+    place.project.migration("alpha/3_fail", "select 1 / 0;", "select 1;");
+    place.project.migration("alpha/4_after", "select 1;", "select 1;");
+    run(&mut place.profe(), &["migrate", "run"]).ok(1);
     // Asked for more than there is: nothing is taken back, and the cure is told.
-    let said = run(&mut profe(), &["migrate", "rollback", "--steps", "99"]).err(5);
+    let said = run(&mut place.profe(), &["migrate", "rollback", "--steps", "99"]).err(5);
     assert!(said.contains("error[too_few_applied]") && said.contains("help:"), "{said}");
-    assert!(block_on(database.value("select to_regclass('alpha.t')::text")).is_some());
+    assert!(place.value("select to_regclass('alpha.t')::text").is_some());
 }
 
 #[test]
 fn a_second_runner_is_4_and_ctrl_c_is_130() {
-    let folder = open_folder();
-    let project = TestProject::new();
-    let database = block_on(server().empty_database());
-    let profe = || {
-        let mut command = profe(folder.path());
-        command.env("DATABASE_URL", database.url()).arg("--project").arg(project.path());
-        command
-    };
-    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
-    run(&mut profe(), &["migrate", "run"]).ok(0);
-    project.migration("alpha/2_sleep", "select pg_sleep(600);\ncreate table alpha.u (id int);", "drop table alpha.u;");
-    let mut first = Running::start(&mut profe(), &["migrate", "run", "--output", "json"]);
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    run(&mut place.profe(), &["migrate", "run"]).ok(0);
+    place.project.migration(
+        "alpha/2_sleep",
+        "select pg_sleep(600);\ncreate table alpha.u (id int);",
+        "drop table alpha.u;",
+    );
+    let mut first = Running::start(&mut place.profe(), &["migrate", "run", "--output", "json"]);
     first.wait_for("migration_started");
-    let said = run(&mut profe(), &["migrate", "run"]).err(4);
+    let said = run(&mut place.profe(), &["migrate", "run"]).err(4);
     assert!(said.contains("error[busy]: the target's") && said.contains("--wait 5m"), "{said}");
     assert!(!said.to_lowercase().contains("select"), "what the holder runs is our own affair: {said}");
     let (status, lines, _) = first.interrupt();
     assert_eq!(status.code(), Some(130), "{lines:#?}");
-    assert_eq!(block_on(database.value("select to_regclass('alpha.u')::text")), None);
+    assert_eq!(place.value("select to_regclass('alpha.u')::text"), None);
     // Nothing was left behind: the target can be worked on at once.
-    run(&mut profe(), &["migrate", "rollback", "-n", "1"]).ok(0);
+    run(&mut place.profe(), &["migrate", "rollback", "-n", "1"]).ok(0);
 }

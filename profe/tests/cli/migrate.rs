@@ -1,30 +1,12 @@
 //! The walk of somebody who writes a migration.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use testkit::{TestDb, TestProject, block_on, server};
+use testkit::block_on;
 
-use crate::support::{open_folder, profe, run};
+use crate::support::{Workplace, profe, run};
 
-struct Walk {
-    folder: tempfile::TempDir,
-    project: TestProject,
-    database: TestDb,
-}
-
-impl Walk {
-    fn new() -> Self {
-        let database = block_on(server().empty_database());
-        Self { folder: open_folder(), project: TestProject::new(), database }
-    }
-
-    fn profe(&self) -> Command {
-        let mut command = profe(self.folder.path());
-        command.env("DATABASE_URL", self.database.url()).env("USER", "ana").arg("--project").arg(self.project.path());
-        command
-    }
-
+impl Workplace {
     /// The two files that `migrate new` says it wrote.
     fn new_migration(&self, arguments: &[&str]) -> (PathBuf, PathBuf) {
         let out = run(&mut self.profe(), &[&["migrate", "new"], arguments].concat()).ok(0);
@@ -40,7 +22,7 @@ fn append(path: &Path, sql: &str) {
 
 #[test]
 fn new_edit_run_status_rollback() {
-    let walk = Walk::new();
+    let walk = Workplace::new();
     let (up, down) = walk.new_migration(&["alpha", "Añade", "la tabla de notas"]);
     let name = up.file_name().and_then(|n| n.to_str()).expect("a name");
     assert!(name.ends_with("_anade_la_tabla_de_notas.up.sql") && name.find('_') == Some(14), "{name}");
@@ -76,7 +58,7 @@ fn new_edit_run_status_rollback() {
 
 #[test]
 fn an_edited_file_is_refused_and_can_be_blessed() {
-    let walk = Walk::new();
+    let walk = Workplace::new();
     walk.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
     run(&mut walk.profe(), &["migrate", "run"]).ok(0);
     walk.project.write("migrations/alpha/1_create_t.up.sql", "create table alpha.t (id bigint);");
@@ -91,7 +73,7 @@ fn an_edited_file_is_refused_and_can_be_blessed() {
 
 #[test]
 fn a_mistake_is_shown_with_a_caret() {
-    let walk = Walk::new();
+    let walk = Workplace::new();
     let sql = "create table alpha.t (id int);\n\ncreate index on alpha.t (naem);\n";
     walk.project.migration("alpha/1_create_t", sql, "drop table alpha.t;");
     let said = run(&mut walk.profe(), &["migrate", "run"]).err(1);
@@ -131,7 +113,7 @@ fn a_mistake_is_shown_with_a_caret() {
 
 #[test]
 fn where_new_files_go_is_clear() {
-    let walk = Walk::new();
+    let walk = Workplace::new();
     let said = run(&mut walk.profe(), &["migrate", "new", "delta", "x"]).err(2);
     assert!(said.contains("\"delta\"") && said.contains("alpha, beta, gamma"), "{said}");
     let said = run(&mut profe(walk.folder.path()), &["migrate", "new", "alpha", "x"]).err(2);

@@ -1,19 +1,17 @@
 //! What programs read, and colours.
 
-use testkit::{TestProject, block_on, server};
+use testkit::{block_on, server};
 
-use crate::support::{open_folder, profe, run};
+use crate::support::{Workplace, open_folder, profe, run};
 
 #[test]
 fn every_answer_is_one_json_document() {
-    let folder = open_folder();
-    let project = TestProject::new();
-    let database = block_on(server().empty_database());
-    project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
-    project.write("seeds/alpha/10_rows.sql", "insert into alpha.t values (1);");
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    place.project.write("seeds/alpha/10_rows.sql", "insert into alpha.t values (1);");
     let profe = || {
-        let mut command = profe(folder.path());
-        command.env("DATABASE_URL", database.url()).args(["--output", "json", "--project"]).arg(project.path());
+        let mut command = place.profe();
+        command.args(["--output", "json"]);
         command
     };
     let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_else(|e| panic!("{e}: {text}"));

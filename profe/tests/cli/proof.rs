@@ -1,41 +1,34 @@
 //! What is proven before it is applied, and what differs after somebody's hand.
 
-use std::process::Command;
+use testkit::{TestDb, block_on, server};
 
-use testkit::{TestDb, TestProject, block_on, server};
-
-use crate::support::{Done, open_folder, profe, run};
+use crate::support::{Done, Workplace, run};
 
 const UP: &str = "create table alpha.t (id int primary key, title text not null);\n";
 const DOWN: &str = "drop table alpha.t;\n";
 
 struct Place {
-    folder: tempfile::TempDir,
-    project: TestProject,
-    database: TestDb,
+    work: Workplace,
     production: TestDb,
 }
 
 impl Place {
     fn new() -> Self {
-        let (database, production) =
-            block_on(async { (server().empty_database().await, server().empty_database().await) });
-        let project = TestProject::new();
+        let work = Workplace::new();
+        let project = &work.project;
         project.migration("alpha/1_create_t", UP, DOWN);
         let catalogue = project.read("config/services.toml");
         let named = "[environments.production]\nurl_variable = \"PRODUCTION_DATABASE_URL\"";
         project.write("config/services.toml", &catalogue.replace("[environments.production]", named));
-        Self { folder: open_folder(), project, database, production }
+        Self { work, production: block_on(server().empty_database()) }
     }
 
     fn profe(&self, arguments: &[&str]) -> Done {
-        let mut command: Command = profe(self.folder.path());
-        command.env("DATABASE_URL", self.database.url()).env("PRODUCTION_DATABASE_URL", self.production.url());
-        run(command.env("USER", "ana").arg("--project").arg(self.project.path()), arguments)
+        run(self.work.profe().env("PRODUCTION_DATABASE_URL", self.production.url()), arguments)
     }
 
     fn by_hand(&self, sql: &str) {
-        block_on(self.database.value(sql));
+        self.work.value(sql);
     }
 }
 
@@ -63,7 +56,7 @@ fn validate_says_what_holds_and_what_does_not() {
 
     Passed: 1 migration, in <time>.
     ");
-    place.project.migration(
+    place.work.project.migration(
         "alpha/2_add_index",
         "create table alpha.u (id int);\ncreate index if not exists t_title on alpha.t (title);\n",
         "drop table alpha.u;\n",
@@ -98,7 +91,7 @@ fn validate_says_what_holds_and_what_does_not() {
 #[test]
 fn a_run_in_production_shows_what_it_was_refused_for_and_can_be_told_to_go_on() {
     let place = Place::new();
-    place.project.migration("alpha/2_add_u", "create table alpha.u (id int);\n", "select 1;\n");
+    place.work.project.migration("alpha/2_add_u", "create table alpha.u (id int);\n", "select 1;\n");
     let refused = place.profe(&["migrate", "run", "-e", "production"]);
     assert!(refused.out.contains("through the gates"), "{refused:?}");
     let said = refused.err(5);
@@ -113,7 +106,7 @@ fn a_run_in_production_shows_what_it_was_refused_for_and_can_be_told_to_go_on() 
 fn accepted_hazards_stand_in_the_history() {
     let place = Place::new();
     let up = "-- accept: ban-drop-column: nobody reads it\nalter table alpha.t drop column title;\n";
-    place.project.migration("alpha/2_drop_title", up, "alter table alpha.t add column title text not null;\n");
+    place.work.project.migration("alpha/2_drop_title", up, "alter table alpha.t add column title text not null;\n");
     place.profe(&["migrate", "run"]).ok(0);
     let history = place.profe(&["migrate", "history"]).ok(0);
     assert!(history.contains("accepted ban-drop-column: nobody reads it"), "{history}");

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use testkit::{TestDb, TestProject, block_on, server};
 
 /// Longer than anything takes on a loaded machine; shorter than a person's patience with a hanging test.
 pub const DEADLINE: Duration = Duration::from_mins(2);
@@ -49,6 +50,53 @@ pub fn profe(folder: &Path) -> Command {
         }
     }
     command
+}
+
+/// A folder to work in, a project of its own, and an empty database for it.
+pub struct Workplace {
+    pub folder: tempfile::TempDir,
+    pub project: TestProject,
+    pub database: TestDb,
+}
+
+impl Workplace {
+    pub fn new() -> Self {
+        let database = block_on(server().empty_database());
+        Self { folder: open_folder(), project: TestProject::new(), database }
+    }
+
+    /// `profe` on the project and the database.
+    pub fn profe(&self) -> Command {
+        self.profe_at(&self.database.url())
+    }
+
+    /// `profe` on the project and another database, or as another user.
+    pub fn profe_at(&self, url: &str) -> Command {
+        let mut command = profe(self.folder.path());
+        command.env("DATABASE_URL", url).env("USER", "ana").arg("--project").arg(self.project.path());
+        command
+    }
+
+    /// What the database answers, first row and column.
+    pub fn value(&self, sql: &str) -> Option<String> {
+        block_on(self.database.value(sql))
+    }
+
+    /// A role without rights; answers its name and the database's URL for it.
+    pub fn plain_user(&self) -> (String, String) {
+        let user = format!("plain_{}", self.database.name().trim_start_matches("test_"));
+        self.value(&format!("create role {user} login password 'secret'"));
+        let url = self.database.url();
+        let (_, place) = url.split_once('@').expect("a user");
+        let url = format!("postgresql://{user}:secret@{place}");
+        (user, url)
+    }
+
+    /// Takes it away again: roles belong to the whole server.
+    pub fn drop_user(&self, user: &str) {
+        self.value(&format!("drop owned by {user} cascade"));
+        self.value(&format!("drop role {user}"));
+    }
 }
 
 /// Runs it to its end.
@@ -158,9 +206,9 @@ fn wait_in(lines: &mpsc::Receiver<String>, child: &mut Child, text: &str) -> Vec
 
 /// Waits until the query says `t`.
 #[track_caller]
-pub fn until(database: &testkit::TestDb, query: &str) {
+pub fn until(database: &TestDb, query: &str) {
     let give_up = Instant::now() + DEADLINE;
-    while testkit::block_on(database.value(query)).as_deref() != Some("t") {
+    while block_on(database.value(query)).as_deref() != Some("t") {
         assert!(Instant::now() < give_up, "waited in vain for: {query}");
     }
 }

@@ -21,19 +21,8 @@ pub(crate) async fn apply(hands: &Hands<'_>, step: &Step) -> Result<u64, StepEnd
     let closing = step.record_sql(&hands.context.actor, hands.context.run_id, None);
     let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, &closing);
     match hands.send_with_retries(&step.id, &envelope.message).await {
-        Ok(_) => {
-            reset_session(hands, step).await;
-            Ok(begun.elapsed().as_millis() as u64)
-        }
+        Ok(_) => Ok(begun.elapsed().as_millis() as u64),
         Err(stopped) => Err(ended(stopped, step, |error| step.refusal(error, &envelope))),
-    }
-}
-
-/// A migration that SETs something for its session must not reach into the next one.
-pub(crate) async fn reset_session(hands: &Hands<'_>, step: &Step) {
-    if step.sets_session {
-        // Goes back to the settings that the session was opened with. A lost session shows in the next step.
-        let _ = hands.conn.batch("RESET ALL").await;
     }
 }
 

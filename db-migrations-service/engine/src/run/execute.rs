@@ -152,9 +152,9 @@ impl PreparedRun {
             return result;
         }
         self.look_ahead(hands).await;
-        for index in 0..self.plan.migrations.len() {
-            let planned = &self.plan.migrations[index];
-            let step = match self.step(index) {
+        let mut next = None;
+        for (index, planned) in self.plan.migrations.iter().enumerate() {
+            let step = match next.take().unwrap_or_else(|| self.step(index)) {
                 Ok(step) => step,
                 Err(error) => {
                     self.failed(&mut result, &planned.migration, Box::new(error));
@@ -163,13 +163,15 @@ impl PreparedRun {
             };
             self.announce(index);
             let ended = if step.transactional {
-                apply::apply(hands, &step).await
+                let (ended, following) = tokio::join!(apply::apply(hands, &step), self.step_ahead(index + 1));
+                next = following;
+                ended
             } else {
                 // What stays of it should it stop in the middle is recorded command by command.
                 audit::mark(hands.conn, self.context.run_id, audit::Telling::Triggers).await;
                 stepwise::apply(hands, &step, &self.work[index].journal).await
             };
-            if audited && (step.sets_session || !step.transactional) {
+            if audited && !step.transactional {
                 audit::mark(hands.conn, self.context.run_id, audit::Telling::Engine).await;
             }
             match ended {
@@ -240,6 +242,13 @@ impl PreparedRun {
             transactional: planned.transactional,
             late: planned.late,
         });
+    }
+
+    /// The same as [`step`](Self::step), in the time that the server takes for the one before. `None` after the last.
+    async fn step_ahead(&self, index: usize) -> Option<Result<Step, EngineError>> {
+        // First the message of the one before goes out.
+        tokio::task::yield_now().await;
+        (index < self.plan.migrations.len()).then(|| self.step(index))
     }
 
     /// Reads what the step at `index` runs. Its SQL lives only as long as the step.

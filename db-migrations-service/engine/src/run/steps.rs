@@ -1,5 +1,6 @@
 //! What one step of a run works on, and the message that carries it.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -117,6 +118,13 @@ pub(crate) const PRELUDE: usize = 4;
 /// Back to the engine's own role and search path.
 const LEAVE: &str = "SET LOCAL ROLE NONE;SET LOCAL search_path=pg_catalog;";
 
+/// Back to the settings that the session was opened with, so that what a migration sets for its session, if only by
+/// `set_config` in a body, does not reach the next one. The audit's mark stays: nobody but a superuser can have set it.
+const RESET_ALL: &str = "DO $do$DECLARE mark pg_catalog.text := pg_catalog.current_setting('backtrace_functions');\
+    BEGIN RESET ALL;\
+    IF pg_catalog.current_setting('backtrace_functions') OPERATOR(pg_catalog.<>) mark THEN \
+    PERFORM pg_catalog.set_config('backtrace_functions', mark, false);END IF;END$do$;";
+
 impl Step {
     /// The SQL, read.
     pub(crate) fn script(&self) -> &Script {
@@ -173,7 +181,12 @@ impl Step {
     /// What ends a transaction of the step that is sent in pieces; `closing` is run as the engine.
     pub(crate) fn ending(&self, closing: &str) -> String {
         let forward = if self.text.code.is_empty() { String::new() } else { format!("{};", self.bring_forward()) };
-        format!("{forward}{LEAVE}{closing}")
+        format!("{forward}{LEAVE}{}{closing}", self.reset())
+    }
+
+    /// Takes back what the step may have set for its session.
+    pub(super) fn reset(&self) -> &'static str {
+        if self.sets_session || !self.text.code.is_empty() { RESET_ALL } else { "" }
     }
 
     /// What was put off to the commit would run as the session's user: triggers, the queries of held cursors.
@@ -210,6 +223,10 @@ impl Step {
         }
         message.push(';');
         message.push_str(LEAVE);
+        if matches!(part, Part::Whole) && !self.reset().is_empty() {
+            // The lock timeout holds for the closing statements too.
+            let _ = write!(message, "{}SET LOCAL lock_timeout={lock_timeout_ms};", self.reset());
+        }
         message.push_str(closing);
         Envelope { message, stretches, part }
     }

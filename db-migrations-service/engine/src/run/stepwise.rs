@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use sql_grammar::Alone;
 
-use super::apply::{StepEnd, ended, reset_session};
+use super::apply::{StepEnd, ended};
 use super::attempt::{Hands, Stopped};
 use super::repair;
 use super::steps::{Part, Step};
@@ -56,12 +56,9 @@ pub(crate) async fn apply(
     let duration = begun.elapsed().as_millis() as u64;
     let record = step.record_sql(&hands.context.actor, hands.context.run_id, Some(duration));
     // `clear` is part of the record: a migration of this kind always leaves a journal.
-    let message = format!("BEGIN;{record};COMMIT");
+    let message = format!("BEGIN;{}{record};COMMIT", step.reset());
     match hands.send_with_retries(&step.id, &message).await {
-        Ok(_) => {
-            reset_session(hands, step).await;
-            Ok(duration)
-        }
+        Ok(_) => Ok(duration),
         Err(stopped) => {
             Err(ended(stopped, step, |error| crate::target::session::own_statement(error, "writing the history")))
         }

@@ -12,8 +12,9 @@ use super::session::own_statement;
 use crate::error::{EngineError, ErrorCode};
 use crate::event::Blocker;
 
-/// `0x50524f46` is "PROF", the second number stands for migrations; advisory locks count per database.
-pub(crate) const KEY: (i32, i32) = (0x5052_4f46, 1);
+/// The advisory lock that a run, a rollback or a seeding holds on its target: `0x50524f46` is "PROF", the second number stands
+/// for migrations. Advisory locks count per database.
+pub const KEY: (i32, i32) = (0x5052_4f46, 1);
 
 /// The lock that the working session of a run holds beside the runner's own.
 const WORKER_KEY: (i32, i32) = (0x5052_4f46, 3);

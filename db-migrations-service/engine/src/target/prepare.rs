@@ -209,6 +209,11 @@ fn statements(catalogue: &Catalogue, standing: &Standing, installed: bool, prepa
         schemas(catalogue, service, standing, prepared_before, &mut out);
     }
     out.push(store::set_meta("catalogue", &fingerprint(catalogue)));
+    out.push(
+        "INSERT INTO migration_service.meta (key, value) VALUES ('prepared_at', extract(epoch FROM clock_timestamp())::text) \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            .to_owned(),
+    );
     out
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct State {
     pub failures: HashMap<MigrationId, String>,
     /// The hash of the catalogue that the target was prepared with.
     pub catalogue: Option<String>,
+    /// What the target remembers of its audit.
+    pub audit: Option<String>,
 }
 
 impl State {
@@ -110,6 +112,7 @@ pub(crate) async fn read(conn: &AdminConn) -> Result<State, EngineError> {
         match key.as_str() {
             "schema_version" => check_version(&value)?,
             "catalogue" => state.catalogue = Some(value),
+            "audit" => state.audit = Some(value),
             _ => {}
         }
     }

@@ -187,3 +187,71 @@ async fn places_are_those_of_the_file() {
         assert_eq!((place.line, place.column), (line, column), "{sql}: {place:?}");
     }
 }
+
+/// Settings for the session: in a body, by their computed names, one that no statement of the file shows.
+const SETS: &str = "
+DO $$ BEGIN
+  PERFORM set_config(name, value, false) FROM (VALUES ('statement_time' || 'out', '9min'), ('lock_timeout', '9min'),
+    ('search_path', 'beta'), ('standard_conforming_strings', 'off'), ('DateStyle', 'German'), ('test.x', 'set')) s (name, value);
+END $$;
+";
+
+/// Every setting but the path to the migration's own schema, as a table of `name`.
+fn settings_as(table: &str) -> String {
+    format!(
+        "CREATE TABLE {table} AS SELECT name, setting FROM pg_settings WHERE name <> 'search_path'
+         UNION ALL SELECT 'test.x', COALESCE(current_setting('test.x', true), '')
+         UNION ALL SELECT 'path', split_part(current_setting('search_path'), ',', 2);"
+    )
+}
+
+#[tokio::test]
+async fn what_a_body_sets_for_its_session_does_not_reach_the_next_migration() {
+    let alone = "CREATE TABLE alpha.t (a int); CREATE INDEX CONCURRENTLY t_a ON alpha.t (a);";
+    for (way, sets) in [("one transaction", SETS.to_owned()), ("statement by statement", format!("{alone}{SETS}"))] {
+        let w = World::new().await;
+        w.project
+            .migration("alpha/1_before", &settings_as("alpha.before"), "DROP TABLE alpha.before;")
+            .migration("alpha/2_sets", &sets, SETS)
+            .migration("alpha/3_after", &settings_as("alpha.after"), "DROP TABLE alpha.after;");
+        assert_eq!(w.run_ok().await, ["alpha/1", "alpha/2", "alpha/3"], "{way}");
+        let differ = "SELECT name || ': ' || b.setting || ' -> ' || a.setting FROM alpha.before b JOIN alpha.after a USING (name) \
+                      WHERE a.setting <> b.setting";
+        assert_eq!(w.db.rows(differ).await, Vec::<String>::new(), "{way}");
+        assert_eq!(
+            w.db.value("SELECT setting ~ '^profe_.*_told$' FROM alpha.after WHERE name = 'backtrace_functions'")
+                .await
+                .as_deref(),
+            Some("t"),
+            "{way}: the audit's mark stays"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nor_the_next_one_that_is_taken_back_or_tried_nor_the_next_seed() {
+    let w = World::new().await;
+    w.project.migration("alpha/1_reads", &settings_as("alpha.before"), &settings_as("alpha.after")).migration(
+        "alpha/2_sets",
+        "SELECT 1;",
+        SETS,
+    );
+    w.run_ok().await;
+    let report = w.try_rollback(migration_engine::request::RollbackTo::Steps(2)).await.expect("it is planned");
+    assert!(report.error.is_none(), "{:#?}", report.error);
+    // Each run names itself in these two.
+    let differ = "SELECT b.name FROM alpha.before b JOIN alpha.after a USING (name) WHERE a.setting <> b.setting \
+                  AND b.name NOT IN ('application_name', 'backtrace_functions')";
+    assert_eq!(w.db.rows(differ).await, Vec::<String>::new(), "a way back");
+
+    let refused = "DO $$ BEGIN IF current_setting('test.x', true) = 'set' THEN RAISE 'it is set'; END IF; END $$;";
+    let w = World::new().await;
+    w.project.migration("alpha/1_sets", SETS, "SELECT 1;").migration("alpha/2_reads", refused, "SELECT 1;");
+    let dry = migration_engine::request::RunRequest { dry_run: true, ..crate::help::all() };
+    let report = w.try_run(dry).await.expect("it is planned");
+    assert!(report.error.is_none(), "a dry run: {:#?}", report.error);
+    w.run_ok().await;
+    w.project.write("seeds/alpha/01_sets.sql", SETS);
+    w.project.write("seeds/alpha/02_reads.sql", refused);
+    w.engine().seed(&migration_engine::request::Scope::All, w.context()).await.expect("a seed");
+}

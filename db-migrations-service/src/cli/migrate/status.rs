@@ -96,6 +96,9 @@ impl Status {
             output.line(format!("… and {} more; `--all` lists them", shown.len() - limit));
         }
         output.line(format!("\n{}", sentence(summary)));
+        if let Some(off) = &status.audit_off {
+            output.line(format!("{} {off}.", "Note:".style(WARN)));
+        }
     }
 }
 

@@ -112,8 +112,8 @@ impl fmt::Display for BatchError {
 
 impl std::error::Error for BatchError {}
 
-/// Sends `sql`; result rows are kept only where `keep_rows` says so.
-pub(super) async fn run(client: &Client, sql: &str, keep_rows: bool) -> Result<BatchOutcome, BatchError> {
+/// Sends `sql` and gathers what it answers.
+pub(super) async fn run(client: &Client, sql: &str) -> Result<BatchOutcome, BatchError> {
     let mut done = Vec::new();
     let mut current = StatementOutcome::default();
     if sql.contains('\0') {
@@ -130,7 +130,7 @@ pub(super) async fn run(client: &Client, sql: &str, keep_rows: bool) -> Result<B
             Ok(SimpleQueryMessage::RowDescription(columns)) => {
                 current.columns = columns.iter().map(|column| column.name().to_owned()).collect();
             }
-            Ok(SimpleQueryMessage::Row(row)) if keep_rows => {
+            Ok(SimpleQueryMessage::Row(row)) => {
                 current.rows.push((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect());
             }
             Ok(SimpleQueryMessage::CommandComplete(count)) => {
