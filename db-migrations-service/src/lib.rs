@@ -13,6 +13,7 @@ pub mod project;
 mod serve;
 pub mod settings;
 pub mod targets;
+pub mod watch;
 
 pub use http::openapi_document;
 pub use serve::{MASTER_PART, STARTUP_PART, Service, StartError};

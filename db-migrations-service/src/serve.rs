@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use web::{Grace, Readiness};
 
 use crate::http;
+use crate::master::anchor_file::AnchorFileError;
 use crate::operations::{MasterError, Operations};
 use crate::settings::Settings;
 
@@ -52,6 +53,9 @@ pub enum StartError {
         /// Why.
         source: MasterError,
     },
+    /// The ends of the audits cannot be written where they should be.
+    #[error(transparent)]
+    AnchorFile(#[from] AnchorFileError),
 }
 
 /// A service that has its port and serves once it is [`run`](Self::run).
@@ -67,8 +71,11 @@ impl Service {
     /// Takes the port. Requests wait until it is run.
     ///
     /// # Errors
-    /// The port is taken or not allowed; or others could reach it while there is no token.
+    /// The port is taken or not allowed; others could reach it while there is no token; the anchor file cannot be written.
     pub async fn bind(operations: Operations, settings: &Settings) -> Result<Self, StartError> {
+        if let Some(path) = &settings.audit_anchor_file {
+            operations.master().anchor_in(path)?;
+        }
         let address = settings.address();
         if !address.ip().is_loopback() {
             match operations.master().has_usable_token().await {
@@ -104,10 +111,11 @@ impl Service {
             shutdown.cancelled().await;
             self.operations.stop_all().await;
         };
-        let (served, (), (), ()) = tokio::join!(
+        let (served, (), (), (), ()) = tokio::join!(
             web::serve(self.listener, router, shutdown.clone(), Grace::default()),
             watch_master(&self.operations, &self.readiness, &shutdown),
             Box::pin(self.operations.keep_audits(&shutdown)),
+            Box::pin(watch_targets(&self.operations, self.settings.watch_interval, &shutdown)),
             stopped,
         );
         served
@@ -122,6 +130,12 @@ impl Component for Service {
     async fn run(self, ready: Ready, shutdown: CancellationToken) -> Result<(), BoxError> {
         ready.ready();
         self.serve(shutdown).await.map_err(Into::into)
+    }
+}
+
+async fn watch_targets(operations: &Operations, interval: Option<Duration>, shutdown: &CancellationToken) {
+    if let Some(interval) = interval {
+        operations.watch(interval, shutdown).await;
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kernel::Secret;
 use postgres_link::{ConnectOptions, Lookup};
@@ -17,6 +18,8 @@ pub const DEFAULT_PORT: u16 = 3009;
 pub const DEFAULT_BIND: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// As `RUST_LOG`, when `MIGRATION_SERVICE_LOG_LEVEL` is not set.
 pub const DEFAULT_LOG_LEVEL: &str = "info";
+/// Between two looks at what was done to a target behind the service's back.
+pub const DEFAULT_WATCH_INTERVAL: Duration = Duration::from_mins(5);
 
 /// Whether a caller on this machine needs a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +58,10 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// `MIGRATION_SERVICE_AUTH`.
     pub auth: AuthMode,
+    /// `MIGRATION_SERVICE_WATCH_INTERVAL`: how often a serving process looks for drift; `None` is never.
+    pub watch_interval: Option<Duration>,
+    /// `MIGRATION_SERVICE_AUDIT_ANCHOR_FILE`: where the ends of the audits' chains are written beside the master database.
+    pub audit_anchor_file: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -72,6 +79,8 @@ impl Default for Settings {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             auth: AuthMode::Local,
+            watch_interval: Some(DEFAULT_WATCH_INTERVAL),
+            audit_anchor_file: None,
         }
     }
 }
@@ -117,6 +126,11 @@ impl Settings {
                 "origins such as https://panel.example.org separated by commas",
             ),
             auth: read.parsed("MIGRATION_SERVICE_AUTH", auth, "`local` or `required`").unwrap_or_default(),
+            watch_interval: read
+                .parsed("MIGRATION_SERVICE_WATCH_INTERVAL", interval, "a time such as 30s, 5m or 1h, or `off`")
+                .or(defaults.watch_interval)
+                .filter(|interval| !interval.is_zero()),
+            audit_anchor_file: read.file_in_a_folder("MIGRATION_SERVICE_AUDIT_ANCHOR_FILE"),
         };
         if read.problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems: read.problems }) }
     }
@@ -178,6 +192,18 @@ impl Reader<'_> {
         parsed.map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
     }
 
+    /// A file that may be made later, in a folder that must be there now.
+    fn file_in_a_folder(&mut self, name: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.text(name)?);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if path.file_name().is_some() && folder.is_dir() {
+            return Some(path);
+        }
+        let (path, folder) = (path.display(), folder.display());
+        self.problems.push(format!("{name} is {path}, and there is no folder {folder}; make it, or name another file"));
+        None
+    }
+
     fn list(&mut self, name: &str, parse: impl Fn(&str) -> Option<String>, expected: &str) -> Vec<String> {
         let Some(text) = self.text(name) else { return Vec::new() };
         let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(&parse).collect();
@@ -198,6 +224,22 @@ fn auth(text: &str) -> Option<AuthMode> {
         "required" => Some(AuthMode::Required),
         _ => None,
     }
+}
+
+/// Nothing stands for never.
+fn interval(text: &str) -> Option<Duration> {
+    if text == "off" {
+        return Some(Duration::ZERO);
+    }
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit_s = match unit {
+        "s" | "" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        _ => return None,
+    };
+    let seconds = number.parse::<u32>().ok()?.checked_mul(unit_s)?;
+    Some(Duration::from_secs(seconds.into()))
 }
 
 /// A name as it stands in a Host header, with or without a port.
@@ -243,6 +285,38 @@ mod tests {
         .expect_err("five bad values");
         assert_eq!(error.problems.len(), 5, "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn the_watch_has_an_interval_or_is_off() {
+        let of = |text: &str| {
+            read(&[("MIGRATION_SERVICE_WATCH_INTERVAL", text)]).map(|s| s.watch_interval.map(|d| d.as_secs()))
+        };
+        for (text, seconds) in
+            [("", Some(300)), ("2", Some(2)), ("30s", Some(30)), ("5m", Some(300)), ("1h", Some(3600))]
+        {
+            assert_eq!(of(text).ok(), Some(seconds), "{text}");
+        }
+        for text in ["off", "0", "0s"] {
+            assert_eq!(of(text).ok(), Some(None), "{text}");
+        }
+        for text in ["often", "-5", "m", "5 d", "99999999h"] {
+            let error = of(text).expect_err(text);
+            assert!(error.to_string().contains("a time such as 30s, 5m or 1h, or `off`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_anchor_file_needs_its_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("anchors.jsonl");
+        let text = file.to_str().expect("a path in UTF-8");
+        assert_eq!(read(&[("MIGRATION_SERVICE_AUDIT_ANCHOR_FILE", text)]).expect("good").audit_anchor_file, Some(file));
+        let missing = folder.path().join("away/anchors.jsonl");
+        let error = read(&[("MIGRATION_SERVICE_AUDIT_ANCHOR_FILE", missing.to_str().expect("a path in UTF-8"))])
+            .expect_err("no such folder");
+        let [problem] = error.problems.as_slice() else { panic!("{error}") };
+        assert!(problem.contains("there is no folder") && problem.contains("/away;"), "{problem}");
     }
 
     #[test]

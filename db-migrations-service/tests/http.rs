@@ -9,6 +9,8 @@ mod audit;
 mod document;
 #[path = "http/door.rs"]
 mod door;
+#[path = "http/drift.rs"]
+mod drift;
 #[path = "http/events.rs"]
 mod events;
 #[path = "http/examples.rs"]

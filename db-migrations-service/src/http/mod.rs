@@ -8,6 +8,7 @@ mod auth;
 mod backup;
 mod codes;
 mod database;
+mod drift;
 mod health;
 mod idempotency;
 mod migrations;

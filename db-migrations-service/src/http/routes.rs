@@ -11,7 +11,7 @@ use web::Readiness;
 
 use super::auth::Scope::{Admin, Backup, Migrate, Read, Restore, Rollback, Seed};
 use super::auth::needs;
-use super::{Api, audit, backup, database, health, migrations, runs, schemas, seeds, service, tokens};
+use super::{Api, audit, backup, database, drift, health, migrations, runs, schemas, seeds, service, tokens};
 
 /// The browsable page of the API.
 const PAGE: &str = "/docs/";
@@ -36,7 +36,7 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
             database::performance::database_performance, database::size::database_size;
         [Read]: health::database::targets_health, health::master_database::master_health;
         [Read]: migrations::validate::validate_migrations, schemas::validate::validate_schemas, backup::list::list_backups;
-        [Read]: audit::list::list_audit, audit::verify::verify_audit;
+        [Read]: audit::list::list_audit, audit::verify::verify_audit, drift::list::list_drift, drift::check::check_drift;
         [Migrate]: migrations::run::run_migrations, service::run::run_service, runs::cancel::cancel_run;
         [Rollback]: migrations::rollback::roll_back_migrations, service::rollback::roll_back_service;
         [Seed]: seeds::run::run_seeds, seeds::run_service::run_service_seeds, seeds::reset::reset_seeds;

@@ -1,20 +1,24 @@
-//! The service's own tables: API tokens, runs and their events, answers kept for repeated requests.
+//! The service's own tables: API tokens, runs and their events, answers kept for repeated requests, what was found on the
+//! targets that did not come through the service.
 //!
 //! They live in the schema `migration_service` of the master database, beside the engine's when that database is a
 //! target too, under names of their own. The service creates and upgrades them itself. One session serves all: every
 //! call is a single statement, so calls share it without waiting for each other, and it is opened anew when it broke.
 //! What has to outlive the loss of this database (which migrations are applied) is not here but in each target.
 
+pub mod anchor_file;
 mod audit;
 mod error;
+pub mod findings;
 pub mod idempotency;
 pub mod instance;
+pub mod looks;
 mod run_record;
 pub mod runs;
 mod schema;
 pub mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use postgres_link::tokio_postgres::Row;
@@ -26,6 +30,7 @@ pub use error::MasterError;
 pub use instance::Instance;
 
 use crate::targets::MasterTarget;
+use anchor_file::AnchorFile;
 
 /// No statement here takes longer on a healthy server; without it a half-open connection would hold requests for ever.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -42,6 +47,7 @@ struct Inner {
     target: MasterTarget,
     instance: Instance,
     session: Mutex<Option<Arc<AdminConn>>>,
+    anchor_file: OnceLock<Arc<AnchorFile>>,
 }
 
 impl Master {
@@ -49,7 +55,12 @@ impl Master {
     pub fn new(target: MasterTarget) -> Self {
         let connect = target.connect.with_application_name("profe master");
         let target = MasterTarget { connect, ..target };
-        Self(Arc::new(Inner { target, instance: Instance::current(), session: Mutex::new(None) }))
+        Self(Arc::new(Inner {
+            target,
+            instance: Instance::current(),
+            session: Mutex::new(None),
+            anchor_file: OnceLock::new(),
+        }))
     }
 
     /// This process, as run records name it.

@@ -131,5 +131,63 @@ COMMENT ON COLUMN migration_service.audit_anchor.hash IS 'Its hash';
 COMMENT ON COLUMN migration_service.audit_anchor.environment IS 'The environment that had the database';
 COMMENT ON COLUMN migration_service.audit_anchor.kept_at IS 'When it was written down';
 
-INSERT INTO migration_service.master_meta (key, value) VALUES ('schema_version', '2')
+CREATE TABLE IF NOT EXISTS migration_service.watch_finding (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    environment   text NOT NULL,
+    target        text NOT NULL,
+    kind          text NOT NULL CHECK (kind IN ('drift', 'audit')),
+    subject       text NOT NULL,
+    service       text,
+    words         text NOT NULL,
+    role          text,
+    application   text,
+    changed_at    timestamptz,
+    first_seen_at timestamptz NOT NULL DEFAULT now(),
+    last_seen_at  timestamptz NOT NULL DEFAULT now(),
+    resolved_at   timestamptz
+);
+COMMENT ON TABLE migration_service.watch_finding IS 'What was found on targets that did not come through the service; one row from when it is found until it is gone';
+COMMENT ON COLUMN migration_service.watch_finding.id IS 'Grows';
+COMMENT ON COLUMN migration_service.watch_finding.environment IS 'On which environment';
+COMMENT ON COLUMN migration_service.watch_finding.target IS 'The database that the environment had';
+COMMENT ON COLUMN migration_service.watch_finding.kind IS 'drift: the live schema is not what its migrations make; audit: the record of changes is not whole';
+COMMENT ON COLUMN migration_service.watch_finding.subject IS 'What the finding is about, by which it is known again: object and property, or finding and place in the chain';
+COMMENT ON COLUMN migration_service.watch_finding.service IS 'Whose schema; null where it is nobody''s, or the whole target''s';
+COMMENT ON COLUMN migration_service.watch_finding.words IS 'What is wrong, one sentence';
+COMMENT ON COLUMN migration_service.watch_finding.role IS 'Who did it, as the audit has them: the role that signed in; null where that is not known';
+COMMENT ON COLUMN migration_service.watch_finding.application IS 'What their session called itself';
+COMMENT ON COLUMN migration_service.watch_finding.changed_at IS 'When they did it';
+COMMENT ON COLUMN migration_service.watch_finding.first_seen_at IS 'When a look found it';
+COMMENT ON COLUMN migration_service.watch_finding.last_seen_at IS 'When a look last found it';
+COMMENT ON COLUMN migration_service.watch_finding.resolved_at IS 'When a look no longer found it; null while it is there';
+
+CREATE UNIQUE INDEX IF NOT EXISTS watch_finding_open_idx ON migration_service.watch_finding (environment, kind, target, subject)
+    WHERE resolved_at IS NULL;
+COMMENT ON INDEX migration_service.watch_finding_open_idx IS 'One row for what is open; read and updated by every look';
+
+CREATE TABLE IF NOT EXISTS migration_service.watch_look (
+    environment   text PRIMARY KEY,
+    target        text NOT NULL,
+    claim         uuid,
+    claimed_by    text,
+    claimed_at    timestamptz,
+    claimed_until timestamptz,
+    looked_at     timestamptz,
+    looks         bigint NOT NULL DEFAULT 0,
+    seen          text,
+    trouble       text
+);
+COMMENT ON TABLE migration_service.watch_look IS 'Which copy of the service looks at an environment, and what the last look saw';
+COMMENT ON COLUMN migration_service.watch_look.environment IS 'The environment';
+COMMENT ON COLUMN migration_service.watch_look.target IS 'Its database';
+COMMENT ON COLUMN migration_service.watch_look.claim IS 'The look that is under way; null between looks';
+COMMENT ON COLUMN migration_service.watch_look.claimed_by IS 'The process of the last look, for people: machine and number';
+COMMENT ON COLUMN migration_service.watch_look.claimed_at IS 'When it began';
+COMMENT ON COLUMN migration_service.watch_look.claimed_until IS 'From when on another may look, should that process be gone';
+COMMENT ON COLUMN migration_service.watch_look.looked_at IS 'When the last look that saw something began';
+COMMENT ON COLUMN migration_service.watch_look.looks IS 'How many looks there were';
+COMMENT ON COLUMN migration_service.watch_look.seen IS 'The live fingerprint and the state of the history that were last compared; while both stay, nothing is compared again';
+COMMENT ON COLUMN migration_service.watch_look.trouble IS 'What the last look could not look at; null where it saw all';
+
+INSERT INTO migration_service.master_meta (key, value) VALUES ('schema_version', '3')
 ON CONFLICT (key) DO UPDATE SET value = excluded.value;

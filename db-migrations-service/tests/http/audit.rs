@@ -1,13 +1,19 @@
 //! Who changed the schema, over HTTP.
 
+use db_migrations_service::Service;
+use db_migrations_service::operations::{Operations, Recording};
+use db_migrations_service::settings::Settings;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World, admin, world};
+use crate::world::{Answer, Setup, World, admin, world, world_with};
 
 /// The world's default environment brought up to date, and one table made behind the service's back.
 async fn touched() -> World {
-    let world = world().await;
+    touch(world().await).await
+}
+
+async fn touch(world: World) -> World {
     admin("postgres").await.batch(&format!("CREATE DATABASE dev{}", world.suffix())).await.expect("the superuser may");
     world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
     let session = database(&world).await;
@@ -28,8 +34,7 @@ async fn the_log_is_read_filtered_and_paged() {
     let world = touched().await;
     let all = world.get("/api/audit?limit=4").await.is(200);
     assert_eq!(all["environment"], "development");
-    // A statement that may run code of its author is recorded by the event triggers as well.
-    assert_eq!(column(&all, "command"), ["CREATE TABLE", "MIGRATE", "ALTER TABLE", "MIGRATE"], "{all:#}");
+    assert_eq!(column(&all, "command"), ["CREATE TABLE", "MIGRATE", "MIGRATE", "MIGRATE"], "{all:#}");
     let entry = &all["entries"][0];
     assert_eq!((&entry["viaService"], &entry["runId"]), (&json!(false), &json!(null)));
     assert_eq!(entry["objects"][0]["identity"], format!("{}.a_escondidas", world.schema));
@@ -90,4 +95,54 @@ async fn verifying_compares_with_what_the_master_database_has() {
     assert!(second["findings"][0]["message"].as_str().is_some_and(|text| text.contains("cut off")));
     // It is found again and again: a head is never replaced.
     assert_eq!(world.post("/api/audit/verify", json!({})).await.is(200)["intact"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_elsewhere_finds_what_was_rewritten_in_both_databases() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("anchors.jsonl");
+    let variables = vec![("MIGRATION_SERVICE_AUDIT_ANCHOR_FILE", path.display().to_string())];
+    let world = touch(world_with(Setup { variables, ..Setup::default() }).await).await;
+    let text = std::fs::read_to_string(&path).expect("the run has written it");
+    let anchor: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(
+        (&anchor["environment"], &anchor["target"]),
+        (&json!("development"), &json!(format!("dev{}", world.suffix())))
+    );
+    assert!(anchor["at"].is_string() && anchor["head"]["position"].as_i64() > Some(1), "{anchor:#}");
+    let first = world.post("/api/audit/verify", json!({})).await.is(200);
+    // The file and the master database have the same.
+    assert_eq!((&first["intact"], &first["anchors"]), (&json!(true), &json!(1)), "{first:#}");
+
+    let rewrite = "DELETE FROM migration_service.audit_chain; DELETE FROM migration_service.audit_entry WHERE NOT via_service; \
+                   UPDATE migration_service.audit_entry SET acting_role = 'nadie' WHERE migration IS NOT NULL";
+    database(&world).await.batch(rewrite).await.expect("the superuser may");
+    let master = admin(&format!("master{}", world.suffix())).await;
+    master.batch("DELETE FROM migration_service.audit_anchor").await.expect("the superuser may");
+    let second = world.post("/api/audit/verify", json!({})).await.is(200);
+    assert_eq!(
+        (&second["intact"], &second["findings"][0]["code"]),
+        (&json!(false), &json!("head_differs")),
+        "{second:#}"
+    );
+
+    // A crash in the middle of a line is no tampering, anything else is.
+    let whole = std::fs::read_to_string(&path).expect("the file");
+    std::fs::write(&path, format!("{whole}{}", &text[..20])).expect("room");
+    assert_eq!(world.post("/api/audit/verify", json!({})).await.is(200)["anchors"], second["anchors"]);
+    std::fs::write(&path, format!("{}\n{whole}", &text[..20])).expect("room");
+    let problem = world.post("/api/audit/verify", json!({})).await.is_problem(500, "internal");
+    let detail = problem["detail"].as_str().expect("a sentence");
+    assert!(detail.starts_with("line 1 of the anchor file anchors.jsonl is no anchor"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_cannot_write_its_anchors_does_not_start() {
+    let world = world().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings { port: 0, audit_anchor_file: Some(folder.path().to_owned()), ..Settings::default() };
+    let operations =
+        Operations::new(world.operations.project().clone(), world.operations.targets().clone(), Recording::First);
+    let Err(refused) = Service::bind(operations, &settings).await else { panic!("a folder is no file") };
+    assert!(refused.to_string().contains("cannot be written"), "{refused}");
 }

@@ -27,7 +27,7 @@ pub(in crate::http) struct VerifyAnswer {
     intact: bool,
     /// How many links of the chain were looked at.
     checked: u64,
-    /// How many of its former ends, kept in the master database, it was compared with.
+    /// How many of its former ends, kept in the master database and the anchor file, it was compared with.
     anchors: usize,
     /// Where the chain ends now: database, position, hash. Absent for an empty one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,8 +42,8 @@ pub(in crate::http) struct VerifyAnswer {
 
 /// Find out whether the audit is whole
 ///
-/// Looks at every entry, at every link of the chain, at its former ends as the master database has them, and at the event
-/// triggers that record. Chains beforehand what is not chained yet; changes nothing else.
+/// Looks at every entry, at every link of the chain, at its former ends as the master database and the anchor file have them,
+/// and at the event triggers that record. Chains beforehand what is not chained yet; changes nothing else.
 #[utoipa::path(post, path = "/api/audit/verify", tag = "audit", request_body = VerifyBody,
     responses((status = 200, description = "What was found, also where that is nothing", body = VerifyAnswer)))]
 pub(in crate::http) async fn verify_audit(
@@ -52,7 +52,7 @@ pub(in crate::http) async fn verify_audit(
     JsonOrNothing(body): JsonOrNothing<VerifyBody>,
 ) -> Result<Json<VerifyAnswer>, Problem> {
     let environment = api.operations.environment(body.environment.as_deref())?.environment.clone();
-    let report = api.operations.verify_audit(Some(&environment), &caller).await?;
+    let report = api.operations.verify_audit(Some(&environment), &[], &caller).await?;
     Ok(Json(VerifyAnswer {
         environment,
         intact: report.findings.is_empty(),
