@@ -8,13 +8,13 @@ import os
 class Contestant:
     """`name` as the table shows it; `command(set, url)` what is run; `times` reads what it printed about its own times."""
 
-    def __init__(self, key, name, program, command, environment=None, times=None, largest=None, nothing=True, unaudited=False):
+    def __init__(self, key, name, program, command, environment=None, times=None, largest=None, nothing=True, audited=None):
         self.key, self.name, self.program, self.command = key, name, program, command
         self.environment = environment or (lambda url: {})
         self.times = times or (lambda printed: {})
         self.largest = largest  # measured on sets of at most so many migrations: more would only take time
         self.nothing = nothing  # can be started with nothing pending
-        self.unaudited = unaudited
+        self.audited = audited  # with the audit's event triggers (True), with the audit refused (False), without knowing of it (None)
         self.installed = os.path.exists(program)
 
 
@@ -50,12 +50,13 @@ def all_contestants(root, cluster):
     return [
         Contestant("limit", "the limit (libpq, one message each)", limit,
                    lambda s, u: [limit, "apply", u, s.path("messages")], times=last_line, nothing=False),
-        Contestant("engine", "Profe's engine", runner, lambda s, u: [runner, "run", s.project, u], times=last_line),
+        Contestant("engine", "Profe's engine", runner, lambda s, u: [runner, "run", s.project, u], times=last_line,
+                   audited=True),
         Contestant("engine-unaudited", "Profe's engine without its audit", runner, lambda s, u: [runner, "run", s.project, u],
-                   times=last_line, nothing=False, unaudited=True),
+                   times=last_line, nothing=False, audited=False),
         Contestant("profe", "profe migrate run", profe,
                    lambda s, u: [profe, "--project", s.project, "--output", "json", "migrate", "run"],
-                   environment=lambda u: {"DATABASE_URL": u}, times=from_events),
+                   environment=lambda u: {"DATABASE_URL": u}, times=from_events, audited=True),
         Contestant("psql", "psql, one session and file", psql,
                    lambda s, u: [psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-f", s.path("one.sql"), u], nothing=False),
         Contestant("psql-each", "psql, one process per file", psql,

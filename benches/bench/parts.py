@@ -37,21 +37,24 @@ class Bench:
         done = subprocess.run([self.runner, "run", chosen.write_bare(), self.cluster.url(template)], capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"preparing {chosen.name}: {done.stderr}")
-        # Everybody begins without the audit's event triggers; Profe installs them as part of its run.
-        self.cluster.sql("DELETE FROM migration_service.history; TRUNCATE migration_service.audit_entry, migration_service.audit_chain;"
-                         " DO $$ DECLARE t text; BEGIN FOR t IN SELECT evtname FROM pg_event_trigger LOOP"
+        self.cluster.sql("DELETE FROM migration_service.history; TRUNCATE migration_service.audit_entry, migration_service.audit_chain;",
+                         template)
+        self.cluster.sql("VACUUM ANALYZE;", template)
+        # Profe finds its event triggers as any target has them that it has seen before; nobody else pays for them.
+        self.cluster.sql(f"CREATE DATABASE audited_{chosen.name} TEMPLATE {template};")
+        self.cluster.sql("DO $$ DECLARE t text; BEGIN FOR t IN SELECT evtname FROM pg_event_trigger LOOP"
                          " EXECUTE format('DROP EVENT TRIGGER %I', t); END LOOP; END $$;", template)
         self.cluster.sql("VACUUM ANALYZE;", template)
 
-    def fresh(self, chosen):
+    def fresh(self, chosen, audited):
         self.databases += 1
         name = f"bench_{self.databases}"
-        self.cluster.fresh(name, f"prepared_{chosen.name}")
+        self.cluster.fresh(name, f"{'audited' if audited else 'prepared'}_{chosen.name}")
         return name
 
     def once(self, contestant, chosen, database=None, port=None):
-        database = database or self.fresh(chosen)
-        if contestant.unaudited:
+        database = database or self.fresh(chosen, contestant.audited)
+        if contestant.audited is False:
             # The audit is not installed where somebody else than a superuser owns its schema.
             self.cluster.sql("DO $$ BEGIN CREATE ROLE bench_nobody; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
                              " ALTER SCHEMA migration_service OWNER TO bench_nobody;", database)
@@ -132,7 +135,7 @@ class Bench:
                 continue
             found = []
             for chosen in (small, large):
-                database = self.fresh(chosen)
+                database = self.fresh(chosen, contestant.audited)
                 counting = proxy.Counting(self.cluster.port)
                 self.cluster.wal_syncs()
                 self.cluster.sql("SELECT pg_stat_reset_shared('wal');")
