@@ -111,6 +111,21 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// As [`read`](Self::read), in the transaction that `conn` is in, with what that sees. Settings of the transaction are
+    /// other ones afterwards, the search path among them.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); the transaction has ended then.
+    pub async fn read_within(conn: &AdminConn, scope: &Scope) -> Result<Self, ReadError> {
+        let server = conn.server_version_num();
+        let outcome = send(conn, &format!("{SETTINGS};\n{}", everything(scope, server))).await?;
+        let mut snapshot = Self::default();
+        add(outcome, server, |_, id, properties| _ = snapshot.insert(id, properties))?;
+        Ok(snapshot)
+    }
+}
+
 /// Sends a part of a transaction; after a failure none is open.
 pub(crate) async fn send(conn: &AdminConn, message: &str) -> Result<BatchOutcome, ReadError> {
     match conn.batch(message).await {

@@ -3,6 +3,7 @@
 pub(crate) mod confine;
 pub(crate) mod lock;
 pub(crate) mod prepare;
-pub(crate) mod quote;
 pub(crate) mod session;
 pub(crate) mod store;
+
+pub(crate) use postgres_link::quote;

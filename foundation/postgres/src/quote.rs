@@ -1,7 +1,7 @@
-//! Text into SQL. Names and values from files, catalogues and requests meet SQL text nowhere but here.
+//! Text into SQL, where a statement cannot take parameters: names, and all that is sent as one message.
 
 /// A string constant that means the same whatever `standard_conforming_strings` is set to.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 8);
     if text.contains('\\') {
         quoted.push_str(" E");
@@ -18,7 +18,7 @@ pub(crate) fn literal(text: &str) -> String {
 }
 
 /// An identifier.
-pub(crate) fn identifier(name: &str) -> String {
+pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
