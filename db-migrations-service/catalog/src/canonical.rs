@@ -2,23 +2,72 @@
 //!
 //! Measured on PostgreSQL 14 to 18 over views, rules, indexes, constraints, policies and defaults: identifiers that
 //! are keywords in one version only are quoted there, and since 16 a view over one relation names its columns without
-//! that relation. White space is evened out too, outside of strings.
+//! that relation. White space is evened out too, outside of strings, and so is what a dump and a restore word differently.
 
 use crate::object::is_plain;
 
 /// SQL as the server deparsed it, in its canonical wording.
 pub(crate) fn sql(text: &str) -> String {
     let text = text.trim().trim_end_matches(';').trim_end();
-    if !text.contains(['"', '\n', '\t']) && !text.contains("  ") {
+    if !text.contains(['"', '\n', '\t']) && !text.contains("  ") && !text.contains(CAST_ARRAY) {
         return text.to_owned();
     }
-    tokens(text).concat()
+    casts_within(&tokens(text)).concat()
 }
 
 /// The same for the definition of a view.
 pub(crate) fn view(text: &str) -> String {
     let tokens = tokens(text.trim().trim_end_matches(';').trim_end());
-    unqualified(&tokens).unwrap_or(tokens).concat()
+    casts_within(&unqualified(&tokens).unwrap_or(tokens)).concat()
+}
+
+const CAST_ARRAY: &str = "(ARRAY[";
+
+/// `(ARRAY['a'::character varying, …])::text[]` is what `x IN ('a', …)` becomes where it is written first; once it was dumped and
+/// restored it is `ARRAY[('a'::character varying)::text, …]`, since the parser hands a cast of an array on to its members. They are
+/// the same, and the second is what stays.
+fn casts_within(tokens: &[String]) -> Vec<String> {
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        if let Some((array, length)) = cast_array(&tokens[at..]) {
+            out.push(array);
+            at += length;
+        } else {
+            out.push(tokens[at].clone());
+            at += 1;
+        }
+    }
+    out
+}
+
+/// The array at the beginning with the cast within, and how many tokens it was.
+fn cast_array(tokens: &[String]) -> Option<(String, usize)> {
+    let is = |at: usize, wanted: &str| tokens.get(at).is_some_and(|token| token == wanted);
+    if !(is(0, "(") && is(1, "ARRAY") && is(2, "[")) {
+        return None;
+    }
+    let close = (3..tokens.len()).find(|&at| is(at, "]"))?;
+    if !(is(close + 1, ")") && is(close + 2, ":") && is(close + 3, ":")) {
+        return None;
+    }
+    let end = (close + 4..tokens.len()).find(|&at| is(at, "["))?;
+    let target = &tokens[close + 4..end];
+    if !is(end + 1, "]") || target.iter().any(|token| token != " " && !token.chars().all(is_word)) {
+        return None;
+    }
+    let members: Option<Vec<String>> = tokens[3..close]
+        .split(|token| token == ",")
+        .map(|member| {
+            // Strings with their type; what else a member may be stays as it is written.
+            let member: Vec<&str> = member.iter().map(String::as_str).skip_while(|token| *token == " ").collect();
+            let fits = member.first().is_some_and(|token| token.starts_with('\''))
+                && member.get(1..3) == Some(&[":", ":"])
+                && member[3..].iter().all(|token| *token == " " || token.chars().all(is_word));
+            fits.then(|| format!("({})::{}", member.concat(), target.concat()))
+        })
+        .collect();
+    Some((format!("ARRAY[{}]", members?.join(", ")), end + 2))
 }
 
 /// White space is a token of its own, one space.
@@ -165,6 +214,11 @@ mod tests {
             ("\"Odd\" || 'it''s  \"json\"'", "\"Odd\" || 'it''s  \"json\"'"),
             ("E'a\\'  b' ||  \"x\"", "E'a\\'  b' || x"),
             ("\"a\"\"b\"  c", "\"a\"\"b\" c"),
+            (
+                "(k)::text = ANY ((ARRAY['a, b'::character varying, 'c'::character varying])::text[])",
+                "(k)::text = ANY (ARRAY[('a, b'::character varying)::text, ('c'::character varying)::text])",
+            ),
+            ("(ARRAY[x, 'c'::text])::text[]", "(ARRAY[x, 'c'::text])::text[]"),
         ] {
             assert_eq!(sql(text), canonical);
         }

@@ -1,0 +1,240 @@
+//! Reading a `pg_dump -Fc -Z0` archive as it passes by: which tables it holds, how many rows, and what is in them.
+//!
+//! The archive begins with a head and a table of contents; then come the data, one block per table, each in chunks with their
+//! length before them. It is PostgreSQL's own format (`pg_backup_archiver.c`, `pg_backup_custom.c`), in the versions that
+//! PostgreSQL 12 to 18 write: 1.14, 1.15 and 1.16. The rows are lines in COPY's text form. Their order is not a part of what a
+//! table holds, so a table's checksum is the sum of its lines' hashes.
+
+mod cursor;
+mod rows;
+mod toc;
+
+use std::collections::{BTreeMap, HashMap};
+
+pub use rows::Figures;
+use rows::Rows;
+use serde::{Deserialize, Serialize};
+
+use self::cursor::Cursor;
+
+/// A table, or the large objects of a database.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TableName {
+    /// Its schema; empty for the large objects.
+    pub schema: String,
+    /// Its name; `large objects` for those.
+    pub name: String,
+}
+
+impl TableName {
+    /// What stands for all large objects of a database.
+    pub fn large_objects() -> Self {
+        Self { schema: String::new(), name: "large objects".to_owned() }
+    }
+}
+
+impl std::fmt::Display for TableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.schema.is_empty() { f.write_str(&self.name) } else { write!(f, "{}.{}", self.schema, self.name) }
+    }
+}
+
+/// A table with what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Which.
+    #[serde(flatten)]
+    pub name: TableName,
+    /// How much and what.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// Why a stream of bytes is no archive that this program can read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArchiveError {
+    /// It does not begin as an archive does.
+    #[error("pg_dump did not write an archive: {0}")]
+    NotAnArchive(&'static str),
+    /// Its format is one that this program was not written for.
+    #[error("pg_dump wrote an archive of format 1.{0}, which this release does not read; use pg_dump 12 to 18")]
+    Version(u8),
+    /// The data are compressed.
+    #[error("pg_dump compressed its archive, which was to be plain")]
+    Compressed,
+    /// Something within it is not as the format has it.
+    #[error("pg_dump's archive is damaged: {0}")]
+    Damaged(&'static str),
+    /// It ended in the middle.
+    #[error("pg_dump's archive ends in the middle")]
+    Truncated,
+}
+
+/// Takes an archive piece by piece.
+#[derive(Default)]
+pub struct ArchiveReader {
+    state: State,
+    /// Bytes of a field that has not come as a whole.
+    pending: Vec<u8>,
+    format: toc::Format,
+    entries: HashMap<i32, TableName>,
+    figures: BTreeMap<TableName, Figures>,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Head,
+    Toc {
+        left: i32,
+    },
+    Between,
+    /// Before a chunk's length.
+    Chunk(Box<Block>),
+    /// Within a chunk.
+    Payload(Box<Block>, usize),
+    /// Before the number of a large object, or the zero after the last one.
+    Object(Box<Block>),
+}
+
+struct Block {
+    table: TableName,
+    rows: Rows,
+}
+
+impl ArchiveReader {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// Bytes that are no archive.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
+        if self.pending.is_empty() {
+            let used = self.consume(bytes)?;
+            self.pending.extend_from_slice(&bytes[used..]);
+            return Ok(());
+        }
+        let mut whole = std::mem::take(&mut self.pending);
+        whole.extend_from_slice(bytes);
+        let used = self.consume(&whole)?;
+        whole.drain(..used);
+        self.pending = whole;
+        Ok(())
+    }
+
+    /// Takes the end: what each table held, in the order of their names. Tables without a row are there with none.
+    ///
+    /// # Errors
+    /// An archive that is not whole.
+    pub fn finish(self) -> Result<Vec<Table>, ArchiveError> {
+        match self.state {
+            State::Between if self.pending.is_empty() => {
+                Ok(self.figures.into_iter().map(|(name, figures)| Table { name, figures }).collect())
+            }
+            _ => Err(ArchiveError::Truncated),
+        }
+    }
+
+    /// How many rows have passed.
+    pub fn rows(&self) -> u64 {
+        let open = match &self.state {
+            State::Chunk(block) | State::Payload(block, _) | State::Object(block) => block.rows.figures().rows,
+            _ => 0,
+        };
+        open + self.figures.values().map(|figures| figures.rows).sum::<u64>()
+    }
+
+    /// Reads as much as is there; answers how many bytes it was. What is left begins a field that is not there as a whole.
+    fn consume(&mut self, bytes: &[u8]) -> Result<usize, ArchiveError> {
+        let mut cursor = Cursor::new(bytes);
+        loop {
+            let mark = cursor.position();
+            if !self.step(&mut cursor)? {
+                return Ok(mark);
+            }
+        }
+    }
+
+    /// One field or piece. `false`: more bytes are needed, and the cursor may stand anywhere.
+    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, ArchiveError> {
+        let int_size = self.format.int_size;
+        match std::mem::take(&mut self.state) {
+            State::Head => match toc::head(cursor)? {
+                Some((format, count)) => {
+                    self.format = format;
+                    self.state = State::Toc { left: count };
+                }
+                None => return Ok(false),
+            },
+            State::Toc { left: 0 } => self.state = State::Between,
+            State::Toc { left } => {
+                self.state = State::Toc { left };
+                match toc::entry(cursor, &self.format)? {
+                    toc::Entry::Begun => return Ok(false),
+                    toc::Entry::Definition => {}
+                    toc::Entry::Data(id, table) => {
+                        self.figures.insert(table.clone(), Figures::default());
+                        self.entries.insert(id, table);
+                    }
+                }
+                self.state = State::Toc { left: left - 1 };
+            }
+            State::Between => {
+                self.state = State::Between;
+                let (Some(kind), Some(id)) = (cursor.byte(), cursor.int(int_size)) else { return Ok(false) };
+                let table = self.entries.get(&id).cloned().ok_or(ArchiveError::Damaged("a block of no table"))?;
+                self.state = match kind {
+                    toc::BLOCK_OF_ROWS => State::Chunk(Box::new(Block { table, rows: Rows::lines() })),
+                    toc::BLOCK_OF_OBJECTS => State::Object(Box::new(Block { table, rows: Rows::objects() })),
+                    _ => return Err(ArchiveError::Damaged("a block of an unknown kind")),
+                };
+            }
+            State::Object(mut block) => {
+                let Some(id) = cursor.int(int_size) else {
+                    self.state = State::Object(block);
+                    return Ok(false);
+                };
+                if id == 0 {
+                    self.close(*block)?;
+                } else {
+                    block.rows.begin_object(id);
+                    self.state = State::Chunk(block);
+                }
+            }
+            State::Chunk(mut block) => {
+                let Some(length) = cursor.int(int_size) else {
+                    self.state = State::Chunk(block);
+                    return Ok(false);
+                };
+                match usize::try_from(length).map_err(|_| ArchiveError::Damaged("a chunk of a negative length"))? {
+                    0 if block.rows.end_object() => self.state = State::Object(block),
+                    0 => self.close(*block)?,
+                    length => self.state = State::Payload(block, length),
+                }
+            }
+            State::Payload(mut block, left) => {
+                let piece = cursor.up_to(left);
+                block.rows.push(piece);
+                if piece.len() < left {
+                    // Nothing of it has to come again.
+                    self.state = State::Payload(block, left - piece.len());
+                    return Ok(!piece.is_empty());
+                }
+                self.state = State::Chunk(block);
+            }
+        }
+        Ok(true)
+    }
+
+    fn close(&mut self, block: Block) -> Result<(), ArchiveError> {
+        let figures = block.rows.finish().ok_or(ArchiveError::Damaged("rows without their end"))?;
+        self.figures.insert(block.table, figures);
+        self.state = State::Between;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for ArchiveReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ArchiveReader").field("rows", &self.rows()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! What can go wrong with a backup, each in one sentence that names the cure.
+
+use embedded_postgres::NoTools;
+use postgres_link::{BatchError, ConnectError};
+use schema_catalog::ReadError;
+
+use crate::keys::KeyError;
+use crate::manifest::{BackupId, ManifestError, NotAnId};
+use crate::program::ProgramError;
+use crate::storage::StorageError;
+use crate::stream::StreamError;
+
+/// Why a backup was not made, verified or restored. What was begun is taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The database cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The server refused a statement of ours.
+    #[error("{doing} failed: {reason}")]
+    Server {
+        /// What was being done.
+        doing: &'static str,
+        /// What the server said.
+        reason: String,
+        /// Its code, where it gave one.
+        sqlstate: Option<String>,
+    },
+    /// The catalog could not be read.
+    #[error(transparent)]
+    Catalog(#[from] ReadError),
+    /// There is no `pg_dump` that fits.
+    #[error(transparent)]
+    Tools(#[from] NoTools),
+    /// `pg_dump` or `pg_restore` failed.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The storage.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A stream broke.
+    #[error("{part}: {source}")]
+    Stream {
+        /// Which part.
+        part: String,
+        /// Why.
+        source: StreamError,
+    },
+    /// A manifest is not believed.
+    #[error("backup {id}: {source}")]
+    Manifest {
+        /// Whose.
+        id: BackupId,
+        /// Why.
+        source: ManifestError,
+    },
+    /// There is no such backup.
+    #[error("there is no backup {0} here; `profe backup list` shows those there are")]
+    Unknown(BackupId),
+    /// It is no name of a backup.
+    #[error(transparent)]
+    NotAnId(#[from] NotAnId),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// It is encrypted, and none of the identities fits.
+    #[error(
+        "backup {id} is encrypted to {} and none of the configured identities is one of them; set MIGRATION_SERVICE_BACKUP_IDENTITY_FILE to the key's file",
+        .recipients.join(", ")
+    )]
+    NoKey {
+        /// Which backup.
+        id: BackupId,
+        /// To whom.
+        recipients: Vec<String>,
+    },
+    /// A part is not what was stored.
+    #[error("backup {id}: {what}; it cannot be restored")]
+    Damaged {
+        /// Which backup.
+        id: BackupId,
+        /// What is wrong.
+        what: String,
+    },
+    /// The server is older than the one that the backup is from.
+    #[error(
+        "backup {id} is of PostgreSQL {backup}, and this server is {server}: a newer server's backup may not fit an older one; restore it on {backup} or newer"
+    )]
+    OlderServer {
+        /// Which backup.
+        id: BackupId,
+        /// Its major version.
+        backup: u32,
+        /// The server's.
+        server: u32,
+    },
+    /// The name of the new database is taken.
+    #[error("there is a database {0:?} already; give another name with --into")]
+    DatabaseExists(String),
+    /// A migration or another restore holds the target.
+    #[error("a migration or another restore is running on the database; try again when it is done")]
+    Busy,
+    /// Sessions use the tables, and did not end.
+    #[error(
+        "sessions that use the schemas did not end in time, so they were not swapped; nothing has changed: try again at a quieter moment"
+    )]
+    InUse,
+    /// Rows elsewhere and the restored ones do not fit together.
+    #[error(
+        "the restore would break {0}; nothing has changed. Restore the other service to the same moment too, or remove the rows"
+    )]
+    WouldBreak(String),
+    /// Objects of other schemas are bound to objects that would be swapped out.
+    #[error(
+        "backup {id} cannot be restored in place, since objects of other schemas are bound to its schemas: {}; restore a backup that covers those too, or into a new database",
+        .bound.join("; ")
+    )]
+    Bound {
+        /// Which backup.
+        id: BackupId,
+        /// Which objects.
+        bound: Vec<String>,
+    },
+    /// It has what belongs to no schema that could be swapped.
+    #[error(
+        "backup {id} cannot be restored in place, since {what} lies in no schema that can be swapped; restore it into a new database"
+    )]
+    NotInPlace {
+        /// Which backup.
+        id: BackupId,
+        /// What.
+        what: String,
+    },
+    /// It was cancelled.
+    #[error("cancelled; what was begun was taken back")]
+    Cancelled,
+}
+
+impl VaultError {
+    pub(crate) fn server(error: &BatchError, doing: &'static str) -> Self {
+        Self::Server { doing, reason: error.to_string(), sqlstate: error.sqlstate().map(str::to_owned) }
+    }
+
+    /// Whether it says that a backup cannot be restored, and not that something else is away.
+    pub(crate) fn is_about_the_backup(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Stream { .. } | Self::Program(ProgramError::Failed { .. }) => true,
+            Self::Storage(error) => matches!(error, StorageError::NotFound { .. } | StorageError::Damaged { .. }),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn stream(part: &str) -> impl Fn(StreamError) -> Self {
+        move |source| Self::Stream { part: part.to_owned(), source }
+    }
+}

@@ -1,0 +1,37 @@
+//! Backups: dumped by PostgreSQL's own tools, compressed, encrypted, stored, verified, restored.
+//!
+//! A backup is a folder of a [`storage::Storage`]: parts, and a manifest that is written last. What has no manifest is no backup.
+//! [`Vault`] makes one of a whole database or of some schemas, from one snapshot; *verified* means restored into a scratch database
+//! and compared, definitions by their fingerprint and rows by their number and checksum.
+//!
+//! It knows no HTTP, no command line and no catalogue, keeps no record of its own, and decides nothing about when a backup is
+//! made or deleted.
+
+pub mod archive;
+pub mod error;
+pub mod keys;
+pub mod manifest;
+pub mod retention;
+pub mod storage;
+
+mod in_place;
+mod make;
+mod plan;
+mod program;
+mod restore;
+mod roles;
+mod source;
+mod stream;
+mod vault;
+mod verify;
+
+pub use error::VaultError;
+pub use in_place::{InPlace, Swapped};
+pub use keys::Keys;
+pub use make::MakeRequest;
+pub use manifest::{BackupId, Manifest, Scope};
+pub use restore::Restored;
+pub use storage::Storage;
+pub use stream::Progress;
+pub use vault::{Listed, Variables, Vault};
+pub use verify::Verification;

@@ -1,0 +1,420 @@
+//! Bringing a backup back, into a database that is new.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use embedded_postgres::Tools;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use postgres_link::quote::{identifier, literal};
+use postgres_link::{AdminConn, ConnectOptions};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::ArchiveReader;
+use crate::error::VaultError;
+use crate::make::{Ended, blocking, settle, unless};
+use crate::manifest::{BackupId, Manifest, OutsideKey, Part, PartKind};
+use crate::program::Program;
+use crate::roles::{self, Extent};
+use crate::stream::{self as pipe, PIECES, Passed, Progress};
+use crate::vault::Vault;
+
+/// What the names of databases begin with that are being restored; whoever dies leaves one of these and no other.
+const UNFINISHED: &str = "profe_restoring_";
+
+/// What came of a restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The backup.
+    pub id: BackupId,
+    /// The new database's name.
+    pub database: String,
+    /// Foreign keys that stand unchecked, since the other end's rows are not in the backup.
+    pub unchecked_keys: Vec<OutsideKey>,
+}
+
+impl Vault {
+    /// Restores into a new database `database` on the server of `server`. It is there when all of it is there: until then it has
+    /// another name.
+    ///
+    /// # Errors
+    /// Whatever stops it; then there is no new database. Roles that were created stay.
+    pub async fn restore_into_new(
+        &self,
+        id: &BackupId,
+        server: &ConnectOptions,
+        database: &str,
+        progress: &Arc<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Restored, VaultError> {
+        let manifest = self.manifest(id).await?;
+        let maintenance = maintenance(server).await?;
+        let taken = format!("SELECT FROM pg_database WHERE datname = {}", literal(database));
+        if maintenance.batch(&taken).await.map_err(own("looking for the database"))?.rows().next().is_some() {
+            return Err(VaultError::DatabaseExists(database.to_owned()));
+        }
+        let side = Side::create(self, manifest, server, UNFINISHED, cancel).await?;
+        let restored = async {
+            let part = side.load(progress, cancel).await?;
+            let statements = roles::statements(&part, &side.name, Extent::Database)
+                .map_err(|error| side.damaged(format!("its roles cannot be read: {error}")))?;
+            for statement in statements {
+                maintenance
+                    .batch(&statement)
+                    .await
+                    .map_err(own("giving the database its owner, rights and settings"))?;
+            }
+            let rename = format!("ALTER DATABASE {} RENAME TO {}", identifier(&side.name), identifier(database));
+            maintenance.batch(&rename).await.map_err(own("naming the new database"))?;
+            Ok(())
+        };
+        match unless(cancel, restored).await {
+            Ok(()) => Ok(Restored {
+                id: id.clone(),
+                database: database.to_owned(),
+                unchecked_keys: side.manifest.outside_keys.clone(),
+            }),
+            Err(error) => {
+                side.strike().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A database that a backup is being restored into.
+pub(crate) struct Side<'a> {
+    vault: &'a Vault,
+    pub manifest: Manifest,
+    server: ConnectOptions,
+    tools: Tools,
+    pub name: String,
+}
+
+impl<'a> Side<'a> {
+    /// Creates it, with the encoding and the locale of the one that was backed up.
+    pub(crate) async fn create(
+        vault: &'a Vault,
+        manifest: Manifest,
+        server: &ConnectOptions,
+        prefix: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Self, VaultError> {
+        if !vault.keys().can_read(&manifest.recipients) {
+            return Err(VaultError::NoKey { id: manifest.id.clone(), recipients: manifest.recipients.clone() });
+        }
+        let maintenance = maintenance(server).await?;
+        let (ours, backup) = (maintenance.server_version_num() / 10_000, manifest.server_version_num / 10_000);
+        if ours < backup {
+            return Err(VaultError::OlderServer { id: manifest.id.clone(), backup, server: ours });
+        }
+        // What a newer pg_dump wrote only a newer pg_restore reads.
+        let written = manifest.pg_dump.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(ours);
+        let tools = Tools::for_server(&vault.variables(), ours.max(written))?;
+        let mut name = format!("{prefix}{}", manifest.id.as_str().replace('-', "_"));
+        name.truncate(63);
+        let side = Self { vault, manifest, server: server.clone(), tools, name };
+        let doing = own("creating the database to restore into");
+        if !cancel.is_cancelled() {
+            // One that a process left behind which was killed.
+            maintenance
+                .batch(&drop_statement(&side.name))
+                .await
+                .map_err(own("dropping what an earlier attempt left"))?;
+            maintenance.batch(&side.create_statement()).await.map_err(doing)?;
+        }
+        Ok(side)
+    }
+
+    fn create_statement(&self) -> String {
+        let locale = &self.manifest.locale;
+        let value = |key: &str| locale.get(key).map(|value| literal(value));
+        // Which option names the locale is told by the provider, since PostgreSQL 15.
+        let provided = match locale.get("provider").map(String::as_str) {
+            Some("i") => "LOCALE_PROVIDER icu ICU_LOCALE",
+            Some("b") => "LOCALE_PROVIDER builtin BUILTIN_LOCALE",
+            _ => "",
+        };
+        let options =
+            [("ENCODING", "encoding"), ("LC_COLLATE", "collate"), ("LC_CTYPE", "ctype"), (provided, "locale")];
+        let options: Vec<String> = options
+            .iter()
+            .filter(|(option, _)| !option.is_empty())
+            .filter_map(|(option, key)| Some(format!(" {option} {}", value(key)?)))
+            .collect();
+        format!("CREATE DATABASE {} TEMPLATE template0{}", identifier(&self.name), options.concat())
+    }
+
+    /// How to reach it.
+    pub(crate) fn connect(&self) -> ConnectOptions {
+        self.server.clone().with_database(&self.name).with_application_name("profe restore")
+    }
+
+    /// Brings all of it back: roles that are missing, definitions, rows, indexes and keys, event triggers. Answers the roles' part.
+    pub(crate) async fn load(
+        &self,
+        progress: &Arc<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<u8>, VaultError> {
+        progress
+            .expect(self.manifest.parts.iter().map(|part| part.plain_bytes).sum(), self.manifest.tables.len() as u64);
+        let part = self.small(PartKind::Roles, progress).await?;
+        let missing = roles::statements(&part, &self.name, Extent::Roles)
+            .map_err(|error| self.damaged(format!("its roles cannot be read: {error}")))?;
+        let conn = postgres_link::connect(&self.connect()).await?;
+        for statement in missing {
+            conn.batch(&statement).await.map_err(own("creating the roles that are missing"))?;
+        }
+        let definitions = self.definitions(progress).await?;
+        let list = Lists::of(&self.list(definitions.path()).await?, &self.manifest.outside_keys);
+        self.restore(definitions.path(), &["--section=pre-data"], None, cancel).await?;
+        let rows = self.manifest.parts.iter().filter(|part| part.kind == PartKind::Data);
+        stream::iter(rows.map(|part| self.rows(part, progress, cancel)))
+            .buffer_unordered(self.vault.jobs())
+            .try_collect::<Vec<()>>()
+            .await?;
+        let jobs = format!("--jobs={}", self.vault.jobs());
+        self.restore(definitions.path(), &["--section=post-data", &jobs], Some(&list.most), cancel).await?;
+        for key in &self.manifest.outside_keys {
+            conn.batch(&add_unchecked(key)).await.map_err(own("adding a foreign key that leads out of the backup"))?;
+        }
+        if let Some(event_triggers) = &list.event_triggers {
+            self.restore(definitions.path(), &["--section=post-data"], Some(event_triggers), cancel).await?;
+        }
+        conn.close().await;
+        Ok(part)
+    }
+
+    /// A part that is small, in memory.
+    async fn small(&self, kind: PartKind, progress: &Arc<Progress>) -> Result<Vec<u8>, VaultError> {
+        let part = self.manifest.parts.iter().find(|part| part.kind == kind);
+        let part = part.ok_or_else(|| self.damaged("a part is missing from its manifest".to_owned()))?;
+        let (receive, feeding) = self.feed(part);
+        let (keys, encrypted, watched) = (self.vault.keys().clone(), self.is_encrypted(), Arc::clone(progress));
+        let unpacked = blocking(move || {
+            let mut whole = Vec::new();
+            let passed = pipe::unpack(receive, encrypted, &keys, None, &mut whole, &watched).map_err(Ended::Stream)?;
+            Ok((passed, whole))
+        });
+        let (fed, unpacked) = tokio::join!(feeding, unpacked);
+        fed?;
+        let (passed, whole) = unpacked.map_err(|ended| ended.told(&part.name))?;
+        self.compare(part, &passed)?;
+        Ok(whole)
+    }
+
+    /// The definitions' archive as a file, which is what `pg_restore` needs to work on several at once. It holds no rows.
+    async fn definitions(&self, progress: &Arc<Progress>) -> Result<NamedTempFile, VaultError> {
+        let archive = self.small(PartKind::Schema, progress).await?;
+        let written = NamedTempFile::with_prefix("profe-restore-").and_then(|mut file| {
+            file.write_all(&archive)?;
+            Ok(file)
+        });
+        written.map_err(|error| VaultError::stream("schema")(error.into()))
+    }
+
+    /// What the archive holds, a line each.
+    async fn list(&self, archive: &Path) -> Result<String, VaultError> {
+        let mut running = Program::new(&self.tools, "pg_restore", &self.connect())
+            .arguments(["--list".to_owned(), text(archive)])
+            .start()?;
+        let mut output = running.take_output();
+        let listed = blocking(move || {
+            let mut list = Vec::new();
+            let read = std::io::Read::read_to_end(&mut output, &mut list).map_err(Into::into);
+            settle(read, running)?;
+            Ok(list)
+        });
+        let list = listed.await.map_err(|ended| ended.told("schema"))?;
+        Ok(String::from_utf8_lossy(&list).into_owned())
+    }
+
+    async fn restore(
+        &self,
+        archive: &Path,
+        arguments: &[&str],
+        list: Option<&str>,
+        cancel: &CancellationToken,
+    ) -> Result<(), VaultError> {
+        let file = list.map(|list| {
+            let mut file = NamedTempFile::with_prefix("profe-restore-")?;
+            file.write_all(list.as_bytes())?;
+            Ok::<_, std::io::Error>(file)
+        });
+        let file = file.transpose().map_err(|error| VaultError::stream("schema")(error.into()))?;
+        let program = self
+            .pg_restore()
+            .arguments(arguments)
+            .arguments(file.iter().map(|file| format!("--use-list={}", text(file.path()))))
+            .arguments([text(archive)]);
+        let running = program.start()?;
+        running.end_with(cancel);
+        blocking(move || settle(Ok(()), running)).await.map_err(|ended| ended.told("schema"))
+    }
+
+    fn pg_restore(&self) -> Program {
+        let database = format!("--dbname={}", self.name);
+        Program::new(&self.tools, "pg_restore", &self.connect()).arguments(["--exit-on-error".to_owned(), database])
+    }
+
+    /// Restores a part with rows, as it comes.
+    async fn rows(&self, part: &Part, progress: &Arc<Progress>, cancel: &CancellationToken) -> Result<(), VaultError> {
+        let (receive, feeding) = self.feed(part);
+        let (keys, encrypted, watched) = (self.vault.keys().clone(), self.is_encrypted(), Arc::clone(progress));
+        let mut running = self.pg_restore().arguments(["--section=data"]).start()?;
+        running.end_with(cancel);
+        let input = running.take_input();
+        let unpacked = blocking(move || {
+            let reader = Some(ArchiveReader::default());
+            let passed = match input {
+                Some(mut input) => pipe::unpack(receive, encrypted, &keys, reader, &mut input, &watched),
+                None => Err(pipe::StreamError::Refused),
+            };
+            settle(passed, running)
+        });
+        let (fed, unpacked) = tokio::join!(feeding, unpacked);
+        // A part that the store does not give ends the other side too, whose own words say less.
+        fed?;
+        let passed = unpacked.map_err(|ended| ended.told(&part.name))?;
+        self.compare(part, &passed)
+    }
+
+    /// Reads a part's objects one after the other, checking each.
+    fn feed(
+        &self,
+        part: &'a Part,
+    ) -> (Receiver<Result<Bytes, String>>, impl Future<Output = Result<(), VaultError>> + use<'_, 'a>)
+    where
+        Self: 'a,
+    {
+        let (send, receive) = channel(PIECES);
+        (receive, self.send(part, send))
+    }
+
+    async fn send(&self, part: &Part, to: Sender<Result<Bytes, String>>) -> Result<(), VaultError> {
+        for segment in &part.segments {
+            let path = format!("{}/{}", self.manifest.id, segment.object);
+            let failed = async |error: VaultError| {
+                // The other side must not take the end of the channel for that of the part.
+                let _ = to.send(Err(error.to_string())).await;
+                Err(error)
+            };
+            let mut reading = match self.vault.storage().read(&path).await {
+                Ok(reading) => reading,
+                Err(error) => return failed(error.into()).await,
+            };
+            let (mut hasher, mut bytes) = (Sha256::new(), 0);
+            loop {
+                match reading.next().await {
+                    Ok(Some(piece)) => {
+                        hasher.update(&piece);
+                        bytes += piece.len() as u64;
+                        if to.send(Ok(piece)).await.is_err() {
+                            // Why is told there.
+                            return Ok(());
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(error) => return failed(error.into()).await,
+                }
+            }
+            if bytes != segment.bytes || pipe::hex(&hasher.finalize()) != segment.sha256 {
+                return failed(self.damaged(format!("{} is not what was stored", segment.object))).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&self, part: &Part, passed: &Passed) -> Result<(), VaultError> {
+        if passed.bytes == part.plain_bytes && passed.sha256 == part.plain_sha256 {
+            return Ok(());
+        }
+        Err(self.damaged(format!("what is in {} is not what was put in", part.name)))
+    }
+
+    fn is_encrypted(&self) -> bool {
+        !self.manifest.recipients.is_empty()
+    }
+
+    pub(crate) fn damaged(&self, what: String) -> VaultError {
+        VaultError::Damaged { id: self.manifest.id.clone(), what }
+    }
+
+    /// Drops it, whoever is connected.
+    pub(crate) async fn strike(&self) {
+        let dropped = async {
+            let maintenance = maintenance(&self.server).await?;
+            maintenance.batch(&drop_statement(&self.name)).await.map_err(own("dropping what was restored"))?;
+            Ok::<_, VaultError>(())
+        };
+        if let Err(error) = dropped.await {
+            tracing::warn!(database = self.name, %error, "it could not be dropped");
+        }
+    }
+}
+
+/// The archive's list, taken apart.
+struct Lists {
+    /// All but what follows.
+    most: String,
+    /// Event triggers come when nothing is left for them to see.
+    event_triggers: Option<String>,
+}
+
+impl Lists {
+    /// A line is `number; catalog object KIND schema name owner`; those that begin with a semicolon are remarks.
+    fn of(list: &str, outside: &[OutsideKey]) -> Self {
+        let outside: HashSet<u32> = outside.iter().map(|key| key.oid).collect();
+        let (mut most, mut event_triggers) = (String::new(), String::new());
+        for line in list.lines().filter(|line| !line.starts_with(';')) {
+            let rest = line.split_once("; ").map_or("", |(_, rest)| rest);
+            let mut words = rest.splitn(3, ' ');
+            let (_, object, what) = (words.next(), words.next(), words.next().unwrap_or_default());
+            if what.starts_with("EVENT TRIGGER ") || what.starts_with("COMMENT - EVENT TRIGGER ") {
+                event_triggers.push_str(line);
+                event_triggers.push('\n');
+                continue;
+            }
+            let leads_out = what.starts_with("FK CONSTRAINT ")
+                && object.and_then(|object| object.parse().ok()).is_some_and(|object| outside.contains(&object));
+            if !leads_out {
+                most.push_str(line);
+                most.push('\n');
+            }
+        }
+        Self { most, event_triggers: Some(event_triggers).filter(|list| !list.is_empty()) }
+    }
+}
+
+fn add_unchecked(key: &OutsideKey) -> String {
+    let definition = key.definition.strip_suffix(" NOT VALID").unwrap_or(&key.definition);
+    format!(
+        "ALTER TABLE {}.{} ADD CONSTRAINT {} {definition} NOT VALID",
+        identifier(&key.table.schema),
+        identifier(&key.table.name),
+        identifier(&key.name)
+    )
+}
+
+fn drop_statement(name: &str) -> String {
+    format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name))
+}
+
+pub(crate) fn own(doing: &'static str) -> impl Fn(postgres_link::BatchError) -> VaultError {
+    move |error| VaultError::server(&error, doing)
+}
+
+/// A session from which databases are made, named and dropped.
+async fn maintenance(server: &ConnectOptions) -> Result<AdminConn, VaultError> {
+    let connect = server.clone().with_database("postgres").with_application_name("profe restore");
+    Ok(postgres_link::connect(&connect).await?)
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
