@@ -2,6 +2,7 @@
 //!
 //! It changes nothing. Everything that can be looked at is looked at, also after something was found wrong.
 
+mod backups;
 mod machine;
 mod roles;
 mod target;
@@ -93,7 +94,10 @@ pub fn examine(context: &Context) -> Vec<Check> {
                         let cure = failure.error.cure.clone().unwrap_or_default();
                         checks.push(Check::error("settings", failure.error.message.clone(), cure));
                     }
-                    Ok(operations) => checks.extend(block_on(target::all(&operations)).unwrap_or_default()),
+                    Ok(operations) => checks.extend(
+                        block_on(async { [target::all(&operations).await, backups::all(&operations).await].concat() })
+                            .unwrap_or_default(),
+                    ),
                 }
             }
         }

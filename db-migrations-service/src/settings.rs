@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use backup_vault::Keys;
+use backup_vault::keys::KeyError;
 use kernel::Secret;
 use postgres_link::{ConnectOptions, Lookup};
 use runtime::Environment;
@@ -18,6 +20,8 @@ pub const DEFAULT_PORT: u16 = 3009;
 pub const DEFAULT_BIND: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// As `RUST_LOG`, when `MIGRATION_SERVICE_LOG_LEVEL` is not set.
 pub const DEFAULT_LOG_LEVEL: &str = "info";
+/// What age's secret keys begin with.
+const SECRET_KEY: &str = "AGE-SECRET-KEY";
 /// Between two looks at what was done to a target behind the service's back.
 pub const DEFAULT_WATCH_INTERVAL: Duration = Duration::from_mins(5);
 
@@ -50,8 +54,11 @@ pub struct Settings {
     pub log_level: String,
     /// `MIGRATION_SERVICE_REDIS_URL`: kept for the event stream.
     pub redis_url: Option<Secret>,
-    /// `MIGRATION_SERVICE_BACKUP_STORAGE`: kept for backups.
+    /// `MIGRATION_SERVICE_BACKUP_STORAGE`: a folder or a URL. One that holds credentials is refused when it is opened.
     pub backup_storage: Option<Secret>,
+    /// `MIGRATION_SERVICE_BACKUP_RECIPIENTS` and `MIGRATION_SERVICE_BACKUP_IDENTITY`: to whom backups are encrypted, and with
+    /// what they are read.
+    pub backup_keys: Keys,
     /// `MIGRATION_SERVICE_ALLOWED_HOSTS`: names under which the service may be called, beside loopback ones.
     pub allowed_hosts: Vec<String>,
     /// `MIGRATION_SERVICE_ALLOWED_ORIGINS`: origins of web pages that may call it, beside its own.
@@ -76,6 +83,7 @@ impl Default for Settings {
             log_level: DEFAULT_LOG_LEVEL.to_owned(),
             redis_url: None,
             backup_storage: None,
+            backup_keys: Keys::default(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             auth: AuthMode::Local,
@@ -119,6 +127,7 @@ impl Settings {
             log_level: read.text("MIGRATION_SERVICE_LOG_LEVEL").unwrap_or(defaults.log_level),
             redis_url: read.text("MIGRATION_SERVICE_REDIS_URL").map(Secret::new),
             backup_storage: read.text("MIGRATION_SERVICE_BACKUP_STORAGE").map(Secret::new),
+            backup_keys: read.keys("MIGRATION_SERVICE_BACKUP_RECIPIENTS", "MIGRATION_SERVICE_BACKUP_IDENTITY"),
             allowed_hosts: read.list("MIGRATION_SERVICE_ALLOWED_HOSTS", host, "host names separated by commas"),
             allowed_origins: read.list(
                 "MIGRATION_SERVICE_ALLOWED_ORIGINS",
@@ -190,6 +199,21 @@ impl Reader<'_> {
         let get = self.get;
         let parsed = ConnectOptions::parse_with(&text, &|name| get(name).ok().flatten());
         parsed.map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    fn keys(&mut self, recipients: &str, identity: &str) -> Keys {
+        let (public, secret) = (self.text(recipients).unwrap_or_default(), self.text(identity).unwrap_or_default());
+        Keys::parse(&public, &secret).unwrap_or_else(|error| {
+            self.problems.push(match error {
+                // The word is repeated in the error, and must not be where it is secret.
+                KeyError::Recipient(word) if word.to_ascii_uppercase().starts_with(SECRET_KEY) => {
+                    format!("{recipients} holds a secret key; it takes public ones, and {identity}_FILE the secret one")
+                }
+                KeyError::Recipient(_) => format!("{recipients}: {error}"),
+                KeyError::Identity(_) => format!("{identity}: {error}"),
+            });
+            Keys::default()
+        })
     }
 
     /// A file that may be made later, in a folder that must be there now.
@@ -317,6 +341,25 @@ mod tests {
             .expect_err("no such folder");
         let [problem] = error.problems.as_slice() else { panic!("{error}") };
         assert!(problem.contains("there is no folder") && problem.contains("/away;"), "{problem}");
+    }
+
+    #[test]
+    fn keys_are_read_and_a_misplaced_secret_is_not_repeated() {
+        const PUBLIC: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+        let settings = read(&[("MIGRATION_SERVICE_BACKUP_RECIPIENTS", PUBLIC)]).expect("a good key");
+        assert_eq!(settings.backup_keys.recipients(), [PUBLIC]);
+        for (name, value, words) in [
+            ("MIGRATION_SERVICE_BACKUP_RECIPIENTS", "ana", "public key"),
+            (
+                "MIGRATION_SERVICE_BACKUP_RECIPIENTS",
+                "AGE-SECRET-KEY-1HUNTER2",
+                "MIGRATION_SERVICE_BACKUP_IDENTITY_FILE",
+            ),
+            ("MIGRATION_SERVICE_BACKUP_IDENTITY", "AGE-SECRET-KEY-1HUNTER2", "line 1"),
+        ] {
+            let error = read(&[(name, value)]).expect_err(value).to_string();
+            assert!(error.contains(name) && error.contains(words) && !error.contains("HUNTER2"), "{error}");
+        }
     }
 
     #[test]

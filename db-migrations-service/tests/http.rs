@@ -5,6 +5,8 @@ mod world;
 
 #[path = "http/audit.rs"]
 mod audit;
+#[path = "http/backups.rs"]
+mod backups;
 #[path = "http/document.rs"]
 mod document;
 #[path = "http/door.rs"]

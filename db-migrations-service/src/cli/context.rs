@@ -13,20 +13,25 @@ use super::databases::Databases;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::show::Output;
-use crate::operations::{Caller, Operations, Recording};
+use crate::operations::{BackupPlace, Caller, Operations, Recording};
 use crate::project;
 use crate::settings::Settings;
 use crate::targets::Targets;
 
 /// The folder of the private cluster, below the current one.
 pub const DATA_DIR: &str = ".profe";
+/// Beside the private cluster.
+const BACKUPS: &str = "backups";
 /// Variables that may be given as `…_FILE`; a file that cannot be read must not count as "not set".
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 9] = [
     "DATABASE_URL",
     "MIGRATION_SERVICE_MASTER_DB_URL",
     "MIGRATION_SERVICE_PORT",
     "MIGRATION_SERVICE_BIND",
     "MIGRATION_SERVICE_PROJECT",
+    "MIGRATION_SERVICE_BACKUP_STORAGE",
+    "MIGRATION_SERVICE_BACKUP_RECIPIENTS",
+    "MIGRATION_SERVICE_BACKUP_IDENTITY",
     "PROFE_DATA_DIR",
 ];
 
@@ -131,10 +136,18 @@ impl Context {
         let targets =
             Targets::resolve(&project.catalogue, &self.settings, &self.variables.lookup(), databases.private())?;
         let operations = Operations::new(project, targets, recording);
+        operations.keep_backups_in(self.backup_place());
         if let Some(path) = &self.settings.audit_anchor_file {
             operations.master().anchor_in(path).map_err(crate::serve::StartError::from)?;
         }
         Ok(operations)
+    }
+
+    /// Where backups are kept: where the settings say, else beside the private cluster.
+    fn backup_place(&self) -> BackupPlace {
+        let variables = self.variables.clone();
+        let beside = self.settings.needs_private_cluster().then(|| self.data_dir.join(BACKUPS));
+        BackupPlace::new(&self.settings, beside, Arc::new(move |name| variables.get(name).ok().flatten()))
     }
 
     /// Whoever sits here may do everything.

@@ -8,13 +8,13 @@ use crate::operations::RefusalCode;
 pub const HELP: &str = "\
 Exit codes:
     0  it worked
-    1  it failed (a migration, a file of the project, the program itself); `migrate validate`: it did not pass;
+    1  it failed (a migration, a file of the project, the program itself); `migrate validate`, `backup verify`: it did not pass;
        `db diff`: the live schemas are not what their history makes
     2  wrong use: arguments, settings, unknown names
     3  something is pending (only `migrate plan`, and `migrate status --exit-code`)
     4  busy: another runner holds the target, or a lock was not to be had; try again
     5  refused, nothing was changed: edited files, dependents, a protected environment …
-    6  the database cannot be reached or used
+    6  the database, or the storage of backups, cannot be reached or used
   130  cancelled with Ctrl-C";
 
 /// How the process ends.
@@ -75,7 +75,16 @@ impl From<RefusalCode> for Exit {
             | RefusalCode::RunIsElsewhere
             | RefusalCode::TooFewApplied
             | RefusalCode::DatabaseNotCreated
+            | RefusalCode::BackupTooNew
+            | RefusalCode::DatabaseExists
             | RefusalCode::TokenNameTaken => Self::Refused,
+            RefusalCode::BackupBusy | RefusalCode::BackupIsElsewhere => Self::Busy,
+            RefusalCode::BackupStorageUnavailable => Self::Unavailable,
+            RefusalCode::BackupStorageFull
+            | RefusalCode::BackupDamaged
+            | RefusalCode::BackupKeyMissing
+            | RefusalCode::BackupToolsMissing
+            | RefusalCode::BackupFailed => Self::Failed,
             _ => Self::Usage,
         }
     }

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod show;
 
 mod audit;
+mod backup;
 mod bring_up;
 mod databases;
 mod db;
@@ -68,6 +69,9 @@ pub enum Command {
     /// Who changed the schema, and whether the record of it is whole
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Make backups, prove that they can be restored, restore them
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Say what is wrong with this installation, and what to do
     Doctor(doctor::Doctor),
     /// API tokens
@@ -88,6 +92,7 @@ impl Command {
             Self::Seeds(command) => command.run(context),
             Self::Db(command) => command.run(context),
             Self::Audit(command) => command.run(context),
+            Self::Backup(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Token(command) => command.run(context),
             Self::Openapi(command) => Ok(command.run(context)),

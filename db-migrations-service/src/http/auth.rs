@@ -175,6 +175,8 @@ pub(super) fn needs(
     (schemas, mut paths, methods): UtoipaMethodRouter<Api>,
 ) -> UtoipaMethodRouter<Api> {
     let starts_runs = matches!(scopes, [Scope::Migrate | Scope::Rollback | Scope::Seed]);
+    // A backup is work that must not be done twice by mistake, but no run.
+    let is_repeatable = starts_runs || matches!(scopes, [Scope::Backup | Scope::Restore]);
     for item in paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
             .into_iter()
@@ -184,17 +186,19 @@ pub(super) fn needs(
             operation.security = Some(words.iter().map(|word| SecurityRequirement::new("token", [*word])).collect());
             operation.extensions = Some(Extensions::builder().add("x-accepted-scopes", words).build());
             let mut document = "ProblemDocument";
-            if let Some(RefOr::T(body)) = operation.request_body.as_mut().filter(|_| starts_runs) {
-                // What starts a run has a default for everything: see `JsonOrNothing`.
+            if let Some(RefOr::T(body)) = operation.request_body.as_mut().filter(|_| is_repeatable) {
+                // What is started so has a default for everything: see `JsonOrNothing`.
                 body.required = Some(Required::False);
-                document = "RunProblemDocument";
+                if starts_runs {
+                    document = "RunProblemDocument";
+                }
             }
             let problem = || RefOr::T(problem_response(document));
             operation.responses.responses.entry("default".to_owned()).or_insert_with(problem);
         }
     }
     let methods = (schemas, paths, methods);
-    let methods = if starts_runs { methods.layer(axum::middleware::from_fn(idempotency::layer)) } else { methods };
+    let methods = if is_repeatable { methods.layer(axum::middleware::from_fn(idempotency::layer)) } else { methods };
     methods.layer(axum::middleware::from_fn(move |request: Request, next: Next| check(scopes, request, next)))
 }
 

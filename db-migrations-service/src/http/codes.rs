@@ -33,7 +33,7 @@ kinds! {
     INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "Request cannot be used",
         "La petición contiene un dato que no se puede usar.", "The request contains something that cannot be used.";
     CONFIRMATION_REQUIRED = "confirmation_required", PRECONDITION_REQUIRED, "Confirmation needed",
-        "El entorno está protegido: confirma repitiendo su nombre.", "The environment is protected: confirm by repeating its name.";
+        "Esto puede perder datos: confirma repitiendo el nombre.", "This can lose data: confirm by repeating the name.";
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused",
         "Esa clave ya se usó para otra petición.", "That key was already used for another request.";
     IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress", CONFLICT, "Still being worked on",
@@ -50,6 +50,33 @@ kinds! {
         "No existe ese token.", "There is no such token.";
     TOKEN_NAME_TAKEN = "token_name_taken", CONFLICT, "Token name taken",
         "Ya existe un token con ese nombre.", "There is a token of that name already.";
+    // -- backups -------------------------------------------------------------------------------------------------
+    UNKNOWN_BACKUP = "unknown_backup", NOT_FOUND, "No such backup",
+        "No existe esa copia de seguridad.", "There is no such backup.";
+    BACKUP_BUSY = "backup_busy", CONFLICT, "Backup is being worked on",
+        "Ya se está trabajando con esa copia de seguridad.", "That backup is being worked on already.";
+    BACKUP_IS_IDLE = "backup_is_idle", CONFLICT, "Nothing to cancel",
+        "No hay nada en curso con esa copia de seguridad.", "Nothing is being done with that backup.";
+    BACKUP_IS_ELSEWHERE = "backup_is_elsewhere", CONFLICT, "Backup is elsewhere",
+        "Otro proceso está trabajando con esa copia de seguridad.", "Another process works on that backup.";
+    BACKUP_STORAGE_UNCONFIGURED = "backup_storage_unconfigured", CONFLICT, "No storage for backups",
+        "No está configurado dónde guardar las copias de seguridad.", "Where backups are kept is not configured.";
+    BACKUP_STORAGE_UNAVAILABLE = "backup_storage_unavailable", SERVICE_UNAVAILABLE, "Storage of backups away",
+        "El almacén de copias de seguridad no está disponible.", "The storage of backups cannot be used now.";
+    BACKUP_STORAGE_FULL = "backup_storage_full", INSUFFICIENT_STORAGE, "Storage of backups full",
+        "El almacén de copias de seguridad no tiene espacio.", "The storage of backups has no room left.";
+    BACKUP_DAMAGED = "backup_damaged", UNPROCESSABLE_ENTITY, "Backup is damaged",
+        "La copia de seguridad está dañada y no se puede restaurar.", "The backup is damaged and cannot be restored.";
+    BACKUP_KEY_MISSING = "backup_key_missing", CONFLICT, "Key missing",
+        "Falta la clave para leer la copia de seguridad.", "The key to read the backup is missing.";
+    BACKUP_TOOLS_MISSING = "backup_tools_missing", CONFLICT, "PostgreSQL's programs missing",
+        "Faltan los programas de PostgreSQL para hacer copias.", "PostgreSQL's programs for backups are missing.";
+    BACKUP_TOO_NEW = "backup_too_new", CONFLICT, "Backup of a newer server",
+        "La copia es de una versión más nueva de PostgreSQL.", "The backup is of a newer PostgreSQL.";
+    DATABASE_EXISTS = "database_exists", CONFLICT, "Database exists",
+        "Ya existe una base de datos con ese nombre.", "There is a database of that name already.";
+    BACKUP_FAILED = "backup_failed", UNPROCESSABLE_ENTITY, "Backup failed",
+        "La operación con la copia de seguridad ha fallado.", "What was to be done with the backup failed.";
     // -- the service's own database ------------------------------------------------------------------------------
     MASTER_UNAVAILABLE = "master_unavailable", SERVICE_UNAVAILABLE, "Master database away",
         "La base de datos del servicio no responde. Inténtalo más tarde.", "The service's own database does not answer. Please try later.";
@@ -193,6 +220,19 @@ pub(super) fn of_refusal(code: RefusalCode) -> Kind {
         RefusalCode::TokenNameTaken => TOKEN_NAME_TAKEN,
         RefusalCode::DatabaseNotCreated => DATABASE_NOT_CREATED,
         RefusalCode::TooFewApplied => TOO_FEW_APPLIED,
+        RefusalCode::UnknownBackup => UNKNOWN_BACKUP,
+        RefusalCode::BackupBusy => BACKUP_BUSY,
+        RefusalCode::BackupIsIdle => BACKUP_IS_IDLE,
+        RefusalCode::BackupIsElsewhere => BACKUP_IS_ELSEWHERE,
+        RefusalCode::BackupStorageUnconfigured => BACKUP_STORAGE_UNCONFIGURED,
+        RefusalCode::BackupStorageUnavailable => BACKUP_STORAGE_UNAVAILABLE,
+        RefusalCode::BackupStorageFull => BACKUP_STORAGE_FULL,
+        RefusalCode::BackupDamaged => BACKUP_DAMAGED,
+        RefusalCode::BackupKeyMissing => BACKUP_KEY_MISSING,
+        RefusalCode::BackupToolsMissing => BACKUP_TOOLS_MISSING,
+        RefusalCode::BackupTooNew => BACKUP_TOO_NEW,
+        RefusalCode::DatabaseExists => DATABASE_EXISTS,
+        RefusalCode::BackupFailed => BACKUP_FAILED,
     }
 }
 
@@ -215,6 +255,8 @@ mod tests {
             RefusalCode::TokenNameTaken,
             RefusalCode::DatabaseNotCreated,
             RefusalCode::TooFewApplied,
+            RefusalCode::BackupIsIdle,
+            RefusalCode::BackupStorageUnconfigured,
         ] {
             assert_eq!(of_refusal(code).code, word(serde_json::to_value(code).expect("a code")));
         }

@@ -40,8 +40,11 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
         [Migrate]: migrations::run::run_migrations, service::run::run_service, runs::cancel::cancel_run;
         [Rollback]: migrations::rollback::roll_back_migrations, service::rollback::roll_back_service;
         [Seed]: seeds::run::run_seeds, seeds::run_service::run_service_seeds, seeds::reset::reset_seeds;
-        [Backup]: backup::create::create_backup, schemas::backup::back_up_schemas;
+        [Backup]: backup::create::create_backup, backup::cancel::cancel_backup, backup::verify::verify_backup,
+            schemas::backup::back_up_schemas;
         [Restore]: backup::restore::restore_backup, schemas::restore::restore_schemas;
+        // Whoever may start something may see how it goes on.
+        [Read, Backup, Restore]: backup::get::get_backup;
         [Admin]: migrations::bless::bless_migration, backup::delete::delete_backup,
             tokens::list::list_tokens, tokens::create::create_token, tokens::revoke::revoke_token;
     }

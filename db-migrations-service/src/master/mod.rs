@@ -1,5 +1,5 @@
-//! The service's own tables: API tokens, runs and their events, answers kept for repeated requests, what was found on the
-//! targets that did not come through the service.
+//! The service's own tables: API tokens, runs and their events, backups, answers kept for repeated requests, what was found on
+//! the targets that did not come through the service.
 //!
 //! They live in the schema `migration_service` of the master database, beside the engine's when that database is a
 //! target too, under names of their own. The service creates and upgrades them itself. One session serves all: every
@@ -8,6 +8,7 @@
 
 pub mod anchor_file;
 mod audit;
+pub mod backups;
 mod error;
 pub mod findings;
 pub mod idempotency;
@@ -84,6 +85,10 @@ impl Master {
         if interrupted > 0 {
             tracing::warn!(runs = interrupted, "runs of a process that is gone were marked as interrupted");
         }
+        let unmade = self.settle_backups().await?;
+        if unmade > 0 {
+            tracing::warn!(backups = unmade, "backups of a process that is gone were marked as interrupted");
+        }
         self.forget_old().await?;
         Ok(version)
     }
@@ -135,9 +140,10 @@ impl Master {
         result.map_err(MasterError::from)
     }
 
-    /// Events and answers are kept for a while, runs for good.
+    /// Events, answers and backups that were not made are kept for a while, runs for good.
     async fn forget_old(&self) -> Result<(), MasterError> {
         self.query("DELETE FROM migration_service.run_event WHERE at < now() - interval '90 days'", &[]).await?;
+        self.forget_attempts().await?;
         self.forget_answers().await
     }
 }

@@ -32,6 +32,32 @@ pub enum RefusalCode {
     DatabaseNotCreated,
     /// More steps back than migrations are applied.
     TooFewApplied,
+    /// No backup of that id.
+    UnknownBackup,
+    /// Somebody works on the backup.
+    BackupBusy,
+    /// Nothing is being done with the backup.
+    BackupIsIdle,
+    /// Another process works on the backup.
+    BackupIsElsewhere,
+    /// Nothing says where backups are kept.
+    BackupStorageUnconfigured,
+    /// Where backups are kept cannot be used now.
+    BackupStorageUnavailable,
+    /// There is no room for the backup.
+    BackupStorageFull,
+    /// The backup is not what was stored.
+    BackupDamaged,
+    /// The backup is encrypted, and its key is not here.
+    BackupKeyMissing,
+    /// PostgreSQL's programs are missing, or do not fit.
+    BackupToolsMissing,
+    /// The server is older than the backup's.
+    BackupTooNew,
+    /// There is a database of the name to restore into.
+    DatabaseExists,
+    /// PostgreSQL's programs or the server refused.
+    BackupFailed,
 }
 
 /// Why an operation did not happen.
@@ -88,6 +114,17 @@ impl OperationError {
             Self::Engine(error) => Some(error),
             Self::Master(_) | Self::Refused { .. } => None,
         }
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> String {
+        let word = match self {
+            Self::Engine(error) => serde_json::to_value(error.code),
+            Self::Master(error) if error.unavailable => Ok("master_unavailable".into()),
+            Self::Master(_) => Ok("master_failed".into()),
+            Self::Refused { code, .. } => serde_json::to_value(code),
+        };
+        word.ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
     /// What to do now, one sentence.

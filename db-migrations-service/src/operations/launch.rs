@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::error::{OperationError, RefusalCode};
 use super::events::{EventLog, Follower};
 use super::live::LiveRun;
-use super::{Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind, RunRecord, RunState};
+use super::{BackupHandle, Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind, RunRecord, RunState};
 
 /// Events are written at most so often.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
@@ -219,10 +219,15 @@ impl Operations {
 
     /// Cancels whatever this process runs and waits until it is written down: for an orderly end of the process.
     pub async fn stop_all(&self) {
-        let runs = self.0.live.all();
+        let (runs, backups) = (self.0.live.all(), self.0.backup_jobs.all());
         runs.iter().for_each(RunHandle::cancel);
+        backups.iter().for_each(BackupHandle::cancel);
         for run in runs {
             run.finished().await;
+        }
+        for backup in backups {
+            // How it ended is told to whoever asked for it.
+            let _ = backup.finished().await;
         }
     }
 }

@@ -4,6 +4,7 @@
 //! carry `ToSchema` only so that their documentation is written once.
 
 mod audit;
+mod backups;
 mod caller;
 mod database;
 mod error;
@@ -21,11 +22,15 @@ mod status;
 mod tokens;
 mod validate;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use migration_engine::{Catalogue, Engine, Project, Target};
 
 pub use audit::AuditOrder;
+pub use backups::{
+    BackupAction, BackupFilter, BackupHandle, BackupOrder, BackupPlace, BackupStatus, BackupView, JobStatus, JobView,
+    RestoreOrder, UncheckedKey, VerificationStatus,
+};
 pub use caller::Caller;
 pub use database::{
     Activity, ConnectionsView, DatabaseHealth, Performance, SchemaSize, Session, SizeView, StatementFigures,
@@ -52,6 +57,7 @@ pub use crate::master::tokens::TokenRecord;
 pub use crate::master::{Master, MasterError};
 
 use crate::targets::{TargetEntry, Targets};
+use backups::BackupJobs;
 use live::LiveRuns;
 
 /// When a run is written to the master database.
@@ -74,13 +80,34 @@ struct Inner {
     master: Master,
     recording: Recording,
     live: LiveRuns,
+    backups: OnceLock<BackupPlace>,
+    backup_jobs: BackupJobs,
 }
 
 impl Operations {
     /// Brings them together; nothing is connected yet.
     pub fn new(project: Arc<Project>, targets: Targets, recording: Recording) -> Self {
         let master = Master::new(targets.master().clone());
-        Self(Arc::new(Inner { project, targets, master, recording, live: LiveRuns::default() }))
+        Self(Arc::new(Inner {
+            project,
+            targets,
+            master,
+            recording,
+            live: LiveRuns::default(),
+            backups: OnceLock::new(),
+            backup_jobs: BackupJobs::default(),
+        }))
+    }
+
+    /// Says where backups are kept; once, before they are asked for.
+    pub fn keep_backups_in(&self, place: BackupPlace) {
+        // A second place is a mistake of the program, and the first one stays.
+        let _ = self.0.backups.set(place);
+    }
+
+    /// Where they are kept, where that was said.
+    pub(crate) fn backup_place(&self) -> Option<&BackupPlace> {
+        self.0.backups.get()
     }
 
     /// The project that is served.

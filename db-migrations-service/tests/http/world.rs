@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use db_migrations_service::operations::{Caller, Operations, Recording, TokenOrder};
+use db_migrations_service::operations::{BackupPlace, Caller, Operations, Recording, TokenOrder};
 use db_migrations_service::settings::Settings;
 use db_migrations_service::targets::Targets;
 use db_migrations_service::{STARTUP_PART, Service};
@@ -137,6 +137,7 @@ pub async fn world_with(setup: Setup) -> World {
     let opened = db_migrations_service::project::open(Some(project.path())).expect("a good project");
     let targets = Targets::resolve(&opened.catalogue, &settings, &lookup, None).expect("good targets");
     let operations = Operations::new(opened, targets, Recording::First);
+    operations.keep_backups_in(backups(&settings, project.path()));
     let service = Service::bind(operations.clone(), &settings).await.expect("a free port");
     let readiness = service.readiness();
     readiness.report(STARTUP_PART, true);
@@ -145,8 +146,15 @@ pub async fn world_with(setup: Setup) -> World {
     if !setup.variables.iter().any(|(name, _)| *name == "MIGRATION_SERVICE_MASTER_DB_URL") {
         readiness.ready().await;
     }
+    // Also where nothing speaks TLS a client is made only with it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     World { address, operations, project, schema: format!("alumnos{suffix}"), shutdown, server, client }
+}
+
+/// As `profe up` does it: where the settings say, else a folder beside everything else.
+pub fn backups(settings: &Settings, folder: &Path) -> BackupPlace {
+    BackupPlace::new(settings, Some(folder.join("backups")), Arc::new(|name| std::env::var(name).ok()))
 }
 
 pub fn url(database: &str) -> String {

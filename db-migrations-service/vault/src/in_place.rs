@@ -66,7 +66,7 @@ impl Vault {
         fits(&manifest)?;
         let live = postgres_link::connect(&target.live.clone().with_application_name("profe restore")).await?;
         lock(&live, target.run_lock).await?;
-        let side = Side::create(self, manifest, &target.live, BESIDE, cancel).await?;
+        let side = Box::pin(Side::create(self, manifest, &target.live, BESIDE, cancel)).await?;
         let names = Names::of(&side.manifest, &schemas(&side.manifest));
         let swapped = async {
             dependents::refuse(&live, &names, id).await?;

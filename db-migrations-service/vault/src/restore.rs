@@ -58,7 +58,7 @@ impl Vault {
         if maintenance.batch(&taken).await.map_err(own("looking for the database"))?.rows().next().is_some() {
             return Err(VaultError::DatabaseExists(database.to_owned()));
         }
-        let side = Side::create(self, manifest, server, UNFINISHED, cancel).await?;
+        let side = Box::pin(Side::create(self, manifest, server, UNFINISHED, cancel)).await?;
         let restored = async {
             let part = side.load(progress, cancel).await?;
             let statements = roles::statements(&part, &side.name, Extent::Database)
@@ -73,7 +73,7 @@ impl Vault {
             maintenance.batch(&rename).await.map_err(own("naming the new database"))?;
             Ok(())
         };
-        match unless(cancel, restored).await {
+        match Box::pin(unless(cancel, restored)).await {
             Ok(()) => Ok(Restored {
                 id: id.clone(),
                 database: database.to_owned(),

@@ -75,12 +75,12 @@ impl Vault {
             Err(VaultError::Manifest { source, .. }) => return Ok(verification(vec![source.to_string()])),
             Err(error) => return Err(error),
         };
-        let side = Side::create(self, manifest, server, VERIFYING, cancel).await?;
-        let compared = unless(cancel, async {
+        let side = Box::pin(Side::create(self, manifest, server, VERIFYING, cancel)).await?;
+        let compared = async {
             side.load(progress, cancel).await?;
             self.compare(&side, progress, cancel).await
-        })
-        .await;
+        };
+        let compared = Box::pin(unless(cancel, compared)).await;
         side.strike().await;
         match compared {
             Ok(findings) => Ok(verification(findings)),

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod backup;
 mod doctor;
 mod erd;
 mod exit_codes;

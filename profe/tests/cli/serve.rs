@@ -1,6 +1,6 @@
 //! `profe serve`, and `up` on a server that somebody named.
 
-use crate::support::{Running, free_port, open_folder, profe, run, until};
+use crate::support::{Running, client, free_port, open_folder, profe, run, until};
 
 #[test]
 fn it_serves_what_it_has() {
@@ -24,7 +24,7 @@ fn it_serves_without_migrating() {
     command.arg("--project").arg(project.path());
     let mut serve = Running::start(&mut command, &["serve", "--only", "migration-service", "--output", "json"]);
     serve.wait_for("\"ready\":true");
-    let answer = reqwest::blocking::get(format!("http://localhost:{port}/api/migrations/status")).expect("an answer");
+    let answer = client().get(format!("http://localhost:{port}/api/migrations/status")).send().expect("an answer");
     assert!(answer.text().expect("text").contains("\"overallStatus\":\"pending\""));
     assert_eq!(serve.interrupt().0.code(), Some(0));
     assert!(!folder.path().join(".profe").exists(), "no private database beside the one named");

@@ -109,6 +109,12 @@ pub fn run(command: &mut Command, arguments: &[&str]) -> Done {
     }
 }
 
+/// A client that speaks HTTP. One is made only where something speaks TLS, too.
+pub fn client() -> reqwest::blocking::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::blocking::Client::new()
+}
+
 /// A port that nobody has at this moment.
 pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port()

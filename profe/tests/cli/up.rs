@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::support::{Running, as_nobody, free_port, is_root, listens, open_folder, profe, run};
+use crate::support::{DEADLINE, Running, as_nobody, client, free_port, is_root, listens, open_folder, profe, run};
 
 const READY: &str = "Ctrl-C stops everything";
 
@@ -17,13 +17,13 @@ fn here(folder: &Path, port: u16) -> Command {
 }
 
 fn post(port: u16, path: &str, body: &'static str) -> (u16, String) {
-    let request = reqwest::blocking::Client::new().post(format!("http://localhost:{port}{path}"));
+    let request = client().post(format!("http://localhost:{port}{path}"));
     let answer = request.header("Content-Type", "application/json").body(body).send().expect("an answer");
     (answer.status().as_u16(), answer.text().expect("text"))
 }
 
 fn get(port: u16, path: &str) -> (u16, String) {
-    let answer = reqwest::blocking::get(format!("http://localhost:{port}{path}")).expect("an answer");
+    let answer = client().get(format!("http://localhost:{port}{path}")).send().expect("an answer");
     (answer.status().as_u16(), answer.text().expect("text"))
 }
 
@@ -48,7 +48,17 @@ fn from_nothing_to_a_running_platform_and_back() {
     assert!(status == 200 && answer.contains("\"overallStatus\":\"healthy\""), "{status}: {answer}");
     let body = r#"{"service": "auth-service", "description": "Pre-deployment"}"#;
     let (status, answer) = post(port, "/api/backup/create", body);
-    assert!(status == 501 && answer.contains("code"), "{status}: {answer}");
+    assert!(status == 202 && answer.contains("backupId"), "{status}: {answer}");
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+    let id = answer["backupId"].as_str().expect("an id");
+    let give_up = Instant::now() + DEADLINE;
+    while !get(port, &format!("/api/backup/{id}")).1.contains("\"status\":\"ready\"") {
+        assert!(Instant::now() < give_up, "it was not made");
+    }
+    let listed = run(&mut here(folder.path(), port), &["backup", "list"]).ok(0);
+    assert!(listed.contains(id) && listed.contains("auth-service") && listed.contains("Pre-deployment"), "{listed}");
+    let verified = run(&mut here(folder.path(), port), &["backup", "verify", id]).ok(0);
+    assert!(verified.contains("was restored and is equal"), "{verified}");
 
     // Commands reach the database that runs.
     let status = run(&mut here(folder.path(), port), &["migrate", "status"]).ok(0);

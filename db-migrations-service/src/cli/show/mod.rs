@@ -17,7 +17,7 @@ use serde::Serialize;
 pub use error::render as render_error;
 pub use proof::{figures, findings, mark, verdict};
 pub use table::{Table, Tone};
-pub use words::{blocker, count, duration, place, state_style, time};
+pub use words::{blocker, bytes, count, duration, place, state_style, time};
 
 use super::exit::Exit;
 use super::failure::Failure;

@@ -26,6 +26,20 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// "812 B", "4.2 kB", "1.3 GB".
+pub fn bytes(n: u64) -> String {
+    let mut size = n as f64;
+    let mut units = ["B", "kB", "MB", "GB", "TB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    for larger in units {
+        if size < 1_000.0 {
+            break;
+        }
+        (size, unit) = (size / 1_000.0, larger);
+    }
+    if unit == "B" { format!("{n} B") } else { format!("{size:.1} {unit}") }
+}
+
 /// To the second, in UTC.
 pub fn time(at: OffsetDateTime) -> String {
     at.format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second]")).unwrap_or_default()

@@ -1,12 +1,33 @@
 //! `DELETE /api/backup/{backupId}`
 
-use web::Problem;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use web::{Json, Path, Problem, Query};
 
-/// Delete a backup
+use crate::http::Api;
+use crate::http::auth::Who;
+use crate::operations::BackupView;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub(in crate::http) struct DeleteQuery {
+    /// The backup's id once more.
+    confirm: Option<String>,
+}
+
+/// Delete a backup, for good
 ///
-/// Not available yet.
-#[utoipa::path(delete, path = "/api/backup/{backupId}", tag = "backup", params(("backupId" = String, Path, description = "The backup's id")),
-    responses((status = 501, description = "Not available yet", body = web::ProblemDocument, content_type = "application/problem+json")))]
-pub(in crate::http) async fn delete_backup() -> Problem {
-    super::backups()
+/// Needs the backup's id in the parameter `confirm`. Who did it is kept.
+#[utoipa::path(delete, path = "/api/backup/{backupId}", tag = "backup",
+    params(("backupId" = String, Path, description = "The backup's id"), DeleteQuery),
+    responses((status = 200, description = "It is gone", body = BackupView)))]
+pub(in crate::http) async fn delete_backup(
+    State(api): State<Api>,
+    Who(caller): Who,
+    Path(id): Path<String>,
+    Query(query): Query<DeleteQuery>,
+) -> Result<Json<BackupView>, Problem> {
+    Ok(Json(api.operations.delete_backup(&id, query.confirm.as_deref(), &caller).await?))
 }

@@ -1,14 +1,25 @@
 //! `POST /api/schemas/backup`
 
-use web::Problem;
+use axum::extract::State;
+use axum::response::Response;
+use web::{JsonOrNothing, Problem};
 
-use crate::http::backup::not_available;
+use crate::http::Api;
+use crate::http::auth::Who;
+use crate::http::backup::create::{self, BackupBody};
+use crate::operations::BackupView;
 
-/// Back up schemas
+/// Back up the schemas of services
 ///
-/// Not available yet.
-#[utoipa::path(post, path = "/api/schemas/backup", tag = "schemas",
-    responses((status = 501, description = "Not available yet", body = web::ProblemDocument, content_type = "application/problem+json")))]
-pub(in crate::http) async fn back_up_schemas() -> Problem {
-    not_available("backups", "use pg_dump and pg_restore until then")
+/// The same as `POST /api/backup/create`.
+#[utoipa::path(post, path = "/api/schemas/backup", tag = "schemas", request_body = BackupBody, responses(
+    (status = 202, description = "It is being made", body = BackupView),
+    (status = 200, description = "It is made", body = BackupView),
+))]
+pub(in crate::http) async fn back_up_schemas(
+    State(api): State<Api>,
+    Who(caller): Who,
+    JsonOrNothing(body): JsonOrNothing<BackupBody>,
+) -> Result<Response, Problem> {
+    create::start(&api, &caller, body).await
 }

@@ -102,7 +102,7 @@ async fn an_edited_manifest_is_not_believed_and_without_one_there_is_no_backup()
     assert!(place.vault.manifest(&manifest.id).await.unwrap_err().to_string().contains("another backup"));
     fs::remove_file(&file).unwrap();
     let ids: Vec<_> = place.vault.list().await.unwrap().into_iter().map(|one| one.id).collect();
-    assert_eq!(ids, [other.id.clone()]);
+    assert_eq!(ids, std::slice::from_ref(&other.id));
     assert!(matches!(place.vault.manifest(&manifest.id).await, Err(VaultError::Unknown(_))));
     assert!(matches!(place.vault.delete(&manifest.id).await, Err(VaultError::Unknown(_))));
     place.vault.delete(&other.id).await.unwrap();
@@ -131,7 +131,7 @@ async fn what_is_encrypted_is_read_with_its_key_alone() {
     let error = restore(&stranger, &manifest).await.unwrap_err();
     assert!(matches!(error, VaultError::NoKey { .. }), "{error}");
     assert_eq!(left(&manifest).await.as_deref(), Some("0"));
-    assert!(!format!("{:?} {}", stranger, error).contains("SECRET"));
+    assert!(!format!("{stranger:?} {error}").contains("SECRET"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

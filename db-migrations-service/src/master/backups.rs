@@ -1,0 +1,245 @@
+//! Backups, as they are kept: who asked for them, how they ended, what was found out about them since.
+//!
+//! What there is to restore the storage says, and not this table; it holds what the storage cannot know.
+
+use postgres_link::tokio_postgres::Row;
+use postgres_link::tokio_postgres::types::Type;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::runs::instance_at;
+use super::{Master, MasterError};
+
+/// How a backup's making ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupState {
+    /// Under way.
+    Running,
+    /// It was made.
+    Ready,
+    /// It was not.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+    /// Its process died.
+    Interrupted,
+    /// It was made, and deleted since.
+    Deleted,
+}
+
+impl BackupState {
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Running, Self::Ready, Self::Failed, Self::Cancelled, Self::Interrupted, Self::Deleted];
+        all.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// What is kept of a backup.
+#[derive(Debug, Clone)]
+pub struct BackupRecord {
+    /// Its name.
+    pub id: String,
+    /// The storage it lies in.
+    pub storage: String,
+    /// Its folder there, once it is made.
+    pub stored_as: Option<String>,
+    /// Of which environment.
+    pub environment: String,
+    /// Of which services; empty is the whole database.
+    pub services: Vec<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// How long to keep it, days.
+    pub retention_days: Option<i32>,
+    /// How its making ended.
+    pub state: BackupState,
+    /// Who asked for it.
+    pub actor: String,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+    /// When it began.
+    pub started_at: OffsetDateTime,
+    /// When it was over.
+    pub finished_at: Option<OffsetDateTime>,
+    /// How far it had come when its process last told.
+    pub progress: Option<Value>,
+    /// Its size in the storage, bytes.
+    pub stored_bytes: Option<i64>,
+    /// The checksum of its manifest when it was made.
+    pub manifest_sha256: Option<String>,
+    /// Why it was not made: code, message, cure.
+    pub error: Option<Value>,
+    /// When it was last verified.
+    pub verified_at: Option<OffsetDateTime>,
+    /// How long that took, milliseconds.
+    pub verification_ms: Option<i64>,
+    /// What was wrong with it then.
+    pub findings: Vec<String>,
+    /// When it was deleted.
+    pub deleted_at: Option<OffsetDateTime>,
+    /// By whom.
+    pub deleted_by: Option<String>,
+}
+
+/// The columns that [`record`] reads, in its order.
+macro_rules! select_backups {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, storage, stored_as, environment, services, description, retention_days, state, actor, request_id, ",
+            "started_at, finished_at, progress, stored_bytes, manifest_sha256, error, verified_at, verification_ms, ",
+            "findings, deleted_at, deleted_by FROM migration_service.backup ",
+            $rest
+        )
+    };
+}
+
+impl Master {
+    /// Writes what is known of a backup now, unless somebody has deleted it meanwhile.
+    pub async fn keep_backup(&self, backup: &BackupRecord) -> Result<(), MasterError> {
+        let me = self.instance();
+        self.query(
+            "INSERT INTO migration_service.backup AS kept (id, storage, stored_as, environment, services, description, \
+               retention_days, state, actor, request_id, started_at, finished_at, progress, stored_bytes, manifest_sha256, \
+               error, verified_at, verification_ms, findings, deleted_at, deleted_by, host, boot_id, pid, process_start) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+               $23, $24, $25) \
+             ON CONFLICT (id) DO UPDATE SET stored_as = excluded.stored_as, state = excluded.state, seen_at = now(), \
+               finished_at = excluded.finished_at, progress = excluded.progress, stored_bytes = excluded.stored_bytes, \
+               manifest_sha256 = excluded.manifest_sha256, error = excluded.error, verified_at = excluded.verified_at, \
+               verification_ms = excluded.verification_ms, findings = excluded.findings, \
+               deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by \
+             WHERE kept.state <> 'deleted'",
+            &[
+                (&backup.id, Type::TEXT),
+                (&backup.storage, Type::TEXT),
+                (&backup.stored_as, Type::TEXT),
+                (&backup.environment, Type::TEXT),
+                (&backup.services, Type::TEXT_ARRAY),
+                (&backup.description, Type::TEXT),
+                (&backup.retention_days, Type::INT4),
+                (&backup.state.as_str(), Type::TEXT),
+                (&backup.actor, Type::TEXT),
+                (&backup.request_id, Type::TEXT),
+                (&backup.started_at, Type::TIMESTAMPTZ),
+                (&backup.finished_at, Type::TIMESTAMPTZ),
+                (&backup.progress, Type::JSONB),
+                (&backup.stored_bytes, Type::INT8),
+                (&backup.manifest_sha256, Type::TEXT),
+                (&backup.error, Type::JSONB),
+                (&backup.verified_at, Type::TIMESTAMPTZ),
+                (&backup.verification_ms, Type::INT8),
+                (&backup.findings, Type::TEXT_ARRAY),
+                (&backup.deleted_at, Type::TIMESTAMPTZ),
+                (&backup.deleted_by, Type::TEXT),
+                (&me.host, Type::TEXT),
+                (&me.boot_id, Type::TEXT),
+                (&me.pid, Type::INT4),
+                (&me.process_start, Type::INT8),
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// A sign of life of a backup that is being made, with how far it has come.
+    pub async fn backup_lives(&self, id: &str, progress: &Value) -> Result<(), MasterError> {
+        self.query(
+            "UPDATE migration_service.backup SET seen_at = now(), progress = $2 WHERE id = $1 AND state = 'running'",
+            &[(&id, Type::TEXT), (progress, Type::JSONB)],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// The backup of this name, or in the folder of this name.
+    pub async fn backup(&self, storage: &str, id: &str) -> Result<Option<BackupRecord>, MasterError> {
+        let rows = self
+            .query(
+                select_backups!("WHERE storage = $1 AND (id = $2 OR stored_as = $2)"),
+                &[(&storage, Type::TEXT), (&id, Type::TEXT)],
+            )
+            .await?;
+        Ok(rows.first().and_then(record))
+    }
+
+    /// All that is kept of a storage's backups, without the deleted ones.
+    pub async fn backups(&self, storage: &str) -> Result<Vec<BackupRecord>, MasterError> {
+        let rows =
+            self.query(select_backups!("WHERE storage = $1 AND state <> 'deleted'"), &[(&storage, Type::TEXT)]).await?;
+        Ok(rows.iter().filter_map(record).collect())
+    }
+
+    /// Marks the backups of processes that are gone as interrupted; returns how many.
+    pub async fn settle_backups(&self) -> Result<usize, MasterError> {
+        let dead: Vec<String> = self
+            .query(
+                "SELECT id, host, boot_id, pid, process_start, seen_at < now() - interval '60 seconds' \
+                 FROM migration_service.backup WHERE state = 'running'",
+                &[],
+            )
+            .await?
+            .iter()
+            .filter(|row| row.get::<_, bool>(5) || self.instance().knows_dead(&instance_at(row, 1)))
+            .map(|row| row.get(0))
+            .collect();
+        if !dead.is_empty() {
+            self.query(
+                "UPDATE migration_service.backup SET state = 'interrupted', finished_at = seen_at \
+                 WHERE id = ANY ($1) AND state = 'running'",
+                &[(&dead, Type::TEXT_ARRAY)],
+            )
+            .await?;
+        }
+        Ok(dead.len())
+    }
+
+    /// What was not made is of interest for a while.
+    pub(super) async fn forget_attempts(&self) -> Result<(), MasterError> {
+        self.query(
+            "DELETE FROM migration_service.backup WHERE state IN ('failed', 'cancelled', 'interrupted') \
+             AND finished_at < now() - interval '90 days'",
+            &[],
+        )
+        .await
+        .map(drop)
+    }
+}
+
+/// A word that this program does not know was written by a newer one; such a backup is left out.
+fn record(row: &Row) -> Option<BackupRecord> {
+    Some(BackupRecord {
+        id: row.get(0),
+        storage: row.get(1),
+        stored_as: row.get(2),
+        environment: row.get(3),
+        services: row.get(4),
+        description: row.get(5),
+        retention_days: row.get(6),
+        state: BackupState::from_word(row.get(7))?,
+        actor: row.get(8),
+        request_id: row.get(9),
+        started_at: row.get(10),
+        finished_at: row.get(11),
+        progress: row.get(12),
+        stored_bytes: row.get(13),
+        manifest_sha256: row.get(14),
+        error: row.get(15),
+        verified_at: row.get(16),
+        verification_ms: row.get(17),
+        findings: row.get(18),
+        deleted_at: row.get(19),
+        deleted_by: row.get(20),
+    })
+}
