@@ -15,7 +15,7 @@ use crate::event::{EventSink, Outcome};
 use crate::project::Project;
 use crate::request::{RunContext, RunRequest, Scope};
 use crate::target::quote::{identifier, literal};
-use crate::target::session::{connect_error, own_statement};
+use crate::target::session::own_statement;
 
 /// What the names of templates begin with.
 const TEMPLATE: &str = "scratch_template_";
@@ -183,7 +183,7 @@ pub(crate) async fn drop_by_name(server: &ConnectOptions, name: &str) -> Result<
 async fn maintenance(server: &ConnectOptions) -> Result<AdminConn, EngineError> {
     postgres_link::connect(&server.clone().with_database("postgres").with_application_name("profe scratch"))
         .await
-        .map_err(|error| connect_error(&error))
+        .map_err(|error| EngineError::from(&error))
 }
 
 async fn run(conn: &AdminConn, sql: &str) -> Result<postgres_link::BatchOutcome, EngineError> {

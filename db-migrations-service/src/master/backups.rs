@@ -7,7 +7,7 @@ use postgres_link::tokio_postgres::types::Type;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::runs::instance_at;
+use super::runs::select_running;
 use super::{Master, MasterError};
 
 /// How a backup's making ended.
@@ -183,17 +183,7 @@ impl Master {
 
     /// Marks the backups of processes that are gone as interrupted; returns how many.
     pub async fn settle_backups(&self) -> Result<usize, MasterError> {
-        let dead: Vec<String> = self
-            .query(
-                "SELECT id, host, boot_id, pid, process_start, seen_at < now() - interval '60 seconds' \
-                 FROM migration_service.backup WHERE state = 'running'",
-                &[],
-            )
-            .await?
-            .iter()
-            .filter(|row| row.get::<_, bool>(5) || self.instance().knows_dead(&instance_at(row, 1)))
-            .map(|row| row.get(0))
-            .collect();
+        let dead: Vec<String> = self.left_running(select_running!("backup")).await?;
         if !dead.is_empty() {
             self.query(
                 "UPDATE migration_service.backup SET state = 'interrupted', finished_at = seen_at \

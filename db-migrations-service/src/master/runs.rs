@@ -1,13 +1,25 @@
 //! Runs and their events, as they are kept.
 
 use postgres_link::tokio_postgres::Row;
-use postgres_link::tokio_postgres::types::Type;
+use postgres_link::tokio_postgres::types::{FromSql, Type};
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use super::run_record::{EventLine, RunFilter, RunKind, RunRecord, RunState};
 use super::{Instance, Master, MasterError, Param};
+
+/// What runs according to a table: its number, its process, and whether that was not seen for long.
+macro_rules! select_running {
+    ($table:literal) => {
+        concat!(
+            "SELECT id, host, boot_id, pid, process_start, seen_at < now() - interval '60 seconds' FROM migration_service.",
+            $table,
+            " WHERE state = 'running'"
+        )
+    };
+}
+pub(super) use select_running;
 
 /// The columns that [`record`] reads, in its order.
 macro_rules! select_runs {
@@ -144,19 +156,20 @@ impl Master {
             .collect())
     }
 
+    /// Of what [`select_running`] answers, the numbers of what ran in processes that are gone.
+    pub(super) async fn left_running<Id>(&self, running: &'static str) -> Result<Vec<Id>, MasterError>
+    where
+        Id: for<'a> FromSql<'a>,
+    {
+        let running = self.query(running, &[]).await?;
+        let dead =
+            running.iter().filter(|row| row.get::<_, bool>(5) || self.instance().knows_dead(&instance_at(row, 1)));
+        Ok(dead.map(|row| row.get(0)).collect())
+    }
+
     /// Marks the runs of processes that are gone as interrupted; returns how many.
     pub(super) async fn settle_runs(&self) -> Result<usize, MasterError> {
-        let dead: Vec<Uuid> = self
-            .query(
-                "SELECT id, host, boot_id, pid, process_start, seen_at < now() - interval '60 seconds' \
-                 FROM migration_service.run WHERE state = 'running'",
-                &[],
-            )
-            .await?
-            .iter()
-            .filter(|row| row.get::<_, bool>(5) || self.instance().knows_dead(&instance_at(row, 1)))
-            .map(|row| row.get(0))
-            .collect();
+        let dead: Vec<Uuid> = self.left_running(select_running!("run")).await?;
         self.query(
             "UPDATE migration_service.run SET state = 'interrupted', finished_at = seen_at WHERE id = ANY($1) AND state = 'running'",
             &[(&dead, Type::UUID_ARRAY)],

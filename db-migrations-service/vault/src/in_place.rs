@@ -131,7 +131,7 @@ pub(crate) struct Names {
 
 impl Names {
     fn of(manifest: &Manifest, schemas: &[String]) -> Self {
-        let tag: String = manifest.id.as_str().chars().rev().take(6).collect::<Vec<_>>().into_iter().rev().collect();
+        let tag = manifest.id.as_str().rsplit('-').next().unwrap_or_default();
         let with = |stage: &str| {
             schemas
                 .iter()

@@ -88,7 +88,7 @@ impl Vault {
                 arguments: vec!["--section=pre-data".to_owned(), "--section=post-data".to_owned()],
             },
         ];
-        let data = plan::data_parts(&source.tables, &request.scope, jobs).into_iter();
+        let data = plan::data_parts(&source.tables, plan::schemas(&request.scope), jobs).into_iter();
         works.extend(data.map(|part| Work::Dump {
             name: part.name,
             kind: PartKind::Data,
@@ -154,12 +154,7 @@ impl Vault {
                 Box::new(move || pipe::pack(bytes.as_slice(), None, &keys, send, &watched).map_err(Ended::Stream))
             }
             Work::Dump { arguments, .. } => {
-                let always = ["--format=custom", "--compress=0", "--lock-wait-timeout=10s"].map(str::to_owned);
-                let program = Program::new(tools, "pg_dump", connect)
-                    .arguments(always)
-                    .arguments([format!("--snapshot={snapshot}")])
-                    .arguments(arguments);
-                let mut running = program.start()?;
+                let mut running = Program::pg_dump(tools, connect, snapshot).arguments(arguments).start()?;
                 running.end_with(cancel);
                 let output = running.take_output();
                 Box::new(move || {

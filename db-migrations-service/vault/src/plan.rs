@@ -23,8 +23,9 @@ pub(crate) struct DataPart {
     pub arguments: Vec<String>,
 }
 
-/// Shares the tables, the largest first, out among parts of about the same size; the last part has all that is not named in another one.
-pub(crate) fn data_parts(tables: &[Sized], scope: &Scope, jobs: usize) -> Vec<DataPart> {
+/// Shares the tables, the largest first, out among parts of about the same size; the last part has all that is not named in another one
+/// and that `within`, arguments of `pg_dump`, keeps to.
+pub(crate) fn data_parts(tables: &[Sized], within: Vec<String>, jobs: usize) -> Vec<DataPart> {
     let named: Vec<&Sized> =
         tables.iter().filter(|table| table.bytes >= SMALL_TABLE && !table.of_extension).take(NAMED).collect();
     let total: u64 = named.iter().map(|table| table.bytes).sum();
@@ -38,7 +39,7 @@ pub(crate) fn data_parts(tables: &[Sized], scope: &Scope, jobs: usize) -> Vec<Da
     }
     bins.retain(|bin| !bin.1.is_empty());
     bins.sort_by_key(|bin| std::cmp::Reverse(bin.0));
-    let mut rest = DataPart { name: format!("data-{}", bins.len() + 1), arguments: schemas(scope) };
+    let mut rest = DataPart { name: format!("data-{}", bins.len() + 1), arguments: within };
     let mut parts = Vec::with_capacity(bins.len() + 1);
     for (at, (_, tables)) in bins.iter().enumerate() {
         parts.push(DataPart {
@@ -81,7 +82,7 @@ mod tests {
     fn shares(tables: &[Sized], jobs: usize) -> Vec<String> {
         let short =
             |argument: &String| argument.replace("--table=", "").replace("--exclude-table-data=", "-").replace('"', "");
-        let parts = data_parts(tables, &Scope::default(), jobs);
+        let parts = data_parts(tables, Vec::new(), jobs);
         parts.iter().map(|part| part.arguments.iter().map(short).collect::<Vec<_>>().join(" ")).collect()
     }
 
@@ -99,7 +100,7 @@ mod tests {
         assert_eq!(shares(&tables, 2), ["s.a", "s.b", "s.c", "s.d", "-s.a -s.b -s.c -s.d"].map(str::to_owned));
         assert_eq!(shares(&tables[4..], 2), [""]);
         let many: Vec<Sized> = (0..100).map(|n| table(&format!("t{n}"), 10, false)).collect();
-        let parts = data_parts(&many, &Scope::default(), 2);
+        let parts = data_parts(&many, Vec::new(), 2);
         assert_eq!(parts.iter().map(|part| part.arguments.len()).collect::<Vec<_>>(), [25, 25, 25, 25, 100]);
     }
 

@@ -64,6 +64,12 @@ impl Program {
         Self { name, command }
     }
 
+    /// `pg_dump` in an exported snapshot, as [`crate::archive`] reads it.
+    pub(crate) fn pg_dump(tools: &Tools, connect: &ConnectOptions, snapshot: &str) -> Self {
+        let always = ["--format=custom", "--compress=0", "--lock-wait-timeout=10s"];
+        Self::new(tools, "pg_dump", connect).arguments(always).arguments([format!("--snapshot={snapshot}")])
+    }
+
     pub(crate) fn arguments<S: AsRef<str>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         for argument in arguments {
             self.command.arg(argument.as_ref());

@@ -12,7 +12,7 @@ use postgres_link::quote::{identifier, literal};
 use postgres_link::{AdminConn, ConnectOptions};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::ArchiveReader;
@@ -194,14 +194,14 @@ impl<'a> Side<'a> {
     async fn small(&self, kind: PartKind, progress: &Arc<Progress>) -> Result<Vec<u8>, VaultError> {
         let part = self.manifest.parts.iter().find(|part| part.kind == kind);
         let part = part.ok_or_else(|| self.damaged("a part is missing from its manifest".to_owned()))?;
-        let (receive, feeding) = self.feed(part);
+        let (send, receive) = channel(PIECES);
         let (keys, encrypted, watched) = (self.vault.keys().clone(), self.is_encrypted(), Arc::clone(progress));
         let unpacked = blocking(move || {
             let mut whole = Vec::new();
             let passed = pipe::unpack(receive, encrypted, &keys, None, &mut whole, &watched).map_err(Ended::Stream)?;
             Ok((passed, whole))
         });
-        let (fed, unpacked) = tokio::join!(feeding, unpacked);
+        let (fed, unpacked) = tokio::join!(self.send(part, send), unpacked);
         fed?;
         let (passed, whole) = unpacked.map_err(|ended| ended.told(&part.name))?;
         self.compare(part, &passed)?;
@@ -264,7 +264,7 @@ impl<'a> Side<'a> {
 
     /// Restores a part with rows, as it comes.
     async fn rows(&self, part: &Part, progress: &Arc<Progress>, cancel: &CancellationToken) -> Result<(), VaultError> {
-        let (receive, feeding) = self.feed(part);
+        let (send, receive) = channel(PIECES);
         let (keys, encrypted, watched) = (self.vault.keys().clone(), self.is_encrypted(), Arc::clone(progress));
         let mut running = self.pg_restore().arguments(["--section=data"]).start()?;
         running.end_with(cancel);
@@ -277,7 +277,7 @@ impl<'a> Side<'a> {
             };
             settle(passed, running)
         });
-        let (fed, unpacked) = tokio::join!(feeding, unpacked);
+        let (fed, unpacked) = tokio::join!(self.send(part, send), unpacked);
         // A part that the store does not give ends the other side too, whose own words say less.
         fed?;
         let passed = unpacked.map_err(|ended| ended.told(&part.name))?;
@@ -285,17 +285,6 @@ impl<'a> Side<'a> {
     }
 
     /// Reads a part's objects one after the other, checking each.
-    fn feed(
-        &self,
-        part: &'a Part,
-    ) -> (Receiver<Result<Bytes, String>>, impl Future<Output = Result<(), VaultError>> + use<'_, 'a>)
-    where
-        Self: 'a,
-    {
-        let (send, receive) = channel(PIECES);
-        (receive, self.send(part, send))
-    }
-
     async fn send(&self, part: &Part, to: Sender<Result<Bytes, String>>) -> Result<(), VaultError> {
         for segment in &part.segments {
             let path = format!("{}/{}", self.manifest.id, segment.object);

@@ -104,11 +104,10 @@ impl Vault {
             findings.extend(schemas(manifest, &source));
         }
         let tools = Tools::for_server(&self.variables(), source.facts.server_version_num / 10_000)?;
-        let parts = plan::data_parts(&source.tables, &manifest.scope, self.jobs());
+        let parts = plan::data_parts(&source.tables, plan::schemas(&manifest.scope), self.jobs());
         let looks = parts.into_iter().map(async |part| {
-            let program = Program::new(&tools, "pg_dump", &side.connect())
-                .arguments(["--format=custom", "--compress=0", "--section=data"])
-                .arguments([format!("--snapshot={}", source.snapshot)])
+            let program = Program::pg_dump(&tools, &side.connect(), &source.snapshot)
+                .arguments(["--section=data"])
                 .arguments(part.arguments);
             let mut running = program.start()?;
             running.end_with(cancel);

@@ -13,7 +13,7 @@ pub(crate) const OLDEST_SERVER: u32 = 140_000;
 
 /// Opens a session. `what` ends its `application_name`, by which a blocked runner finds out whom it waits for.
 pub(crate) async fn open(target: &Target, what: &str) -> Result<AdminConn, EngineError> {
-    let conn = connect(&target.connect, what).await.map_err(|error| connect_error(&error))?;
+    let conn = connect(&target.connect, what).await.map_err(|error| EngineError::from(&error))?;
     check_server(&conn)?;
     Ok(conn)
 }
@@ -26,7 +26,7 @@ pub(crate) async fn open_existing(target: &Target, what: &str) -> Result<Option<
             Ok(Some(conn))
         }
         Err(error) if error.kind() == ConnectErrorKind::DatabaseMissing && target.create_database => Ok(None),
-        Err(error) => Err(connect_error(&error)),
+        Err(error) => Err(EngineError::from(&error)),
     }
 }
 
@@ -36,7 +36,7 @@ pub(crate) async fn open_or_create(target: &Target, what: &str) -> Result<AdminC
         return Ok(conn);
     }
     let maintenance =
-        connect(&target.connect.clone().with_database("postgres"), what).await.map_err(|e| connect_error(&e))?;
+        connect(&target.connect.clone().with_database("postgres"), what).await.map_err(|e| EngineError::from(&e))?;
     check_server(&maintenance)?;
     let database = target.connect.database();
     match maintenance.batch(&format!("CREATE DATABASE {}", identifier(database))).await {
@@ -125,10 +125,6 @@ impl From<&ConnectError> for EngineError {
         mapped.sql = error.sql_error().cloned().map(Box::new);
         mapped
     }
-}
-
-pub(crate) fn connect_error(error: &ConnectError) -> EngineError {
-    error.into()
 }
 
 /// The failure of a statement that is the engine's own, not a migration's.

@@ -55,10 +55,7 @@ pub(super) async fn copy(
     copying.run(Program::new(&tools, "pg_dump", &copying.from).arguments(definitions).arguments(&schemas)).await?;
     copying.restore(&["--section=pre-data".to_owned(), path.clone()]).await?;
     let tables: Vec<_> = source.tables.into_iter().filter(|table| names.staged.contains(&table.name.schema)).collect();
-    let mut parts = plan::data_parts(&tables, &scope, vault.jobs());
-    for part in &mut parts {
-        part.arguments.retain(|argument| !argument.ends_with(&plan::quoted(crate::manifest::HISTORY_SCHEMA)));
-    }
+    let parts = plan::data_parts(&tables, schemas, vault.jobs());
     stream::iter(parts.into_iter().map(|part| copying.pipe(part.arguments, &source.snapshot, progress)))
         .buffer_unordered(vault.jobs())
         .try_collect::<Vec<()>>()
@@ -93,10 +90,8 @@ impl Copying<'_> {
 
     /// One side's output is the other side's input.
     async fn pipe(&self, arguments: Vec<String>, snapshot: &str, progress: &Arc<Progress>) -> Result<(), VaultError> {
-        let dump = Program::new(self.tools, "pg_dump", &self.from)
-            .arguments(["--format=custom", "--compress=0", "--section=data"])
-            .arguments([format!("--snapshot={snapshot}")])
-            .arguments(arguments);
+        let dump =
+            Program::pg_dump(self.tools, &self.from, snapshot).arguments(["--section=data"]).arguments(arguments);
         let mut dumping = dump.start()?;
         let mut restoring = self.pg_restore().arguments(["--section=data"]).start()?;
         dumping.end_with(self.cancel);
