@@ -53,8 +53,6 @@ pub struct BackupRecord {
     pub id: String,
     /// The storage it lies in.
     pub storage: String,
-    /// Its folder there, once it is made.
-    pub stored_as: Option<String>,
     /// Of which environment.
     pub environment: String,
     /// Of which services; empty is the whole database.
@@ -97,7 +95,7 @@ pub struct BackupRecord {
 macro_rules! select_backups {
     ($rest:literal) => {
         concat!(
-            "SELECT id, storage, stored_as, environment, services, description, retention_days, state, actor, request_id, ",
+            "SELECT id, storage, environment, services, description, retention_days, state, actor, request_id, ",
             "started_at, finished_at, progress, stored_bytes, manifest_sha256, error, verified_at, verification_ms, ",
             "findings, deleted_at, deleted_by FROM migration_service.backup ",
             $rest
@@ -110,12 +108,12 @@ impl Master {
     pub async fn keep_backup(&self, backup: &BackupRecord) -> Result<(), MasterError> {
         let me = self.instance();
         self.query(
-            "INSERT INTO migration_service.backup AS kept (id, storage, stored_as, environment, services, description, \
+            "INSERT INTO migration_service.backup AS kept (id, storage, environment, services, description, \
                retention_days, state, actor, request_id, started_at, finished_at, progress, stored_bytes, manifest_sha256, \
                error, verified_at, verification_ms, findings, deleted_at, deleted_by, host, boot_id, pid, process_start) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-               $23, $24, $25) \
-             ON CONFLICT (id) DO UPDATE SET stored_as = excluded.stored_as, state = excluded.state, seen_at = now(), \
+               $23, $24) \
+             ON CONFLICT (id) DO UPDATE SET state = excluded.state, seen_at = now(), \
                finished_at = excluded.finished_at, progress = excluded.progress, stored_bytes = excluded.stored_bytes, \
                manifest_sha256 = excluded.manifest_sha256, error = excluded.error, verified_at = excluded.verified_at, \
                verification_ms = excluded.verification_ms, findings = excluded.findings, \
@@ -124,7 +122,6 @@ impl Master {
             &[
                 (&backup.id, Type::TEXT),
                 (&backup.storage, Type::TEXT),
-                (&backup.stored_as, Type::TEXT),
                 (&backup.environment, Type::TEXT),
                 (&backup.services, Type::TEXT_ARRAY),
                 (&backup.description, Type::TEXT),
@@ -163,13 +160,10 @@ impl Master {
         .map(drop)
     }
 
-    /// The backup of this name, or in the folder of this name.
+    /// The backup of this name.
     pub async fn backup(&self, storage: &str, id: &str) -> Result<Option<BackupRecord>, MasterError> {
         let rows = self
-            .query(
-                select_backups!("WHERE storage = $1 AND (id = $2 OR stored_as = $2)"),
-                &[(&storage, Type::TEXT), (&id, Type::TEXT)],
-            )
+            .query(select_backups!("WHERE storage = $1 AND id = $2"), &[(&storage, Type::TEXT), (&id, Type::TEXT)])
             .await?;
         Ok(rows.first().and_then(record))
     }
@@ -212,24 +206,23 @@ fn record(row: &Row) -> Option<BackupRecord> {
     Some(BackupRecord {
         id: row.get(0),
         storage: row.get(1),
-        stored_as: row.get(2),
-        environment: row.get(3),
-        services: row.get(4),
-        description: row.get(5),
-        retention_days: row.get(6),
-        state: BackupState::from_word(row.get(7))?,
-        actor: row.get(8),
-        request_id: row.get(9),
-        started_at: row.get(10),
-        finished_at: row.get(11),
-        progress: row.get(12),
-        stored_bytes: row.get(13),
-        manifest_sha256: row.get(14),
-        error: row.get(15),
-        verified_at: row.get(16),
-        verification_ms: row.get(17),
-        findings: row.get(18),
-        deleted_at: row.get(19),
-        deleted_by: row.get(20),
+        environment: row.get(2),
+        services: row.get(3),
+        description: row.get(4),
+        retention_days: row.get(5),
+        state: BackupState::from_word(row.get(6))?,
+        actor: row.get(7),
+        request_id: row.get(8),
+        started_at: row.get(9),
+        finished_at: row.get(10),
+        progress: row.get(11),
+        stored_bytes: row.get(12),
+        manifest_sha256: row.get(13),
+        error: row.get(14),
+        verified_at: row.get(15),
+        verification_ms: row.get(16),
+        findings: row.get(17),
+        deleted_at: row.get(18),
+        deleted_by: row.get(19),
     })
 }

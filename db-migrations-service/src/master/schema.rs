@@ -4,8 +4,10 @@ use postgres_link::{AdminConn, BatchError, ConnectOptions, sqlstate};
 
 use super::MasterError;
 
-/// The version that `schema.sql` leaves behind. A change to it is a new step here and in the file.
-const VERSION: i32 = 4;
+/// The version that [`TABLES`] leave behind. A change to them is a new number here.
+const VERSION: i32 = 5;
+/// What makes and upgrades the tables; each can be run again over what it has made.
+const TABLES: &[&str] = &[include_str!("schema/core.sql"), include_str!("schema/backups.sql")];
 /// Two processes that start together take turns. "profe mst" in ASCII, as the number of an advisory lock.
 const LOCK: i64 = 0x7072_6F66_6D73_7400;
 
@@ -29,7 +31,12 @@ pub(super) async fn bring_up_to_date(session: &AdminConn) -> Result<(), MasterEr
         Some(newer) if newer > VERSION => return Err(MasterError::newer(newer, VERSION)),
         _ => {}
     }
-    let script = format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK});\n{}\nCOMMIT;", include_str!("schema.sql"));
+    let script = format!(
+        "BEGIN; SELECT pg_advisory_xact_lock({LOCK});\n{}\n\
+         INSERT INTO migration_service.master_meta (key, value) VALUES ('schema_version', '{VERSION}') \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value;\nCOMMIT;",
+        TABLES.join("\n")
+    );
     match session.batch(&script).await {
         // CREATE SCHEMA IF NOT EXISTS is not safe against the engine's doing the same at the same moment.
         Err(error) if error.sqlstate() == Some(sqlstate::UNIQUE_VIOLATION) => {

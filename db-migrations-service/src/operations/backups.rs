@@ -3,7 +3,6 @@
 //! What there is the storage says. The master database adds who asked for it, what was attempted, and what a verification
 //! has shown; a backup that it knows nothing of is listed as found in the storage, and can be used like any other.
 
-mod apart;
 mod find;
 mod job;
 mod place;

@@ -36,7 +36,7 @@ fn id(backup: &Value) -> &str {
 
 /// Where its parts and its manifest lie.
 fn folder(world: &World, backup: &Value) -> PathBuf {
-    world.project.path().join("backups").join(backup["storedAs"].as_str().expect("a folder"))
+    world.project.path().join("backups").join(backup["backupId"].as_str().expect("a folder"))
 }
 
 async fn list(world: &World, query: &str) -> Vec<Value> {
@@ -325,7 +325,7 @@ async fn what_another_master_database_has_made_is_found_in_the_storage() {
     let other =
         world_with(Setup { variables: vec![("MIGRATION_SERVICE_BACKUP_STORAGE", shared)], ..Setup::default() }).await;
     let found = list(&other, "").await;
-    assert_eq!((&found[0]["storedAs"], &found[0]["found"]), (&backup["storedAs"], &json!(true)), "{found:?}");
+    assert_eq!((&found[0]["backupId"], &found[0]["found"]), (&backup["backupId"], &json!(true)), "{found:?}");
     let verified = verify(&other, id(&found[0])).await;
     assert_eq!(
         (&verified["verification"]["status"], &verified["found"]),

@@ -131,6 +131,9 @@ pub enum VaultError {
         /// What.
         what: String,
     },
+    /// A name cannot be drawn.
+    #[error("no random bytes are to be had for the backup's name: {0}")]
+    Random(String),
     /// It was cancelled.
     #[error("cancelled; what was begun was taken back")]
     Cancelled,

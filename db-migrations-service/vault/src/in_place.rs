@@ -15,15 +15,13 @@ use postgres_link::{AdminConn, ConnectOptions};
 use tokio_util::sync::CancellationToken;
 
 use self::dependents::Binding;
+use crate::beside;
 use crate::error::VaultError;
 use crate::make::unless;
 use crate::manifest::{BackupId, HISTORY_SCHEMA, Manifest};
 use crate::restore::{Side, own};
 use crate::stream::Progress;
 use crate::vault::Vault;
-
-/// What the names of databases begin with in which an in-place restore is prepared.
-const BESIDE: &str = "profe_beside_";
 
 /// How long the swap waits for those who use the tables, milliseconds; behind it everybody else waits.
 const PATIENCE_MS: u32 = 2_000;
@@ -66,7 +64,7 @@ impl Vault {
         fits(&manifest)?;
         let live = postgres_link::connect(&target.live.clone().with_application_name("profe restore")).await?;
         lock(&live, target.run_lock).await?;
-        let side = Box::pin(Side::create(self, manifest, &target.live, BESIDE, cancel)).await?;
+        let side = Box::pin(Side::create(self, manifest, &target.live, beside::BESIDE, cancel)).await?;
         let names = Names::of(&side.manifest, &schemas(&side.manifest));
         let swapped = async {
             dependents::refuse(&live, &names, id).await?;

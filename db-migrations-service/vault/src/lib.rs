@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod retention;
 pub mod storage;
 
+mod beside;
 mod in_place;
 mod make;
 mod plan;

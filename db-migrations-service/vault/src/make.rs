@@ -27,12 +27,12 @@ const SEGMENT: u64 = 1 << 30;
 /// What to back up, and what to say of it.
 #[derive(Debug, Clone)]
 pub struct MakeRequest {
+    /// What it shall be called.
+    pub id: BackupId,
     /// The environment, in the catalogue's words.
     pub environment: String,
     /// What it covers.
     pub scope: Scope,
-    /// What its name shall tell: a service, or the environment.
-    pub label: String,
     /// What it is for.
     pub description: Option<String>,
     /// Who asks for it.
@@ -55,9 +55,8 @@ impl Vault {
         cancel: &CancellationToken,
     ) -> Result<Manifest, VaultError> {
         let created_at = OffsetDateTime::now_utc();
-        let id = BackupId::new(created_at, &request.label, lot()?);
-        let made =
-            Box::pin(unless(cancel, self.make_as(id.clone(), created_at, connect, request, progress, cancel))).await;
+        let id = request.id.clone();
+        let made = Box::pin(unless(cancel, self.make_as(created_at, connect, request, progress, cancel))).await;
         if made.is_err() {
             // What stays where the store is away has no manifest, and is swept.
             if let Err(error) = self.storage().delete(id.as_str()).await {
@@ -69,13 +68,13 @@ impl Vault {
 
     async fn make_as(
         &self,
-        id: BackupId,
         created_at: OffsetDateTime,
         connect: &ConnectOptions,
         request: MakeRequest,
         progress: &Arc<Progress>,
         cancel: &CancellationToken,
     ) -> Result<Manifest, VaultError> {
+        let id = request.id;
         let source = Source::open(connect, &request.scope).await?;
         let tools = Tools::for_server(&self.variables(), source.facts.server_version_num / 10_000)?;
         progress.expect(source.tables.iter().map(|table| table.bytes).sum(), source.tables.len() as u64);
@@ -267,15 +266,4 @@ pub(crate) async fn unless<T>(
         Some(done) => done,
         None => Err(VaultError::Cancelled),
     }
-}
-
-/// Letters that make a name one of its kind.
-fn lot() -> Result<u32, VaultError> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| VaultError::Server {
-        doing: "naming the backup",
-        reason: error.to_string(),
-        sqlstate: None,
-    })?;
-    Ok(u32::from_le_bytes(bytes))
 }

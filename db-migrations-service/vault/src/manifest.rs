@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::archive::{Table, TableName};
+use crate::error::VaultError;
 use crate::stream::hex;
 
 /// Where a database keeps its migration history; the same as the engine's.
@@ -29,7 +30,21 @@ pub struct BackupId(String);
 pub struct NotAnId(String);
 
 impl BackupId {
-    /// A new one; of `what` only what may stand in a name is taken over.
+    /// One that there is no other of, for a backup that begins at `at`; of `what` only what may stand in a name is taken over.
+    ///
+    /// # Errors
+    /// No random bytes are to be had.
+    pub fn generate(at: OffsetDateTime, what: &str) -> Result<Self, VaultError> {
+        Ok(Self::new(at, what, Self::lot()?))
+    }
+
+    /// What makes a name one of its kind.
+    pub(crate) fn lot() -> Result<u32, VaultError> {
+        let mut lot = [0; 4];
+        getrandom::fill(&mut lot).map_err(|error| VaultError::Random(error.to_string()))?;
+        Ok(u32::from_le_bytes(lot))
+    }
+
     pub(crate) fn new(at: OffsetDateTime, what: &str, lot: u32) -> Self {
         let date = at.date();
         let (hour, minute, second) = at.time().as_hms();

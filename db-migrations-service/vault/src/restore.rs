@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::ArchiveReader;
+use crate::beside;
 use crate::error::VaultError;
 use crate::make::{Ended, blocking, settle, unless};
 use crate::manifest::{BackupId, Manifest, OutsideKey, Part, PartKind};
@@ -23,9 +24,6 @@ use crate::program::Program;
 use crate::roles::{self, Extent};
 use crate::stream::{self as pipe, PIECES, Passed, Progress};
 use crate::vault::Vault;
-
-/// What the names of databases begin with that are being restored; whoever dies leaves one of these and no other.
-const UNFINISHED: &str = "profe_restoring_";
 
 /// What came of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +56,7 @@ impl Vault {
         if maintenance.batch(&taken).await.map_err(own("looking for the database"))?.rows().next().is_some() {
             return Err(VaultError::DatabaseExists(database.to_owned()));
         }
-        let side = Box::pin(Side::create(self, manifest, server, UNFINISHED, cancel)).await?;
+        let side = Box::pin(Side::create(self, manifest, server, beside::RESTORING, cancel)).await?;
         let restored = async {
             let part = side.load(progress, cancel).await?;
             let statements = roles::statements(&part, &side.name, Extent::Database)
@@ -94,6 +92,8 @@ pub(crate) struct Side<'a> {
     server: ConnectOptions,
     tools: Tools,
     pub name: String,
+    /// Says that somebody works on it, as long as it is open.
+    claim: AdminConn,
 }
 
 impl<'a> Side<'a> {
@@ -116,17 +116,15 @@ impl<'a> Side<'a> {
         // What a newer pg_dump wrote only a newer pg_restore reads.
         let written = manifest.pg_dump.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(ours);
         let tools = Tools::for_server(&vault.variables(), ours.max(written))?;
-        let mut name = format!("{prefix}{}", manifest.id.as_str().replace('-', "_"));
-        name.truncate(63);
-        let side = Self { vault, manifest, server: server.clone(), tools, name };
-        let doing = own("creating the database to restore into");
+        let name = beside::name(prefix, &manifest.id)?;
         if !cancel.is_cancelled() {
-            // One that a process left behind which was killed.
-            maintenance
-                .batch(&drop_statement(&side.name))
-                .await
-                .map_err(own("dropping what an earlier attempt left"))?;
-            maintenance.batch(&side.create_statement()).await.map_err(doing)?;
+            beside::sweep(&maintenance).await?;
+        }
+        let claim = beside::claim(maintenance, &name).await?;
+        let side = Self { vault, manifest, server: server.clone(), tools, name, claim };
+        if !cancel.is_cancelled() {
+            let create = side.create_statement();
+            side.claim.batch(&create).await.map_err(own("creating the database to restore into"))?;
         }
         Ok(side)
     }
@@ -173,11 +171,9 @@ impl<'a> Side<'a> {
         let definitions = self.definitions(progress).await?;
         let list = Lists::of(&self.list(definitions.path()).await?, &self.manifest.outside_keys);
         self.restore(definitions.path(), &["--section=pre-data"], None, cancel).await?;
-        let rows = self.manifest.parts.iter().filter(|part| part.kind == PartKind::Data);
-        stream::iter(rows.map(|part| self.rows(part, progress, cancel)))
-            .buffer_unordered(self.vault.jobs())
-            .try_collect::<Vec<()>>()
-            .await?;
+        let parts = self.manifest.parts.iter().filter(|part| part.kind == PartKind::Data);
+        let rows: Vec<_> = parts.map(|part| self.rows(part, progress, cancel)).collect();
+        stream::iter(rows).buffer_unordered(self.vault.jobs()).try_collect::<Vec<()>>().await?;
         let jobs = format!("--jobs={}", self.vault.jobs());
         self.restore(definitions.path(), &["--section=post-data", &jobs], Some(&list.most), cancel).await?;
         for key in &self.manifest.outside_keys {
@@ -338,7 +334,7 @@ impl<'a> Side<'a> {
     pub(crate) async fn strike(&self) {
         let dropped = async {
             let maintenance = maintenance(&self.server).await?;
-            maintenance.batch(&drop_statement(&self.name)).await.map_err(own("dropping what was restored"))?;
+            maintenance.batch(&beside::drop_statement(&self.name)).await.map_err(own("dropping what was restored"))?;
             Ok::<_, VaultError>(())
         };
         if let Err(error) = dropped.await {
@@ -388,10 +384,6 @@ fn add_unchecked(key: &OutsideKey) -> String {
         identifier(&key.table.name),
         identifier(&key.name)
     )
-}
-
-fn drop_statement(name: &str) -> String {
-    format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name))
 }
 
 pub(crate) fn own(doing: &'static str) -> impl Fn(postgres_link::BatchError) -> VaultError {

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Figures, Table, TableName};
+use crate::beside;
 use crate::error::VaultError;
 use crate::make::{blocking, settle, unless};
 use crate::manifest::{BackupId, Manifest};
@@ -21,9 +22,6 @@ use crate::restore::{Side, own};
 use crate::source::Source;
 use crate::stream::{self as pipe, Progress};
 use crate::vault::Vault;
-
-/// What the names of databases begin with in which backups are verified.
-const VERIFYING: &str = "profe_verifying_";
 
 /// More differences than a person reads; the rest is counted.
 const LISTED: usize = 20;
@@ -75,7 +73,7 @@ impl Vault {
             Err(VaultError::Manifest { source, .. }) => return Ok(verification(vec![source.to_string()])),
             Err(error) => return Err(error),
         };
-        let side = Box::pin(Side::create(self, manifest, server, VERIFYING, cancel)).await?;
+        let side = Box::pin(Side::create(self, manifest, server, beside::VERIFYING, cancel)).await?;
         let compared = async {
             side.load(progress, cancel).await?;
             self.compare(&side, progress, cancel).await

@@ -78,7 +78,7 @@ fn a_backup_that_is_not_what_was_stored_ends_with_1() {
     let place = Place::new();
     let made = place.json(&["backup", "create", "--service", "alpha-service"], 0);
     let id = made["backupId"].as_str().expect("an id");
-    let folder = place.work.folder.path().join("copies").join(made["storedAs"].as_str().expect("a folder"));
+    let folder = place.work.folder.path().join("copies").join(made["backupId"].as_str().expect("a folder"));
     let part = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let part = part.into_iter().find(|path| path.to_string_lossy().contains("/data-1.")).expect("a part with rows");
     let mut bytes = std::fs::read(&part).expect("a part");

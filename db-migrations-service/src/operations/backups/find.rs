@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use backup_vault::{BackupId, Vault, VaultError};
 
-use super::apart;
 use super::job::BackupHandle;
 use super::place::unconfigured;
 use super::refusal::of_vault;
@@ -49,27 +48,18 @@ impl Operations {
     ) -> Result<(Vec<BackupView>, usize), OperationError> {
         self.known_service(filter.service.as_deref())?;
         let vault = self.vault()?;
-        let storage = vault.clone();
-        let listing = apart::done(move || async move { storage.list().await });
-        let (listed, records) = tokio::join!(listing, self.kept(&vault));
+        let (listed, records) = tokio::join!(vault.list(), self.kept(&vault));
         let (listed, records) = (listed.map_err(|error| self.refused(error))?, records?);
-        let mut by_folder: HashMap<String, BackupRecord> = HashMap::new();
-        let mut others = Vec::new();
-        for record in records {
-            match &record.stored_as {
-                Some(folder) => drop(by_folder.insert(folder.clone(), record)),
-                None => others.push(record),
-            }
-        }
+        let mut records: HashMap<String, BackupRecord> =
+            records.into_iter().map(|record| (record.id.clone(), record)).collect();
         let mut found: Vec<Found> = listed
             .into_iter()
             .map(|one| {
-                let record = by_folder.remove(one.id.as_str());
+                let record = records.remove(one.id.as_str());
                 self.found(one.id.to_string(), record, Some(one.manifest))
             })
             .collect();
-        others.extend(by_folder.into_values());
-        found.extend(others.into_iter().map(|record| self.found(record.id.clone(), Some(record), None)));
+        found.extend(records.into_values().map(|record| self.found(record.id.clone(), Some(record), None)));
         let mut views: Vec<BackupView> = found
             .iter()
             .filter(|found| may_touch(caller, found))
@@ -152,18 +142,11 @@ impl Operations {
         };
         let kept = self.or_without(read.await)?;
         let record = kept.or_else(|| self.0.backup_jobs.get(id).and_then(|job| job.record()));
-        let folder = match &record {
-            None => Some(name),
-            Some(record) => record.stored_as.as_deref().and_then(|folder| folder.parse().ok()),
-        };
-        let manifest = match &folder {
-            None => None,
-            Some(folder) => match manifest(vault, folder).await {
-                Ok(manifest) => Some(Ok(manifest)),
-                Err(VaultError::Manifest { source, .. }) => Some(Err(source.to_string())),
-                Err(VaultError::Unknown(_)) => None,
-                Err(error) => return Err(self.refused(error)),
-            },
+        let manifest = match vault.manifest(&name).await {
+            Ok(manifest) => Some(Ok(manifest)),
+            Err(VaultError::Manifest { source, .. }) => Some(Err(source.to_string())),
+            Err(VaultError::Unknown(_)) => None,
+            Err(error) => return Err(self.refused(error)),
         };
         if record.is_none() && manifest.is_none() {
             let message = format!("there is no backup {id}");
@@ -179,19 +162,9 @@ impl Operations {
         record: Option<BackupRecord>,
         manifest: Option<Result<backup_vault::Manifest, String>>,
     ) -> Found {
-        let stored_as = match &record {
-            None => Some(id.clone()),
-            Some(record) => record.stored_as.clone(),
-        };
-        let id = record.as_ref().map_or(id, |record| record.id.clone());
         let job = self.0.backup_jobs.get(&id);
-        Found { id, stored_as, record, manifest, job }
+        Found { id, record, manifest, job }
     }
-}
-
-async fn manifest(vault: &Vault, folder: &BackupId) -> Result<backup_vault::Manifest, VaultError> {
-    let (vault, folder) = (vault.clone(), folder.clone());
-    apart::done(move || async move { vault.manifest(&folder).await }).await
 }
 
 /// Of a whole database, or of nobody knows what, only who may touch all services.

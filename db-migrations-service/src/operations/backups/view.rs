@@ -311,8 +311,6 @@ pub struct BackupView {
     pub server_version_num: Option<u32>,
     /// Whether it is encrypted.
     pub encrypted: bool,
-    /// Its folder in the storage.
-    pub stored_as: Option<String>,
     /// The master database knows nothing of its making: it was found in the storage.
     pub found: bool,
     /// What its last verification has shown.
@@ -334,8 +332,6 @@ pub struct BackupView {
 #[derive(Clone)]
 pub(super) struct Found {
     pub id: String,
-    /// Its folder.
-    pub stored_as: Option<String>,
     pub record: Option<BackupRecord>,
     /// What the storage has; `None` is nothing.
     pub manifest: Option<Result<Manifest, String>>,
@@ -433,7 +429,6 @@ impl Found {
             migration: manifest.and_then(|m| m.history.as_ref()?.migration.clone()),
             server_version_num: manifest.map(|m| m.server_version_num),
             encrypted: manifest.is_some_and(|m| !m.recipients.is_empty()),
-            stored_as: self.stored_as.clone(),
             found: record.is_none(),
             verification: self.verification(),
             job: self.job.as_ref().map(BackupHandle::view),

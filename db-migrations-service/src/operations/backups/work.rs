@@ -1,6 +1,7 @@
 //! Making, verifying, restoring and deleting.
 
 use std::future::Future;
+use std::str::FromStr;
 use std::time::Duration;
 
 use backup_vault::{BackupId, MakeRequest, Manifest, Scope, Vault, VaultError, Verification};
@@ -8,7 +9,6 @@ use embedded_postgres::Tools;
 use migration_engine::{EngineError, ErrorCode, Target};
 use time::OffsetDateTime;
 
-use super::apart;
 use super::find::check;
 use super::job::{BackupHandle, Done, End};
 use super::refusal::{DAMAGED, of_vault};
@@ -70,14 +70,14 @@ impl Operations {
         let vault = self.vault()?;
         self.check_tools(&target).await?;
         let label = match scope.services.as_slice() {
-            [one] => one.clone(),
-            _ => target.environment.clone(),
+            [one] => one,
+            _ => &target.environment,
         };
         let started_at = OffsetDateTime::now_utc();
+        let id = BackupId::generate(started_at, label).map_err(of_vault)?;
         let record = BackupRecord {
-            id: name(started_at, &label)?,
+            id: id.to_string(),
             storage: vault.storage().shown().to_owned(),
-            stored_as: None,
             environment: target.environment.clone(),
             services: scope.services.clone(),
             description: order.description.clone(),
@@ -101,15 +101,15 @@ impl Operations {
         let job = BackupHandle::new(&record.id, BackupAction::Create, caller, None, Some(record.clone()));
         self.begin(&job)?;
         let request = MakeRequest {
+            id,
             environment: target.environment.clone(),
             scope,
-            label,
             description: order.description,
             made_by: record.actor.clone(),
             retention_days: order.retention_days,
         };
         let (progress, cancel) = (job.0.progress.clone(), job.0.cancel.clone());
-        let making = move || async move { vault.make(&target.connect, request, &progress, &cancel).await };
+        let making = async move { vault.make(&target.connect, request, &progress, &cancel).await };
         self.carry(&job, making, |this, job, made| this.made(job, record, made));
         Ok(job)
     }
@@ -166,7 +166,6 @@ impl Operations {
         match &made {
             Ok(manifest) => {
                 record.state = BackupState::Ready;
-                record.stored_as = Some(manifest.id.to_string());
                 record.stored_bytes = i64::try_from(manifest.stored_bytes()).ok();
                 record.manifest_sha256 = Some(manifest.sha256.clone());
             }
@@ -196,7 +195,7 @@ impl Operations {
         self.begin(&job)?;
         let edited = found.damage();
         let (progress, cancel) = (job.0.progress.clone(), job.0.cancel.clone());
-        let verifying = move || async move {
+        let verifying = async move {
             match edited {
                 // Nothing that it says of itself can be compared with.
                 Some(reason) => Ok(Verification {
@@ -255,7 +254,7 @@ impl Operations {
         tracing::info!(backup = %found.id, environment = target.environment, database = into, actor = %caller.actor, "a restore begins");
         let (progress, cancel) = (job.0.progress.clone(), job.0.cancel.clone());
         let restoring =
-            move || async move { vault.restore_into_new(&stored, &target.connect, &into, &progress, &cancel).await };
+            async move { vault.restore_into_new(&stored, &target.connect, &into, &progress, &cancel).await };
         self.carry(&job, restoring, async move |this: Self, _, restored| {
             restored.map(Done::Restored).map_err(|error| this.refused(error))
         });
@@ -289,8 +288,7 @@ impl Operations {
             };
             found.record = Some(record);
         }
-        let deleting = apart::done(move || async move { vault.delete(&stored).await });
-        deleting.await.map_err(|error| self.refused(error))?;
+        vault.delete(&stored).await.map_err(|error| self.refused(error))?;
         tracing::info!(backup = %found.id, actor = %caller.actor, "a backup was deleted");
         if let Some(record) = &found.record {
             self.note(record).await;
@@ -325,8 +323,8 @@ impl Operations {
     async fn stored(&self, vault: &Vault, id: &str, caller: &Caller) -> Result<(Found, BackupId), OperationError> {
         let found = self.look_up(vault, id).await?;
         check(caller, &found)?;
-        let folder = found.stored_as.as_deref().and_then(|folder| folder.parse().ok());
-        match folder.filter(|_| found.manifest.is_some()) {
+        let folder = BackupId::from_str(&found.id).ok().filter(|_| found.manifest.is_some());
+        match folder {
             Some(folder) => Ok((found, folder)),
             None => Err(found.job.as_ref().filter(|job| !job.is_over()).map_or_else(
                 || {
@@ -347,17 +345,17 @@ impl Operations {
     fn carry<T, W, E>(
         &self,
         job: &BackupHandle,
-        work: impl FnOnce() -> W + Send + 'static,
+        work: W,
         then: impl FnOnce(Self, BackupHandle, Result<T, VaultError>) -> E + Send + 'static,
     ) where
         T: Send + 'static,
-        W: Future<Output = Result<T, VaultError>>,
+        W: Future<Output = Result<T, VaultError>> + Send + 'static,
         E: Future<Output = End> + Send,
     {
         let (this, job) = (self.clone(), job.clone());
         tokio::spawn(async move {
             // A panic in it ends the job and nothing else.
-            let mut working = apart::begin(work);
+            let mut working = tokio::spawn(work);
             let worked = loop {
                 tokio::select! {
                     worked = &mut working => break worked,
@@ -411,7 +409,6 @@ fn record_of(vault: &Vault, manifest: &Manifest) -> BackupRecord {
     BackupRecord {
         id: manifest.id.to_string(),
         storage: vault.storage().shown().to_owned(),
-        stored_as: Some(manifest.id.to_string()),
         environment: manifest.environment.clone(),
         services: manifest.scope.services.clone(),
         description: manifest.description.clone(),
@@ -445,18 +442,6 @@ fn confirmed(id: &str, confirm: Option<&str>, doing: &str) -> Result<(), Operati
     let message = format!("{doing} needs the backup's id once more");
     Err(OperationError::refuse(RefusalCode::ConfirmationRequired, message)
         .with_cure(format!("repeat it: \"confirm\": {id:?}")))
-}
-
-/// As the storage names its folders, so that both sort by time.
-fn name(at: OffsetDateTime, label: &str) -> Result<String, OperationError> {
-    let mut lot = [0; 3];
-    getrandom::fill(&mut lot)
-        .map_err(|error| EngineError::new(ErrorCode::Internal, format!("no random bytes to be had: {error}")))?;
-    let lot = u32::from_be_bytes([0, lot[0], lot[1], lot[2]]);
-    let letters = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let label: String = label.chars().map(letters).take(40).collect();
-    let time = at.format(time::macros::format_description!("[year][month][day]-[hour][minute][second]"));
-    Ok(format!("{}-{}-{lot:06x}", time.unwrap_or_default(), label.trim_matches('-')))
 }
 
 fn default_name(id: &str) -> String {

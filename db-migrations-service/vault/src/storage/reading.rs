@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::{GetOptions, GetRange, GetResultPayload};
+use sync_wrapper::SyncWrapper;
 use tokio::sync::mpsc;
 
 use super::error::Doing;
@@ -29,7 +30,7 @@ pub struct Reading {
 
 enum Source {
     Folder(mpsc::Receiver<std::io::Result<Bytes>>),
-    Remote(BoxStream<'static, object_store::Result<Bytes>>),
+    Remote(SyncWrapper<BoxStream<'static, object_store::Result<Bytes>>>),
 }
 
 impl Reading {
@@ -82,7 +83,9 @@ impl Reading {
         let doing = self.doing();
         match &mut self.source {
             Some(Source::Folder(pieces)) => pieces.recv().await.transpose().map_err(|error| doing.io(&error)),
-            Some(Source::Remote(pieces)) => pieces.next().await.transpose().map_err(|error| doing.store(&error)),
+            Some(Source::Remote(pieces)) => {
+                pieces.get_mut().next().await.transpose().map_err(|error| doing.store(&error))
+            }
             None => Ok(None),
         }
     }
@@ -106,7 +109,7 @@ impl Reading {
         self.version = found.meta.e_tag;
         self.source = Some(match found.payload {
             GetResultPayload::File(file, _) => Source::Folder(read_ahead(file)),
-            GetResultPayload::Stream(stream) => Source::Remote(stream),
+            GetResultPayload::Stream(stream) => Source::Remote(SyncWrapper::new(stream)),
         });
         Ok(())
     }

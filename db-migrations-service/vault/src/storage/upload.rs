@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
+use sync_wrapper::SyncWrapper;
 use tokio::task::JoinSet;
 
 use super::error::Doing;
@@ -48,7 +49,7 @@ struct Begun {
 
 enum Parts {
     /// The library's own: a temporary file that is renamed, and removed when this is dropped.
-    Folder(Box<dyn MultipartUpload>),
+    Folder(SyncWrapper<Box<dyn MultipartUpload>>),
     Remote(Marked),
 }
 
@@ -100,7 +101,7 @@ impl Upload {
         self.prepare().await?;
         let (store, target) = (&self.storage.0.store, self.storage.path(&self.name));
         let place = match &self.storage.0.place {
-            Place::Folder(_) => Parts::Folder(store.put_multipart(&target).await?),
+            Place::Folder(_) => Parts::Folder(SyncWrapper::new(store.put_multipart(&target).await?)),
             Place::Remote(parts) => Parts::Remote(Marked::begin(store.clone(), parts.clone(), target).await?),
         };
         Ok(Begun { place, on_their_way: JoinSet::new() })
@@ -232,7 +233,7 @@ impl Begun {
         // A part that arrives after the end of its upload would stay: those on their way are seen in first.
         while self.on_their_way.join_next().await.is_some() {}
         match &mut self.place {
-            Parts::Folder(upload) => upload.abort().await,
+            Parts::Folder(upload) => upload.get_mut().abort().await,
             Parts::Remote(marked) => marked.abort().await,
         }
     }
@@ -241,14 +242,14 @@ impl Begun {
 impl Parts {
     fn put(&mut self, part: Bytes) -> BoxFuture<'static, object_store::Result<()>> {
         match self {
-            Self::Folder(upload) => upload.put_part(PutPayload::from(part)),
+            Self::Folder(upload) => upload.get_mut().put_part(PutPayload::from(part)),
             Self::Remote(marked) => marked.put(part),
         }
     }
 
     async fn complete(&mut self) -> object_store::Result<()> {
         match self {
-            Self::Folder(upload) => upload.complete().await.map(|_| ()),
+            Self::Folder(upload) => upload.get_mut().complete().await.map(|_| ()),
             Self::Remote(marked) => marked.complete().await,
         }
     }

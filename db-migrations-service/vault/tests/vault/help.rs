@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use backup_vault::{Keys, MakeRequest, Manifest, Progress, Scope, Storage, Vault, VaultError, Verification};
+use backup_vault::{BackupId, Keys, MakeRequest, Manifest, Progress, Scope, Storage, Vault, VaultError, Verification};
 use testkit::{TestDb, server};
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 /// Large objects, partitions, generated columns, identity and sequences, row security, an extension, materialized views, unlogged
@@ -79,9 +80,9 @@ pub fn vault(url: &str, keys: Keys) -> Vault {
 
 pub fn request(scope: Scope) -> MakeRequest {
     MakeRequest {
+        id: BackupId::generate(OffsetDateTime::now_utc(), "development").expect("a name"),
         environment: "development".to_owned(),
         scope,
-        label: "development".to_owned(),
         description: Some("a test".to_owned()),
         made_by: "a test".to_owned(),
         retention_days: Some(30),

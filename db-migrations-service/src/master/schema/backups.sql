@@ -1,0 +1,61 @@
+CREATE TABLE IF NOT EXISTS migration_service.backup (
+    id              text PRIMARY KEY,
+    storage         text NOT NULL,
+    environment     text NOT NULL,
+    services        text[] NOT NULL,
+    description     text,
+    retention_days  integer,
+    state           text NOT NULL CHECK (state IN ('running', 'ready', 'failed', 'cancelled', 'interrupted', 'deleted')),
+    actor           text NOT NULL,
+    request_id      text,
+    started_at      timestamptz NOT NULL,
+    finished_at     timestamptz,
+    seen_at         timestamptz NOT NULL DEFAULT now(),
+    progress        jsonb,
+    stored_bytes    bigint,
+    manifest_sha256 text,
+    error           jsonb,
+    verified_at     timestamptz,
+    verification_ms bigint,
+    findings        text[] NOT NULL DEFAULT '{}',
+    deleted_at      timestamptz,
+    deleted_by      text,
+    host            text NOT NULL,
+    boot_id         text NOT NULL,
+    pid             integer NOT NULL,
+    process_start   bigint NOT NULL,
+    CHECK ((state = 'running') = (finished_at IS NULL)),
+    CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
+);
+COMMENT ON TABLE migration_service.backup IS 'Every backup that this service was asked for, and what was found out about it; what there is, the storage says';
+COMMENT ON COLUMN migration_service.backup.id IS 'Its name; begins with the time, so that pages go by it';
+COMMENT ON COLUMN migration_service.backup.storage IS 'The storage that it lies in, as it was configured';
+COMMENT ON COLUMN migration_service.backup.environment IS 'Of which environment';
+COMMENT ON COLUMN migration_service.backup.services IS 'Of which services; empty is the whole database';
+COMMENT ON COLUMN migration_service.backup.description IS 'What it is for';
+COMMENT ON COLUMN migration_service.backup.retention_days IS 'How long to keep it; null is what the rules say';
+COMMENT ON COLUMN migration_service.backup.state IS 'running until it is made; interrupted when its process died';
+COMMENT ON COLUMN migration_service.backup.actor IS 'Who asked for it';
+COMMENT ON COLUMN migration_service.backup.request_id IS 'The HTTP request that asked for it';
+COMMENT ON COLUMN migration_service.backup.started_at IS 'When it began';
+COMMENT ON COLUMN migration_service.backup.finished_at IS 'When it was made, or was not';
+COMMENT ON COLUMN migration_service.backup.seen_at IS 'The last sign of life of the process that makes it';
+COMMENT ON COLUMN migration_service.backup.progress IS 'How far it had come at that time';
+COMMENT ON COLUMN migration_service.backup.stored_bytes IS 'Its size in the storage';
+COMMENT ON COLUMN migration_service.backup.manifest_sha256 IS 'The checksum of its manifest when it was made: an edited one is known by it';
+COMMENT ON COLUMN migration_service.backup.error IS 'Why it was not made: code, message, cure';
+COMMENT ON COLUMN migration_service.backup.verified_at IS 'When it was last restored and compared; null is never';
+COMMENT ON COLUMN migration_service.backup.verification_ms IS 'How long that took';
+COMMENT ON COLUMN migration_service.backup.findings IS 'What was wrong with it then; empty where it held';
+COMMENT ON COLUMN migration_service.backup.deleted_at IS 'When it was deleted';
+COMMENT ON COLUMN migration_service.backup.deleted_by IS 'By whom';
+COMMENT ON COLUMN migration_service.backup.host IS 'The machine it is made on, as in run';
+COMMENT ON COLUMN migration_service.backup.boot_id IS 'As in run';
+COMMENT ON COLUMN migration_service.backup.pid IS 'As in run';
+COMMENT ON COLUMN migration_service.backup.process_start IS 'As in run';
+
+CREATE INDEX IF NOT EXISTS backup_running_idx ON migration_service.backup (seen_at) WHERE state = 'running';
+COMMENT ON INDEX migration_service.backup_running_idx IS 'Backups left behind by dead processes, looked for with every list';
+
+-- Version 4 had a folder of another name than the backup's.
+ALTER TABLE migration_service.backup DROP COLUMN IF EXISTS stored_as;
