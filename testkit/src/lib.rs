@@ -6,9 +6,11 @@
 //!
 //! Panics are the errors here: a test that cannot have its database has failed.
 
+mod kill;
 mod project;
 mod server;
 
+pub use kill::{moments, processes_with, seed};
 pub use project::{TestProject, platform_project};
 pub use server::{Server, TestDb, VARIABLE, server, start_cluster};
 

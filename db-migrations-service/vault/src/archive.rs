@@ -6,6 +6,7 @@
 //! table holds, so a table's checksum is the sum of its lines' hashes.
 
 mod cursor;
+mod joined;
 mod rows;
 mod toc;
 
@@ -16,6 +17,7 @@ use rows::Rows;
 use serde::{Deserialize, Serialize};
 
 use self::cursor::Cursor;
+pub use self::joined::Joined;
 
 /// A table, or the large objects of a database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,6 +81,17 @@ pub struct ArchiveReader {
     format: toc::Format,
     entries: HashMap<i32, TableName>,
     figures: BTreeMap<TableName, Figures>,
+    joined: Option<Joined>,
+}
+
+/// What a step came to.
+enum Step {
+    /// More bytes are needed, and the cursor may stand anywhere.
+    Short,
+    /// What was passed is kept as it is.
+    Same,
+    /// What was passed is kept already, joined to what came before.
+    Joined,
 }
 
 #[derive(Default)]
@@ -103,6 +116,17 @@ struct Block {
 }
 
 impl ArchiveReader {
+    /// One that also keeps the archive, with its rows joined.
+    #[must_use]
+    pub fn joining() -> Self {
+        Self { joined: Some(Joined::default()), ..Self::default() }
+    }
+
+    /// What it keeps.
+    pub fn joined(&mut self) -> Option<&mut Joined> {
+        self.joined.as_mut()
+    }
+
     /// Takes the next bytes.
     ///
     /// # Errors
@@ -148,14 +172,16 @@ impl ArchiveReader {
         let mut cursor = Cursor::new(bytes);
         loop {
             let mark = cursor.position();
-            if !self.step(&mut cursor)? {
-                return Ok(mark);
+            match (self.step(&mut cursor)?, &mut self.joined) {
+                (Step::Short, _) => return Ok(mark),
+                (Step::Same, Some(joined)) => joined.same(&bytes[mark..cursor.position()]),
+                (Step::Same | Step::Joined, _) => {}
             }
         }
     }
 
-    /// One field or piece. `false`: more bytes are needed, and the cursor may stand anywhere.
-    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, ArchiveError> {
+    /// One field or piece.
+    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<Step, ArchiveError> {
         let int_size = self.format.int_size;
         match std::mem::take(&mut self.state) {
             State::Head => match toc::head(cursor)? {
@@ -163,13 +189,13 @@ impl ArchiveReader {
                     self.format = format;
                     self.state = State::Toc { left: count };
                 }
-                None => return Ok(false),
+                None => return Ok(Step::Short),
             },
             State::Toc { left: 0 } => self.state = State::Between,
             State::Toc { left } => {
                 self.state = State::Toc { left };
                 match toc::entry(cursor, &self.format)? {
-                    toc::Entry::Begun => return Ok(false),
+                    toc::Entry::Begun => return Ok(Step::Short),
                     toc::Entry::Definition => {}
                     toc::Entry::Data(id, table) => {
                         self.figures.insert(table.clone(), Figures::default());
@@ -180,7 +206,7 @@ impl ArchiveReader {
             }
             State::Between => {
                 self.state = State::Between;
-                let (Some(kind), Some(id)) = (cursor.byte(), cursor.int(int_size)) else { return Ok(false) };
+                let (Some(kind), Some(id)) = (cursor.byte(), cursor.int(int_size)) else { return Ok(Step::Short) };
                 let table = self.entries.get(&id).cloned().ok_or(ArchiveError::Damaged("a block of no table"))?;
                 self.state = match kind {
                     toc::BLOCK_OF_ROWS => State::Chunk(Box::new(Block { table, rows: Rows::lines() })),
@@ -191,7 +217,7 @@ impl ArchiveReader {
             State::Object(mut block) => {
                 let Some(id) = cursor.int(int_size) else {
                     self.state = State::Object(block);
-                    return Ok(false);
+                    return Ok(Step::Short);
                 };
                 if id == 0 {
                     self.close(*block)?;
@@ -201,28 +227,43 @@ impl ArchiveReader {
                 }
             }
             State::Chunk(mut block) => {
+                // A row is a chunk, and nearly all of an archive is rows: those that are there as a whole pass without a step of their own.
+                if block.rows.pass(cursor, int_size, &mut self.joined) {
+                    self.state = State::Chunk(block);
+                    return Ok(Step::Joined);
+                }
                 let Some(length) = cursor.int(int_size) else {
                     self.state = State::Chunk(block);
-                    return Ok(false);
+                    return Ok(Step::Short);
                 };
                 match usize::try_from(length).map_err(|_| ArchiveError::Damaged("a chunk of a negative length"))? {
                     0 if block.rows.end_object() => self.state = State::Object(block),
                     0 => self.close(*block)?,
-                    length => self.state = State::Payload(block, length),
+                    length => {
+                        if let Some(joined) = &mut self.joined {
+                            joined.chunk(length, int_size);
+                        }
+                        self.state = State::Payload(block, length);
+                        return Ok(Step::Joined);
+                    }
                 }
             }
             State::Payload(mut block, left) => {
                 let piece = cursor.up_to(left);
                 block.rows.push(piece);
+                if let Some(joined) = &mut self.joined {
+                    joined.payload(piece);
+                }
                 if piece.len() < left {
                     // Nothing of it has to come again.
                     self.state = State::Payload(block, left - piece.len());
-                    return Ok(!piece.is_empty());
+                    return Ok(if piece.is_empty() { Step::Short } else { Step::Joined });
                 }
                 self.state = State::Chunk(block);
+                return Ok(Step::Joined);
             }
         }
-        Ok(true)
+        Ok(Step::Same)
     }
 
     fn close(&mut self, block: Block) -> Result<(), ArchiveError> {

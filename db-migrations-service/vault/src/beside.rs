@@ -14,6 +14,8 @@ use crate::restore::own;
 pub(crate) const RESTORING: &str = "profe_restoring_";
 /// In which backups are verified.
 pub(crate) const VERIFYING: &str = "profe_verifying_";
+/// On whose rows migrations are rehearsed.
+pub(crate) const REHEARSING: &str = "profe_rehearsing_";
 /// In which an in-place restore is prepared.
 pub(crate) const BESIDE: &str = "profe_beside_";
 
@@ -33,7 +35,8 @@ pub(crate) fn name(prefix: &str, id: &BackupId) -> Result<String, VaultError> {
 
 /// Says that `name` is worked on, until the session ends. The session must be one on the database `postgres`, as all claims are.
 pub(crate) async fn claim(session: AdminConn, name: &str) -> Result<AdminConn, VaultError> {
-    let claim = format!("SELECT pg_advisory_lock({CLAIM}, hashtext({}))", literal(name));
+    // It is idle as long as the restore takes.
+    let claim = format!("SET idle_session_timeout = 0; SELECT pg_advisory_lock({CLAIM}, hashtext({}))", literal(name));
     session.batch(&claim).await.map_err(own("claiming the database to restore into"))?;
     Ok(session)
 }
@@ -41,7 +44,8 @@ pub(crate) async fn claim(session: AdminConn, name: &str) -> Result<AdminConn, V
 /// Drops those that nobody claims.
 pub(crate) async fn sweep(session: &AdminConn) -> Result<(), VaultError> {
     let own = own("dropping what an earlier attempt left");
-    let prefixes = [RESTORING, VERIFYING, BESIDE].map(|prefix| format!("starts_with(datname, {})", literal(prefix)));
+    let prefixes = [RESTORING, VERIFYING, REHEARSING, BESIDE];
+    let prefixes = prefixes.map(|prefix| format!("starts_with(datname, {})", literal(prefix)));
     // The right to drop it is the owner's; others' are others' to sweep.
     let query = format!(
         "SELECT datname FROM pg_database WHERE ({}) AND pg_has_role(datdba, 'USAGE') ORDER BY 1",

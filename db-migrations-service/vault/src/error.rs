@@ -4,11 +4,22 @@ use embedded_postgres::NoTools;
 use postgres_link::{BatchError, ConnectError};
 use schema_catalog::ReadError;
 
+use crate::archive::TableName;
 use crate::keys::KeyError;
 use crate::manifest::{BackupId, ManifestError, NotAnId};
 use crate::program::ProgramError;
 use crate::storage::StorageError;
 use crate::stream::StreamError;
+
+/// What a program complains of where the server is at fault, and neither what it reads nor what it writes.
+const ABOUT_THE_SERVER: [&str; 6] = [
+    "No space left on device",
+    "out of memory",
+    "out of shared memory",
+    "connection to server",
+    "server closed the connection",
+    "terminating connection",
+];
 
 /// Why a backup was not made, verified or restored. What was begun is taken back.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +105,27 @@ pub enum VaultError {
         /// The server's.
         server: u32,
     },
+    /// What a newer `pg_dump` wrote an older `pg_restore` does not read.
+    #[error("backup {id} was written by pg_dump {written}, which older programs do not read: {source}")]
+    OlderTools {
+        /// Which backup.
+        id: BackupId,
+        /// That one's major version.
+        written: u32,
+        /// What there is here.
+        source: NoTools,
+    },
+    /// Roles were dropped since it was made.
+    #[error(
+        "backup {id} needs roles that this server does not have: {}; make a new one (`profe backup create`)",
+        .roles.join(", ")
+    )]
+    MissingRoles {
+        /// Which backup.
+        id: BackupId,
+        /// Their names.
+        roles: Vec<String>,
+    },
     /// The name of the new database is taken.
     #[error("there is a database {0:?} already; give another name with --into")]
     DatabaseExists(String),
@@ -131,6 +163,20 @@ pub enum VaultError {
         /// What.
         what: String,
     },
+    /// It has no such table.
+    #[error("backup {id} does not have the table {table}; name one that it has, as schema.table")]
+    NoTable {
+        /// Which backup.
+        id: BackupId,
+        /// Which table.
+        table: TableName,
+    },
+    /// A table cannot be restored beside one that is not there.
+    #[error("the database has no schema {schema:?} to restore the table into; restore the backup into a new database")]
+    NoSchema {
+        /// The schema.
+        schema: String,
+    },
     /// A name cannot be drawn.
     #[error("no random bytes are to be had for the backup's name: {0}")]
     Random(String),
@@ -147,8 +193,13 @@ impl VaultError {
     /// Whether it says that a backup cannot be restored, and not that something else is away.
     pub(crate) fn is_about_the_backup(&self) -> bool {
         match self {
-            Self::Damaged { .. } | Self::Stream { .. } | Self::Program(ProgramError::Failed { .. }) => true,
-            Self::Storage(error) => matches!(error, StorageError::NotFound { .. } | StorageError::Damaged { .. }),
+            Self::Damaged { .. } | Self::Stream { .. } => true,
+            Self::Program(ProgramError::Failed { complaint, .. }) => {
+                !ABOUT_THE_SERVER.iter().any(|word| complaint.contains(word))
+            }
+            Self::Storage(error) => {
+                matches!(error, StorageError::NotFound { .. } | StorageError::Damaged { .. } | StorageError::Name(_))
+            }
             _ => false,
         }
     }

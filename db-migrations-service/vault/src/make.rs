@@ -56,7 +56,10 @@ impl Vault {
     ) -> Result<Manifest, VaultError> {
         let created_at = OffsetDateTime::now_utc();
         let id = request.id.clone();
-        let made = Box::pin(unless(cancel, self.make_as(created_at, connect, request, progress, cancel))).await;
+        // Where one part fails, the programs of the others have nothing left to do.
+        let programs = cancel.child_token();
+        let made = Box::pin(unless(cancel, self.make_as(created_at, connect, request, progress, &programs))).await;
+        programs.cancel();
         if made.is_err() {
             // What stays where the store is away has no manifest, and is swept.
             if let Err(error) = self.storage().delete(id.as_str()).await {
@@ -93,9 +96,14 @@ impl Vault {
             kind: PartKind::Data,
             arguments: [vec!["--section=data".to_owned()], part.arguments].concat(),
         }));
-        let each =
-            works.into_iter().map(|work| self.part(&id, work, &tools, connect, &source.snapshot, progress, cancel));
-        let done: Vec<(Part, Passed)> = stream::iter(each).buffered(jobs).try_collect().await?;
+        let each = works.into_iter().enumerate().map(async |(at, work)| {
+            let made = self.part(&id, work, &tools, connect, &source.snapshot, progress, cancel).await;
+            made.map(|(part, passed)| (at, part, passed))
+        });
+        // Whichever ends first makes room for the next.
+        let mut done: Vec<_> = stream::iter(each).buffer_unordered(jobs).try_collect().await?;
+        done.sort_by_key(|(at, ..)| *at);
+        let done: Vec<(Part, Passed)> = done.into_iter().map(|(_, part, passed)| (part, passed)).collect();
         let mut tables: Vec<_> = done
             .iter()
             .filter(|(part, _)| part.kind == PartKind::Data)
@@ -157,7 +165,7 @@ impl Vault {
                 running.end_with(cancel);
                 let output = running.take_output();
                 Box::new(move || {
-                    let packed = pipe::pack(output, Some(ArchiveReader::default()), &keys, send, &watched);
+                    let packed = pipe::pack(output, Some(ArchiveReader::joining()), &keys, send, &watched);
                     settle(packed, running)
                 })
             }
@@ -167,7 +175,7 @@ impl Vault {
         // The store's refusal ends the other side too, whose own words say less.
         let segments = stored?;
         let passed = packed.map_err(|ended| ended.told(&name))?;
-        let part = Part { name, kind, plain_bytes: passed.bytes, plain_sha256: passed.sha256.clone(), segments };
+        let part = Part { name, kind, plain_bytes: passed.bytes, plain_checksum: passed.checksum.clone(), segments };
         Ok((part, passed))
     }
 }

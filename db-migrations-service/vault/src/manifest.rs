@@ -153,8 +153,8 @@ pub struct Part {
     pub kind: PartKind,
     /// Its length before compression and encryption, bytes.
     pub plain_bytes: u64,
-    /// SHA-256 of that, in hex.
-    pub plain_sha256: String,
+    /// 128-bit XXH3 of that, in hex: that nothing was lost on the way. What is stored has its SHA-256.
+    pub plain_checksum: String,
     /// Where it is, in order.
     pub segments: Vec<Segment>,
 }

@@ -1,16 +1,22 @@
 //! PostgreSQL's own programs, as children that end with whoever started them.
 
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
 
-use embedded_postgres::Tools;
+use embedded_postgres::{Tools, die_with_parent};
 use postgres_link::ConnectOptions;
+use rustix::pipe::fcntl_setpipe_size;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
 /// How much of what a program complains about is kept: its last words.
 const KEPT: usize = 4_000;
+
+/// What a pipe should hold, bytes.
+const PIPE: usize = 1 << 20;
 
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -78,13 +84,31 @@ impl Program {
     }
 
     /// Starts it. What it prints can be read from it, what it reads can be written to it.
+    ///
+    /// It is told to stop when its parent is gone. The kernel takes the thread that started it for the parent, so that is one which
+    /// lasts as long as the program does: it reads what the program complains about.
     pub(crate) fn start(mut self) -> Result<Running, ProgramError> {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let failed = |source| ProgramError::Start { program: self.name.to_owned(), source };
-        let mut child = self.command.spawn().map_err(failed)?;
-        let complaints = child.stderr.take().map(listen);
+        die_with_parent(&mut self.command, Signal::TERM);
+        let (name, mut command) = (self.name, self.command);
+        let failed = |source| ProgramError::Start { program: name.to_owned(), source };
+        let (tell, told) = mpsc::sync_channel(1);
+        let parent = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let (complaints, started) = match command.spawn() {
+                Ok(mut child) => (child.stderr.take(), Ok(child)),
+                Err(error) => (None, Err(error)),
+            };
+            // Whoever starts it waits for this message.
+            let _ = tell.send(started);
+            complaints.map(listen).unwrap_or_default()
+        });
+        let complaints = Some(parent.map_err(failed)?);
+        let told = told.recv().map_err(|_| failed(io::Error::other("its thread broke down")))?;
+        let mut child = told.map_err(failed)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
-        Ok(Running { name: self.name, child: Arc::new(Mutex::new(child)), input, output, complaints })
+        input.iter().for_each(widen);
+        output.iter().for_each(widen);
+        Ok(Running { name, child: Arc::new(Mutex::new(child)), input, output, complaints })
     }
 }
 
@@ -108,7 +132,7 @@ impl Running {
         self.input.take()
     }
 
-    /// Kills it when `cancel` is.
+    /// Tells it to stop when `cancel` is; it cancels what the server does for it.
     pub(crate) fn end_with(&self, cancel: &CancellationToken) {
         let (cancel, child) = (cancel.clone(), Arc::downgrade(&self.child));
         tokio::spawn(async move {
@@ -116,8 +140,7 @@ impl Running {
             if let Some(child) = child.upgrade()
                 && let Ok(mut child) = child.lock()
             {
-                // It may have ended by itself.
-                let _ = child.kill();
+                tell_to_stop(&mut child);
             }
         });
     }
@@ -154,6 +177,11 @@ impl Drop for Running {
     }
 }
 
+/// Who waits at a wider pipe is woken less often. Where the system does not allow it, the pipe stays as it is.
+fn widen(pipe: &impl AsFd) {
+    let _ = fcntl_setpipe_size(pipe, PIPE);
+}
+
 struct Optional(Option<ChildStdout>);
 
 impl Read for Optional {
@@ -162,18 +190,32 @@ impl Read for Optional {
     }
 }
 
+/// Its number is its own until it is waited for, which needs the child too.
+fn tell_to_stop(child: &mut Child) {
+    if let Ok(None) = child.try_wait()
+        && let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+    {
+        // It may have ended by itself just now.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
 /// Reads all that is complained, so that the program never waits, and keeps the end of it.
-fn listen(mut complaints: ChildStderr) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut kept = Vec::new();
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = complaints.read(&mut buffer) {
-            kept.extend_from_slice(&buffer[..count]);
-            let excess = kept.len().saturating_sub(KEPT);
-            kept.drain(..excess);
+fn listen(mut complaints: ChildStderr) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match complaints.read(&mut buffer) {
+            Ok(0) => return kept,
+            Ok(count) => {
+                kept.extend_from_slice(&buffer[..count]);
+                let excess = kept.len().saturating_sub(KEPT);
+                kept.drain(..excess);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return kept,
         }
-        kept
-    })
+    }
 }
 
 /// Without the program's name before each line, which the error has.

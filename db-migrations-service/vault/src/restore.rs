@@ -1,8 +1,6 @@
 //! Bringing a backup back, into a database that is new.
 
 use std::collections::HashSet;
-use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +9,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use postgres_link::quote::{identifier, literal};
 use postgres_link::{AdminConn, ConnectOptions};
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +19,8 @@ use crate::make::{Ended, blocking, settle, unless};
 use crate::manifest::{BackupId, Manifest, OutsideKey, Part, PartKind};
 use crate::program::Program;
 use crate::roles::{self, Extent};
-use crate::stream::{self as pipe, PIECES, Passed, Progress};
+use crate::stream::{self as pipe, PIECES, Passed, Progress, StreamError};
+use crate::unnamed::Unnamed;
 use crate::vault::Vault;
 
 /// What came of a restore.
@@ -105,17 +103,15 @@ impl<'a> Side<'a> {
         prefix: &str,
         cancel: &CancellationToken,
     ) -> Result<Self, VaultError> {
-        if !vault.keys().can_read(&manifest.recipients) {
-            return Err(VaultError::NoKey { id: manifest.id.clone(), recipients: manifest.recipients.clone() });
-        }
         let maintenance = maintenance(server).await?;
-        let (ours, backup) = (maintenance.server_version_num() / 10_000, manifest.server_version_num / 10_000);
-        if ours < backup {
-            return Err(VaultError::OlderServer { id: manifest.id.clone(), backup, server: ours });
-        }
+        let ours = maintenance.server_version_num() / 10_000;
+        suits(vault, &manifest, maintenance.server_version_num())?;
         // What a newer pg_dump wrote only a newer pg_restore reads.
         let written = manifest.pg_dump.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(ours);
-        let tools = Tools::for_server(&vault.variables(), ours.max(written))?;
+        let tools = Tools::for_server(&vault.variables(), ours.max(written)).map_err(|source| {
+            let id = manifest.id.clone();
+            if written > ours { VaultError::OlderTools { id, written, source } } else { source.into() }
+        })?;
         let name = beside::name(prefix, &manifest.id)?;
         if !cancel.is_cancelled() {
             beside::sweep(&maintenance).await?;
@@ -159,31 +155,44 @@ impl<'a> Side<'a> {
         progress: &Arc<Progress>,
         cancel: &CancellationToken,
     ) -> Result<Vec<u8>, VaultError> {
-        progress
-            .expect(self.manifest.parts.iter().map(|part| part.plain_bytes).sum(), self.manifest.tables.len() as u64);
-        let part = self.small(PartKind::Roles, progress).await?;
+        let part = self.roles(progress).await?;
         let missing = roles::statements(&part, &self.name, Extent::Roles)
             .map_err(|error| self.damaged(format!("its roles cannot be read: {error}")))?;
         let conn = postgres_link::connect(&self.connect()).await?;
         for statement in missing {
             conn.batch(&statement).await.map_err(own("creating the roles that are missing"))?;
         }
+        conn.close().await;
+        self.fill(progress, cancel).await?;
+        Ok(part)
+    }
+
+    /// Reads the roles' part, which comes first.
+    pub(crate) async fn roles(&self, progress: &Arc<Progress>) -> Result<Vec<u8>, VaultError> {
+        progress
+            .expect(self.manifest.parts.iter().map(|part| part.plain_bytes).sum(), self.manifest.tables.len() as u64);
+        self.small(PartKind::Roles, progress).await
+    }
+
+    /// Brings back what needs the roles to be there: definitions, rows, indexes and keys, event triggers.
+    pub(crate) async fn fill(&self, progress: &Arc<Progress>, cancel: &CancellationToken) -> Result<(), VaultError> {
+        let conn = postgres_link::connect(&self.connect()).await?;
         let definitions = self.definitions(progress).await?;
-        let list = Lists::of(&self.list(definitions.path()).await?, &self.manifest.outside_keys);
-        self.restore(definitions.path(), &["--section=pre-data"], None, cancel).await?;
+        let list = Lists::of(&self.list(&definitions).await?, &self.manifest.outside_keys);
+        self.restore(&definitions, &["--section=pre-data"], None, cancel).await?;
         let parts = self.manifest.parts.iter().filter(|part| part.kind == PartKind::Data);
         let rows: Vec<_> = parts.map(|part| self.rows(part, progress, cancel)).collect();
         stream::iter(rows).buffer_unordered(self.vault.jobs()).try_collect::<Vec<()>>().await?;
         let jobs = format!("--jobs={}", self.vault.jobs());
-        self.restore(definitions.path(), &["--section=post-data", &jobs], Some(&list.most), cancel).await?;
+        self.restore(&definitions, &["--section=post-data", &jobs], Some(&list.most), cancel).await?;
         for key in &self.manifest.outside_keys {
             conn.batch(&add_unchecked(key)).await.map_err(own("adding a foreign key that leads out of the backup"))?;
         }
         if let Some(event_triggers) = &list.event_triggers {
-            self.restore(definitions.path(), &["--section=post-data"], Some(event_triggers), cancel).await?;
+            self.restore(&definitions, &["--section=post-data"], Some(event_triggers), cancel).await?;
         }
         conn.close().await;
-        Ok(part)
+        Ok(())
     }
 
     /// A part that is small, in memory.
@@ -199,25 +208,27 @@ impl<'a> Side<'a> {
         });
         let (fed, unpacked) = tokio::join!(self.send(part, send), unpacked);
         fed?;
-        let (passed, whole) = unpacked.map_err(|ended| ended.told(&part.name))?;
+        let (passed, whole) = unpacked.map_err(|ended| self.told(part, ended))?;
         self.compare(part, &passed)?;
         Ok(whole)
     }
 
     /// The definitions' archive as a file, which is what `pg_restore` needs to work on several at once. It holds no rows.
-    async fn definitions(&self, progress: &Arc<Progress>) -> Result<NamedTempFile, VaultError> {
+    async fn definitions(&self, progress: &Arc<Progress>) -> Result<Unnamed, VaultError> {
         let archive = self.small(PartKind::Schema, progress).await?;
-        let written = NamedTempFile::with_prefix("profe-restore-").and_then(|mut file| {
-            file.write_all(&archive)?;
-            Ok(file)
-        });
-        written.map_err(|error| VaultError::stream("schema")(error.into()))
+        Unnamed::holding(&archive).map_err(|error| VaultError::stream("schema")(error.into()))
+    }
+
+    /// What definitions it has, a line each as `pg_restore --list` writes them.
+    pub(crate) async fn contents(&self, progress: &Arc<Progress>) -> Result<String, VaultError> {
+        let definitions = self.definitions(progress).await?;
+        self.list(&definitions).await
     }
 
     /// What the archive holds, a line each.
-    async fn list(&self, archive: &Path) -> Result<String, VaultError> {
+    async fn list(&self, archive: &Unnamed) -> Result<String, VaultError> {
         let mut running = Program::new(&self.tools, "pg_restore", &self.connect())
-            .arguments(["--list".to_owned(), text(archive)])
+            .arguments(["--list".to_owned(), archive.path()])
             .start()?;
         let mut output = running.take_output();
         let listed = blocking(move || {
@@ -232,22 +243,20 @@ impl<'a> Side<'a> {
 
     async fn restore(
         &self,
-        archive: &Path,
+        archive: &Unnamed,
         arguments: &[&str],
         list: Option<&str>,
         cancel: &CancellationToken,
     ) -> Result<(), VaultError> {
-        let file = list.map(|list| {
-            let mut file = NamedTempFile::with_prefix("profe-restore-")?;
-            file.write_all(list.as_bytes())?;
-            Ok::<_, std::io::Error>(file)
-        });
-        let file = file.transpose().map_err(|error| VaultError::stream("schema")(error.into()))?;
+        let file = list
+            .map(|list| Unnamed::holding(list.as_bytes()))
+            .transpose()
+            .map_err(|error| VaultError::stream("schema")(error.into()))?;
         let program = self
             .pg_restore()
             .arguments(arguments)
-            .arguments(file.iter().map(|file| format!("--use-list={}", text(file.path()))))
-            .arguments([text(archive)]);
+            .arguments(file.iter().map(|file| format!("--use-list={}", file.path())))
+            .arguments([archive.path()]);
         let running = program.start()?;
         running.end_with(cancel);
         blocking(move || settle(Ok(()), running)).await.map_err(|ended| ended.told("schema"))
@@ -255,7 +264,9 @@ impl<'a> Side<'a> {
 
     fn pg_restore(&self) -> Program {
         let database = format!("--dbname={}", self.name);
-        Program::new(&self.tools, "pg_restore", &self.connect()).arguments(["--exit-on-error".to_owned(), database])
+        // A subscription would be one to what the live database is subscribed to, whose place it would take.
+        let always = ["--exit-on-error".to_owned(), "--no-subscriptions".to_owned(), database];
+        Program::new(&self.tools, "pg_restore", &self.connect()).arguments(always)
     }
 
     /// Restores a part with rows, as it comes.
@@ -276,7 +287,7 @@ impl<'a> Side<'a> {
         let (fed, unpacked) = tokio::join!(self.send(part, send), unpacked);
         // A part that the store does not give ends the other side too, whose own words say less.
         fed?;
-        let passed = unpacked.map_err(|ended| ended.told(&part.name))?;
+        let passed = unpacked.map_err(|ended| self.told(part, ended))?;
         self.compare(part, &passed)
     }
 
@@ -293,16 +304,14 @@ impl<'a> Side<'a> {
                 Ok(reading) => reading,
                 Err(error) => return failed(error.into()).await,
             };
-            let (mut hasher, mut bytes) = (Sha256::new(), 0);
+            let (mut hasher, mut bytes, mut wanted) = (Sha256::new(), 0, true);
             loop {
                 match reading.next().await {
                     Ok(Some(piece)) => {
                         hasher.update(&piece);
                         bytes += piece.len() as u64;
-                        if to.send(Ok(piece)).await.is_err() {
-                            // Why is told there.
-                            return Ok(());
-                        }
+                        // Where nobody takes it any more, what was wrong may have been in this object, whose checksum tells.
+                        wanted = wanted && to.send(Ok(piece)).await.is_ok();
                     }
                     Ok(None) => break,
                     Err(error) => return failed(error.into()).await,
@@ -311,12 +320,25 @@ impl<'a> Side<'a> {
             if bytes != segment.bytes || pipe::hex(&hasher.finalize()) != segment.sha256 {
                 return failed(self.damaged(format!("{} is not what was stored", segment.object))).await;
             }
+            if !wanted {
+                return Ok(());
+            }
         }
         Ok(())
     }
 
+    /// What was stored as it is and cannot be unpacked was not packed by us.
+    fn told(&self, part: &Part, ended: Ended) -> VaultError {
+        match ended {
+            Ended::Stream(error @ (StreamError::Io(_) | StreamError::Archive(_))) => {
+                self.damaged(format!("{} cannot be read ({error})", part.name))
+            }
+            other => other.told(&part.name),
+        }
+    }
+
     fn compare(&self, part: &Part, passed: &Passed) -> Result<(), VaultError> {
-        if passed.bytes == part.plain_bytes && passed.sha256 == part.plain_sha256 {
+        if passed.bytes == part.plain_bytes && passed.checksum == part.plain_checksum {
             return Ok(());
         }
         Err(self.damaged(format!("what is in {} is not what was put in", part.name)))
@@ -328,6 +350,11 @@ impl<'a> Side<'a> {
 
     pub(crate) fn damaged(&self, what: String) -> VaultError {
         VaultError::Damaged { id: self.manifest.id.clone(), what }
+    }
+
+    /// Whether its server has been there all the time.
+    pub(crate) async fn is_there(&self) -> bool {
+        self.claim.batch("SELECT").await.is_ok()
     }
 
     /// Drops it, whoever is connected.
@@ -390,12 +417,20 @@ pub(crate) fn own(doing: &'static str) -> impl Fn(postgres_link::BatchError) -> 
     move |error| VaultError::server(&error, doing)
 }
 
+/// Whether a backup can be read here, and restored on a server of this version.
+pub(crate) fn suits(vault: &Vault, manifest: &Manifest, server_version_num: u32) -> Result<(), VaultError> {
+    if !vault.keys().can_read(&manifest.recipients) {
+        return Err(VaultError::NoKey { id: manifest.id.clone(), recipients: manifest.recipients.clone() });
+    }
+    let (server, backup) = (server_version_num / 10_000, manifest.server_version_num / 10_000);
+    if server < backup {
+        return Err(VaultError::OlderServer { id: manifest.id.clone(), backup, server });
+    }
+    Ok(())
+}
+
 /// A session from which databases are made, named and dropped.
 async fn maintenance(server: &ConnectOptions) -> Result<AdminConn, VaultError> {
     let connect = server.clone().with_database("postgres").with_application_name("profe restore");
     Ok(postgres_link::connect(&connect).await?)
-}
-
-fn text(path: &Path) -> String {
-    path.display().to_string()
 }

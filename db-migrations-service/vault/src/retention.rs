@@ -1,6 +1,7 @@
 //! Which backups may go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use time::{Duration, OffsetDateTime};
 
@@ -34,34 +35,72 @@ pub struct Kept {
     pub verified: bool,
 }
 
-/// Those of `backups` that may go at `now`, the oldest first.
+/// Whether a backup may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing keeps it.
+    Goes,
+    /// There is no rule that it could go by.
+    NoRule,
+    /// It is younger than so many days; `own` says that it said so itself.
+    Young {
+        /// The days.
+        days: u32,
+        /// Its own retention, and not the rule's.
+        own: bool,
+    },
+    /// It is among the newest so many of its scope.
+    Counted(usize),
+    /// It is the first of its week, of the last so many weeks.
+    Weekly(u32),
+    /// It is the newest verified one of a service, or of a whole database.
+    LastVerified,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Goes => f.write_str("no rule keeps it"),
+            Self::NoRule => f.write_str("there is no rule for it"),
+            Self::Young { days, own: false } => write!(f, "it is younger than {days} days"),
+            Self::Young { days, own: true } => write!(f, "it is to be kept for {days} days"),
+            Self::Counted(count) => write!(f, "it is among the newest {count}"),
+            Self::Weekly(weeks) => write!(f, "it is the first of its week, of the last {weeks} weeks"),
+            Self::LastVerified => f.write_str("it is the last one that was verified"),
+        }
+    }
+}
+
+/// What the rules say of each of `backups` at `now`, the newest first.
 ///
 /// The newest verified one of each service, and of each whole database, never does, whatever the rules say: a service's is also kept
 /// by a newer verified one of its whole database.
-pub fn prunable(backups: &[Kept], retention: Retention, now: OffsetDateTime) -> Vec<BackupId> {
+pub fn judge(backups: &[Kept], retention: Retention, now: OffsetDateTime) -> Vec<(BackupId, Verdict)> {
     let mut newest_first: Vec<&Kept> = backups.iter().collect();
     newest_first.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
     let last = last_verified(&newest_first);
     let weekly = weekly(&newest_first, retention.weekly, now);
     let mut counted: BTreeMap<(&str, &[String]), usize> = BTreeMap::new();
-    let mut gone: Vec<BackupId> = Vec::new();
-    for backup in &newest_first {
+    let mut judged = Vec::with_capacity(backups.len());
+    for backup in newest_first {
         let seen = counted.entry((&backup.environment, &backup.scope.services)).or_default();
         *seen += 1;
+        let own = backup.retention_days.is_some();
         let days = backup.retention_days.or(retention.days);
-        let is_young = days.map(|days| now - backup.created_at < Duration::days(days.into()));
-        let is_counted = retention.count.map(|count| *seen <= count);
-        // A rule that is not there says nothing.
-        let rules = [is_young, is_counted.filter(|_| backup.retention_days.is_none())];
-        let has_rule = rules.iter().any(Option::is_some) || retention.weekly.is_some();
-        let stays =
-            !has_rule || rules.contains(&Some(true)) || weekly.contains(&backup.id) || last.contains(&backup.id);
-        if !stays {
-            gone.push(backup.id.clone());
-        }
+        // Whoever gave it a time of its own did not ask for its place among the others.
+        let count = retention.count.filter(|_| !own);
+        let young = days.filter(|days| now - backup.created_at < Duration::days((*days).into()));
+        let verdict = match (young, count.filter(|count| *seen <= *count), retention.weekly) {
+            (Some(days), ..) => Verdict::Young { days, own },
+            (_, Some(count), _) => Verdict::Counted(count),
+            (.., Some(weeks)) if weekly.contains(&backup.id) => Verdict::Weekly(weeks),
+            _ if last.contains(&backup.id) => Verdict::LastVerified,
+            (.., weeks) if days.is_none() && count.is_none() && weeks.is_none() => Verdict::NoRule,
+            _ => Verdict::Goes,
+        };
+        judged.push((backup.id.clone(), verdict));
     }
-    gone.reverse();
-    gone
+    judged
 }
 
 fn last_verified(newest_first: &[&Kept]) -> BTreeSet<BackupId> {
@@ -116,10 +155,9 @@ mod tests {
 
     /// How many days ago those were made that go.
     fn gone(backups: &[Kept], retention: Retention) -> Vec<i64> {
-        let ids = prunable(backups, retention, NOW);
-        ids.iter()
-            .map(|id| backups.iter().find(|b| b.id == *id).map(|b| (NOW - b.created_at).whole_days()).unwrap())
-            .collect()
+        let judged = judge(backups, retention, NOW);
+        let days_ago = |id| backups.iter().find(|b| b.id == id).map(|b| (NOW - b.created_at).whole_days()).unwrap();
+        judged.into_iter().rev().filter(|(_, verdict)| *verdict == Verdict::Goes).map(|(id, _)| days_ago(id)).collect()
     }
 
     #[test]
@@ -133,6 +171,18 @@ mod tests {
         let days = Retention { days: Some(3), ..Retention::default() };
         assert_eq!(gone(&backups, days), [9, 8, 7, 6, 5, 4, 3]);
         assert_eq!(gone(&backups, Retention { count: Some(5), ..days }), [9, 8, 7, 6, 5]);
+        let why = judge(&backups, Retention { count: Some(4), weekly: Some(52), ..days }, NOW);
+        let why: Vec<Verdict> = why.into_iter().map(|(_, verdict)| verdict).collect();
+        assert_eq!(
+            why[2..7],
+            [
+                Verdict::Young { days: 3, own: false },
+                Verdict::Counted(4),
+                Verdict::Goes,
+                Verdict::Goes,
+                Verdict::Weekly(52)
+            ]
+        );
         // 2026-11-16, six days ago, was a Monday.
         assert_eq!(gone(&backups, Retention { weekly: Some(52), ..days }), [8, 7, 5, 4, 3]);
     }

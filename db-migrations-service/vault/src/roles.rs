@@ -107,6 +107,12 @@ pub(crate) fn statements(part: &[u8], database: &str, extent: Extent) -> Result<
     Ok(out)
 }
 
+/// The roles that must be there.
+pub(crate) fn names(part: &[u8]) -> Result<Vec<String>, serde_json::Error> {
+    let part: Everybody = serde_json::from_slice(part)?;
+    Ok(part.roles.into_iter().map(|role| role.name).collect())
+}
+
 fn create(role: &Role) -> String {
     let may = |allowed: bool, word: &str| if allowed { word.to_owned() } else { format!("NO{word}") };
     let name = identifier(&role.name);

@@ -41,11 +41,12 @@ pub struct Listed {
 impl Vault {
     /// `variables` looks variables of the environment up, for where PostgreSQL's programs are.
     pub fn new(storage: Storage, keys: Keys, variables: Variables) -> Self {
-        let jobs = std::thread::available_parallelism().map_or(1, NonZero::get).clamp(1, 4);
+        let jobs = std::thread::available_parallelism().map_or(1, NonZero::get).clamp(1, 3);
         Self { storage, keys, jobs, variables }
     }
 
-    /// How many parts are made or restored at the same time: as many as there are processors, four at most, unless said otherwise.
+    /// How many parts are made or restored at the same time; unless said, as many as there are processors, three at most, since each
+    /// takes some 30 MiB.
     #[must_use]
     pub fn with_jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs.max(1);

@@ -79,10 +79,12 @@ impl Vault {
             self.compare(&side, progress, cancel).await
         };
         let compared = Box::pin(unless(cancel, compared)).await;
+        // What fails because the server ended says nothing about the backup.
+        let is_there = side.is_there().await;
         side.strike().await;
         match compared {
             Ok(findings) => Ok(verification(findings)),
-            Err(error) if error.is_about_the_backup() => Ok(verification(vec![error.to_string()])),
+            Err(error) if error.is_about_the_backup() && is_there => Ok(verification(vec![error.to_string()])),
             Err(error) => Err(error),
         }
     }

@@ -47,6 +47,31 @@ fn read(archive: &[u8], piece: usize) -> Result<Vec<Table>, ArchiveError> {
     reader.finish()
 }
 
+/// The same archive with its rows joined, read in pieces.
+fn joined(archive: &[u8], piece: usize) -> Vec<u8> {
+    let (mut reader, mut whole) = (ArchiveReader::joining(), Vec::new());
+    for piece in archive.chunks(piece) {
+        reader.push(piece).unwrap();
+        let joined = reader.joined().expect("it joins");
+        whole.extend_from_slice(joined.ready());
+        joined.taken();
+    }
+    reader.finish().unwrap();
+    whole
+}
+
+/// What `pg_restore` makes of it, as SQL.
+fn script(archive: &[u8]) -> String {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    std::io::Write::write_all(&mut file, archive).expect("our own file");
+    let done =
+        Command::new(programs().join("pg_restore")).args(["--file=-"]).arg(file.path()).output().expect("it runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    // Each script has a word of its own that ends it.
+    let text = String::from_utf8(done.stdout).expect("text");
+    text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
+}
+
 fn rows(tables: &[Table]) -> Vec<(String, u64)> {
     tables.iter().map(|table| (table.name.to_string(), table.figures.rows)).collect()
 }
@@ -61,5 +86,19 @@ async fn every_table_is_counted_in_pieces_of_any_size() {
     assert_eq!(rows(&whole), wanted.map(|(name, rows)| (name.to_owned(), rows)));
     for piece in [1, 2, 7, 64, 4096, 65_537] {
         assert_eq!(read(&archive, piece).unwrap(), whole, "in pieces of {piece}");
+    }
+}
+
+#[tokio::test]
+async fn joined_rows_are_the_same_to_pg_restore() {
+    let db = odd().await;
+    db.value("CREATE TABLE many AS SELECT g, repeat('x', g % 90) FROM generate_series(1, 20000) g").await;
+    let archive = dump(&db, &[]);
+    let (whole, wanted) = (read(&archive, archive.len()).unwrap(), script(&archive));
+    for piece in [1, 7, 4096, 65_537, archive.len()] {
+        let joined = joined(&archive, piece);
+        assert!(archive.len() - joined.len() > 20_000 * 4, "lengths between the rows are gone");
+        assert_eq!(read(&joined, 4096).unwrap(), whole, "in pieces of {piece}");
+        assert!(script(&joined) == wanted, "in pieces of {piece}");
     }
 }

@@ -27,5 +27,5 @@ pub use cluster::Cluster;
 pub use error::StartError;
 pub use guest::Guest;
 pub use options::ClusterOptions;
-pub use postmaster::Exit;
+pub use postmaster::{Exit, die_with_parent};
 pub use tools::{NoTools, Tools};

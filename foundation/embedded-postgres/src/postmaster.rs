@@ -131,8 +131,9 @@ fn spawn_in_session(command: &mut Command, log: File) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Puts the command into a session of its own and lets the kernel send it `signal` when this thread ends.
-pub(crate) fn die_with_parent(command: &mut Command, signal: Signal) {
+/// Puts the command into a session of its own, away from the terminal's Ctrl-C, and lets the kernel send it `signal` when the *thread*
+/// that starts it ends, even by `kill -9` (on Linux; elsewhere nobody tells it).
+pub fn die_with_parent(command: &mut Command, signal: Signal) {
     let in_child = move || {
         rustix::process::setsid()?;
         #[cfg(target_os = "linux")]

@@ -40,10 +40,24 @@ impl<'a> Cursor<'a> {
     pub(super) fn int(&mut self, size: usize) -> Option<i32> {
         let sign = self.byte()?;
         let bytes = self.take(size)?;
-        let number = bytes.iter().rev().fold(0_i64, |number, &byte| (number << 8 | i64::from(byte)) & 0xFFFF_FFFF);
+        let number = match <[u8; 4]>::try_from(bytes) {
+            Ok(bytes) => i64::from(u32::from_le_bytes(bytes)),
+            Err(_) => bytes.iter().rev().fold(0, |number, &byte| (number << 8 | i64::from(byte)) & 0xFFFF_FFFF),
+        };
         let number = if sign == 0 { number } else { -number };
         // A large object's number goes up to 2³²−1.
         Some(number as i32)
+    }
+
+    /// A length that is not zero, then as many bytes, where all of it is there; else nothing is taken.
+    pub(super) fn chunk(&mut self, int_size: usize) -> Option<&'a [u8]> {
+        let mark = self.at;
+        let length = self.int(int_size).and_then(|length| usize::try_from(length).ok()).filter(|length| *length > 0);
+        let chunk = length.and_then(|length| self.take(length));
+        if chunk.is_none() {
+            self.at = mark;
+        }
+        chunk
     }
 
     /// A length, then as many bytes; a negative length is no text.

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+use super::cursor::Cursor;
+use super::joined::Joined;
+
 /// A line that is longer is hashed as it comes.
 const KEPT: usize = 64 * 1024;
 
@@ -76,6 +79,19 @@ impl Rows {
             self.figures.add(hasher.digest128());
         }
         true
+    }
+
+    /// Takes the chunks that are there as a whole; whether there was one.
+    pub(super) fn pass(&mut self, cursor: &mut Cursor<'_>, int_size: usize, joined: &mut Option<Joined>) -> bool {
+        let before = cursor.position();
+        while let Some(chunk) = cursor.chunk(int_size) {
+            self.push(chunk);
+            if let Some(joined) = joined {
+                joined.chunk(chunk.len(), int_size);
+                joined.payload(chunk);
+            }
+        }
+        cursor.position() > before
     }
 
     pub(super) fn push(&mut self, mut bytes: &[u8]) {

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use embedded_postgres::Tools;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use postgres_link::ConnectOptions;
-use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
-use super::Names;
 use crate::error::VaultError;
 use crate::make::{Ended, blocking, settle};
 use crate::manifest::Scope;
@@ -18,43 +16,45 @@ use crate::program::Program;
 use crate::restore::Side;
 use crate::source::Source;
 use crate::stream::Progress;
+use crate::unnamed::Unnamed;
 use crate::vault::Vault;
 
-/// Copies the staged schemas.
-pub(super) async fn copy(
+/// Copies the schemas `staged`. `without` are arguments of `pg_dump` that say what of their definitions stays behind.
+pub(crate) async fn copy(
     vault: &Vault,
     side: &Side<'_>,
     live: &ConnectOptions,
-    names: &Names,
+    (staged, without): (&[String], &[&str]),
     progress: &Arc<Progress>,
     cancel: &CancellationToken,
 ) -> Result<(), VaultError> {
-    if names.live.is_empty() {
+    if staged.is_empty() {
         return Ok(());
     }
     // Not the history: its rows are brought back by themselves.
-    let scope = Scope { services: Vec::new(), schemas: names.staged.clone() };
+    let scope = Scope { services: Vec::new(), schemas: staged.to_vec() };
     let source = Source::open(&side.connect(), &scope).await?;
     let tools = Tools::for_server(&vault.variables(), source.facts.server_version_num / 10_000)?;
-    let schemas: Vec<String> = names.staged.iter().map(|name| format!("--schema={}", plan::quoted(name))).collect();
-    let copying = Copying {
-        tools: &tools,
-        from: side.connect(),
-        to: live.clone().with_application_name("profe restore"),
-        cancel,
-    };
-    let file =
-        NamedTempFile::with_prefix("profe-restore-").map_err(|error| VaultError::stream("schema")(error.into()))?;
-    let path = file.path().display().to_string();
+    let schemas: Vec<String> = staged.iter().map(|name| format!("--schema={}", plan::quoted(name))).collect();
+    let copying = Copying { tools: &tools, from: side.connect(), to: live.clone(), cancel };
+    let file = Unnamed::new().map_err(|error| VaultError::stream("schema")(error.into()))?;
+    let path = file.path();
     let definitions = [
         "--format=custom".to_owned(),
         "--section=pre-data".to_owned(),
         "--section=post-data".to_owned(),
         format!("--file={path}"),
     ];
-    copying.run(Program::new(&tools, "pg_dump", &copying.from).arguments(definitions).arguments(&schemas)).await?;
+    copying
+        .run(
+            Program::new(&tools, "pg_dump", &copying.from)
+                .arguments(definitions)
+                .arguments(without)
+                .arguments(&schemas),
+        )
+        .await?;
     copying.restore(&["--section=pre-data".to_owned(), path.clone()]).await?;
-    let tables: Vec<_> = source.tables.into_iter().filter(|table| names.staged.contains(&table.name.schema)).collect();
+    let tables: Vec<_> = source.tables.into_iter().filter(|table| staged.contains(&table.name.schema)).collect();
     let parts = plan::data_parts(&tables, schemas, vault.jobs());
     stream::iter(parts.into_iter().map(|part| copying.pipe(part.arguments, &source.snapshot, progress)))
         .buffer_unordered(vault.jobs())

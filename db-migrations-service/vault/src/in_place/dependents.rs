@@ -1,9 +1,8 @@
 //! What in other schemas hangs on the schemas that are swapped.
 
 use postgres_link::AdminConn;
-use postgres_link::quote::literal;
 
-use super::Names;
+use super::names::{Names, list};
 use crate::error::VaultError;
 use crate::manifest::BackupId;
 use crate::restore::own;
@@ -19,7 +18,8 @@ pub(super) struct Binding {
 
 /// All of them.
 pub(super) async fn bindings(live: &AdminConn, names: &Names) -> Result<Vec<Binding>, VaultError> {
-    let query = include_str!("bindings.sql").replace(":schemas", &names.list()).replace(":staged", &staged(names));
+    let query =
+        include_str!("bindings.sql").replace(":schemas", &names.list()).replace(":staged", &list(&names.staged));
     let outcome = live.batch(&format!("SET search_path = ''; {query}; RESET search_path")).await;
     let outcome = outcome.map_err(own("listing what other schemas bind to these"))?;
     let binding = |row: &[Option<String>]| match row {
@@ -38,9 +38,4 @@ pub(super) async fn refuse(live: &AdminConn, names: &Names, id: &BackupId) -> Re
         return Ok(());
     }
     Err(VaultError::Bound { id: id.clone(), bound })
-}
-
-fn staged(names: &Names) -> String {
-    let list: Vec<String> = names.staged.iter().map(|schema| literal(schema)).collect();
-    if list.is_empty() { "NULL".to_owned() } else { list.join(",") }
 }

@@ -3,7 +3,7 @@
 use postgres_link::AdminConn;
 use postgres_link::quote::{identifier, literal};
 
-use super::Names;
+use super::names::Names;
 use crate::error::VaultError;
 use crate::manifest::{BackupId, HISTORY_SCHEMA};
 use crate::restore::own;
@@ -16,11 +16,10 @@ use crate::restore::own;
 pub(super) async fn read(beside: &AdminConn, names: &Names, id: &BackupId) -> Result<Vec<String>, VaultError> {
     let mut statements = state(beside, names).await?;
     statements.extend(applied(beside, names, id).await?);
+    // The rights that came back are those of then: the next run grants what the catalogue says now.
     statements.push(format!(
-        "DO $do$ BEGIN IF to_regclass('{HISTORY_SCHEMA}.audit_entry') IS NOT NULL THEN \
-         INSERT INTO {HISTORY_SCHEMA}.audit_entry (event, command, acting_role, objects, context, via_service) \
-         VALUES ('restore', 'RESTORE', current_user, '[]', {}, true); END IF; END $do$",
-        literal(&format!("backup {id}: schemas {}", names.live.join(", ")))
+        "DO $do$ BEGIN IF to_regclass('{HISTORY_SCHEMA}.meta') IS NOT NULL THEN \
+         DELETE FROM {HISTORY_SCHEMA}.meta WHERE key = 'catalogue'; END IF; END $do$"
     ));
     Ok(statements)
 }

@@ -16,12 +16,12 @@ pub enum StorageError {
     /// A name that is none; see [`super::Storage`] for what names look like.
     #[error("{0:?} cannot name an object: names are letters, digits, dots, hyphens and underscores, parted by slashes")]
     Name(String),
-    /// There is no such object.
-    #[error("there is no {what} in {storage}")]
+    /// There is no such object, or no such storage.
+    #[error("{}", absent(.storage, .what))]
     NotFound {
         /// The storage's URL.
         storage: String,
-        /// The object's name.
+        /// The object's name; empty for the storage itself.
         what: String,
     },
     /// The bucket or container itself is not there.
@@ -90,6 +90,14 @@ pub enum StorageError {
         /// What was seen.
         reason: String,
     },
+}
+
+fn absent(storage: &str, what: &str) -> String {
+    if what.is_empty() {
+        format!("{storage} is not there: create it, or correct the URL")
+    } else {
+        format!("there is no {what} in {storage}")
+    }
 }
 
 impl StorageError {
@@ -266,4 +274,17 @@ fn element(xml: &str, name: &str) -> String {
 /// When an object was written.
 pub(super) fn instant(meta: &ObjectMeta) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(meta.last_modified.timestamp()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_is_named() {
+        let said =
+            |what: &str| StorageError::NotFound { storage: "/backups".to_owned(), what: what.to_owned() }.to_string();
+        assert_eq!(said("a/data-1.000"), "there is no a/data-1.000 in /backups");
+        assert_eq!(said(""), "/backups is not there: create it, or correct the URL");
+    }
 }

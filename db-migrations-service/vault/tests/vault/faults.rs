@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,35 +10,7 @@ use embedded_postgres::Binaries;
 use testkit::server;
 use tokio_util::sync::CancellationToken;
 
-use crate::help::{Place, plans, request, vault};
-
-/// Files of a backup, the manifest left out.
-fn objects(place: &Place, manifest: &Manifest) -> Vec<PathBuf> {
-    let folder = place.folder.path().join(manifest.id.as_str());
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| !path.ends_with("manifest.json")).collect();
-    files.sort();
-    files
-}
-
-fn everything(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries
-        .flat_map(|entry| {
-            let path = entry.unwrap().path();
-            if path.is_dir() { everything(&path) } else { vec![path.display().to_string()] }
-        })
-        .collect()
-}
-
-/// Databases that a restore or a verification of this backup has left.
-async fn left(manifest: &Manifest) -> Option<String> {
-    let name = manifest.id.as_str().replace('-', "_");
-    let session = server().session("postgres").await;
-    let found =
-        session.batch(&format!("SELECT count(*) FROM pg_database WHERE datname LIKE '%{name}%'")).await.unwrap();
-    found.value(0, 0).map(str::to_owned)
-}
+use crate::help::{Place, everything, keys, left, objects, plans, request, vault};
 
 async fn restore(vault: &Vault, manifest: &Manifest) -> Result<backup_vault::Restored, VaultError> {
     let (progress, cancel) = (Arc::new(Progress::default()), CancellationToken::new());
@@ -111,10 +82,6 @@ async fn an_edited_manifest_is_not_believed_and_without_one_there_is_no_backup()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_encrypted_is_read_with_its_key_alone() {
-    let keys = || {
-        let identity = age::x25519::Identity::generate();
-        (identity.to_public().to_string(), age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned())
-    };
     let ((public, secret), (_, other)) = (keys(), keys());
     let mut place = Place::new().await;
     let url = place.folder.path().to_str().unwrap().to_owned();

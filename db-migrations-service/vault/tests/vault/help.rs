@@ -1,5 +1,7 @@
 //! A database with everything in it that is hard to back up, and a vault in a folder.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backup_vault::{BackupId, Keys, MakeRequest, Manifest, Progress, Scope, Storage, Vault, VaultError, Verification};
@@ -92,4 +94,38 @@ pub fn request(scope: Scope) -> MakeRequest {
 /// One service's schemas.
 pub fn plans() -> Scope {
     Scope { services: vec!["plans-service".to_owned()], schemas: vec!["plans".to_owned()] }
+}
+
+/// Files of a backup, the manifest left out.
+pub fn objects(place: &Place, manifest: &Manifest) -> Vec<PathBuf> {
+    let folder = place.folder.path().join(manifest.id.as_str());
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| !path.ends_with("manifest.json")).collect();
+    files.sort();
+    files
+}
+
+pub fn everything(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .flat_map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { everything(&path) } else { vec![path.display().to_string()] }
+        })
+        .collect()
+}
+
+/// Databases that a restore or a verification of this backup has left.
+pub async fn left(manifest: &Manifest) -> Option<String> {
+    let name = manifest.id.as_str().replace('-', "_");
+    let session = server().session("postgres").await;
+    let found =
+        session.batch(&format!("SELECT count(*) FROM pg_database WHERE datname LIKE '%{name}%'")).await.unwrap();
+    found.value(0, 0).map(str::to_owned)
+}
+
+/// A pair of keys: the public one, the secret one.
+pub fn keys() -> (String, String) {
+    let identity = age::x25519::Identity::generate();
+    (identity.to_public().to_string(), age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned())
 }

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use crate::help::{Place, plans};
 
 const LOCK: (i32, i32) = (1, 2);
+const WORK: (i32, i32) = (1, 3);
 
 async fn restore(place: &Place, manifest: &Manifest) -> Result<Swapped, VaultError> {
-    let target = InPlace { live: place.db.connect().clone(), run_lock: LOCK };
+    let target = InPlace::new(place.db.connect().clone(), LOCK, WORK);
     let (progress, cancel) = (Arc::new(Progress::default()), CancellationToken::new());
     place.vault.restore_in_place(&manifest.id, &target, &progress, &cancel).await
 }
@@ -129,6 +130,73 @@ async fn it_stands_aside_for_migrations_and_for_those_who_use_the_tables() {
     assert_eq!(value(&place, "SELECT count(*) FROM plans.plans").await, "2000");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_of_a_dead_migration_run_is_ended_first() {
+    let place = Place::new().await;
+    let manifest = place.make(plans()).await;
+    // Its runner is gone, and its lock with it; what the server does for it goes on.
+    let orphan = place.db.session().await;
+    orphan
+        .batch(&format!("SELECT pg_advisory_lock({}, {}); BEGIN; DELETE FROM plans.plans", WORK.0, WORK.1))
+        .await
+        .unwrap();
+    restore(&place, &manifest).await.unwrap();
+    assert!(orphan.batch("COMMIT").await.is_err(), "its session was ended");
+    assert_eq!(value(&place, "SELECT count(*) FROM plans.plans").await, "2000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_breaks_in_the_swap_changes_nothing() {
+    let place = Place::new().await;
+    let manifest = place.make(plans()).await;
+    let reader = place.db.session().await;
+    reader.batch("BEGIN; SELECT FROM plans.plans LIMIT 1").await.unwrap();
+    // Its swap waits for the reader.
+    let breaking = async {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'profe restore' AND wait_event_type = 'Lock'";
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+        while value(&place, end).await != "t" {
+            tick.tick().await;
+        }
+        reader.batch("COMMIT; DELETE FROM plans.plans WHERE id = 7").await.unwrap();
+    };
+    let (restored, ()) = tokio::join!(restore(&place, &manifest), breaking);
+    let error = restored.unwrap_err();
+    assert!(error.to_string().contains("swapping the schemas failed"), "{error}");
+    assert_eq!(value(&place, "SELECT count(*) FROM plans.plans").await, "1999");
+    assert_eq!(left(&place, &manifest).await, (String::new(), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_restore_of_another_backup_left_goes_with_the_next_one() {
+    let place = Place::new().await;
+    let manifest = place.make(plans()).await;
+    value(
+        &place,
+        "CREATE SCHEMA users_profe_restored_0123ab; CREATE TABLE users_profe_restored_0123ab.t (); CREATE SCHEMA plans_profe_former_0123ab; CREATE SCHEMA my_profe_notes",
+    )
+    .await;
+    restore(&place, &manifest).await.unwrap();
+    assert_eq!(left(&place, &manifest).await, ("my_profe_notes".to_owned(), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cancelled_before_the_swap_leaves_nothing() {
+    let place = Place::new().await;
+    let manifest = place.make(plans()).await;
+    value(&place, "DELETE FROM plans.plans WHERE id > 1000").await;
+    let target = InPlace::new(place.db.connect().clone(), LOCK, WORK);
+    let (progress, cancel, stages) = (Arc::new(Progress::default()), CancellationToken::new(), target.stages.clone());
+    let begun = place.vault.begin_in_place(&manifest.id, target).await.unwrap();
+    assert_eq!((begun.schemas(), stages.now()), (["plans".to_owned()].as_slice(), None));
+    assert!(matches!(restore(&place, &manifest).await, Err(VaultError::Busy)), "one at a time");
+    cancel.cancel();
+    assert!(matches!(begun.finish(&progress, &cancel).await, Err(VaultError::Cancelled)));
+    assert_eq!(value(&place, "SELECT count(*) FROM plans.plans").await, "994");
+    assert_eq!(left(&place, &manifest).await, (String::new(), String::new()));
+    restore(&place, &manifest).await.unwrap();
+}
+
 /// The platform's own schema, with its history and its audit.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_history_says_what_the_schema_is() {
@@ -158,8 +226,10 @@ async fn the_history_says_what_the_schema_is() {
         value(&place, "SELECT rolled_back_by FROM migration_service.history WHERE version = 99990101000000").await,
         format!("restore of backup {}", manifest.id)
     );
-    assert_eq!(
-        value(&place, "SELECT count(*) FROM migration_service.audit_entry WHERE command = 'RESTORE'").await,
-        "1"
-    );
+    let told =
+        "SELECT count(*) || ' ' || min(objects ->> 0) FROM migration_service.audit_entry WHERE command = 'RESTORE'";
+    let object = r#"1 {"type": "schema", "schema": "plans", "command": "RESTORE", "identity": "plans"}"#;
+    assert_eq!(value(&place, told).await, object);
+    // The next run looks whether the rights of then are those of now.
+    assert_eq!(value(&place, "SELECT count(*) FROM migration_service.meta WHERE key = 'catalogue'").await, "0");
 }
