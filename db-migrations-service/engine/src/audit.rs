@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 pub(crate) use chain::try_seal;
 pub(crate) use install::{off, tell_preparation};
+pub use marker::told_by_caller;
 pub(crate) use marker::{Telling, begin, mark};
 
 use crate::engine::Engine;
@@ -63,9 +64,9 @@ pub struct AuditEntry {
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     /// `ddl_command_end` and `sql_drop`: an event trigger saw a command; `error`: it saw one and could not read it; `migration`,
-    /// `preparation`, `installation`, `run`: the service tells what it did.
+    /// `preparation`, `installation`, `run`, `restore`: the service tells what it did.
     pub event: String,
-    /// PostgreSQL's command tag; `RUN`, `MIGRATE`, `ROLLBACK`, `PREPARE`, `INSTALL` where the service
+    /// PostgreSQL's command tag; `RUN`, `MIGRATE`, `ROLLBACK`, `PREPARE`, `INSTALL`, `RESTORE` where the service
     /// tells it.
     pub command: String,
     /// Who signed in.

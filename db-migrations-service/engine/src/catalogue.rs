@@ -8,6 +8,10 @@ use serde::Deserialize;
 use crate::error::{EngineError, ErrorCode};
 use crate::proof::report::Gate;
 
+mod backup;
+
+pub use backup::{BackupSettings, CronExpression, Schedule};
+
 /// The parsed and checked catalogue. Services and environments keep the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +87,9 @@ pub struct Environment {
     pub protected: bool,
     /// What a run requires to hold. Default: everything where the environment is protected, else nothing.
     pub gates: Option<Vec<Gate>>,
+    /// When it is backed up, and for how long backups are kept.
+    #[serde(default)]
+    pub backup: BackupSettings,
 }
 
 impl Environment {
@@ -163,6 +170,9 @@ impl Catalogue {
                 "[run] lock_timeout_ms, lock_attempts and concurrent_timeout_s must be above 0: no wait is unbounded"
                     .to_owned(),
             );
+        }
+        for (name, environment) in &self.environments {
+            problems.extend(backup::problems(name, &environment.backup, |service| self.services.contains_key(service)));
         }
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         for (service, entry) in &self.services {

@@ -10,6 +10,7 @@ use crate::migration::MigrationId;
 use crate::plan::Plan;
 use crate::planning;
 use crate::project::Project;
+use crate::proof::data::Filled;
 use crate::proof::drift::adopt::{self, Adoption, Undoing};
 use crate::proof::drift::{self, DriftReport, Fingerprints};
 use crate::proof::report::Report;
@@ -135,13 +136,27 @@ impl Engine {
             prepared_before: state.catalogue.is_some(),
             target: self.target.clone(),
             overrides: request.overrides,
+            without_backup: None,
         })
     }
 
     /// Looks through the gates at what is pending, or at the whole set, on a scratch database of the target's server.
     /// Changes nothing in the target's schemas; what was proven is kept in it as certificates.
     pub async fn validate(&self, request: &ValidateRequest, context: &RunContext) -> Result<Report, EngineError> {
-        proof::validate(&self.project, &self.target, request, context).await
+        proof::validate(&self.project, &self.target, request, None, context).await
+    }
+
+    /// The same, rehearsed on rows: in `filled` instead of a database without any, which stays for the caller to drop.
+    ///
+    /// # Errors
+    /// Also where `filled` cannot be brought to where the target stands.
+    pub async fn validate_on(
+        &self,
+        filled: &Filled,
+        request: &ValidateRequest,
+        context: &RunContext,
+    ) -> Result<Report, EngineError> {
+        proof::validate(&self.project, &self.target, request, Some(filled), context).await
     }
 
     /// Holds the live schemas against what the target's history makes of an empty database. Changes nothing.
@@ -219,6 +234,7 @@ impl Engine {
             prepared_before: state.catalogue.is_some(),
             target: self.target.clone(),
             overrides: Vec::new(),
+            without_backup: None,
         })
     }
 

@@ -59,6 +59,8 @@ pub enum ErrorCode {
     GateFailed,
     /// A rehearsal took longer than it may.
     RehearsalTimeout,
+    /// The rows to rehearse on cannot be brought to where the target stands.
+    BackupOutdated,
     /// The run was cancelled.
     Cancelled,
     /// The database cannot be reached, or the connection broke.
@@ -77,6 +79,8 @@ pub enum ErrorCode {
     TargetTooNew,
     /// The server has no room left.
     DiskFull,
+    /// The environment wants a backup before this, and there is none.
+    BackupRequired,
     /// The environment is protected from what was asked.
     Protected,
     /// PostgreSQL refused one of the engine's own statements.

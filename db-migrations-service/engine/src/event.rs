@@ -52,6 +52,29 @@ pub enum Event {
         /// Whether nothing of it will stay.
         dry_run: bool,
     },
+    /// What the run touches is being backed up; the run itself begins when that is done.
+    BackingUp {
+        /// The backup's name.
+        backup_id: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
+    /// The backup is being restored and compared.
+    VerifyingBackup {
+        /// The backup's name.
+        backup_id: String,
+    },
+    /// A backup covers the run.
+    BackedUp {
+        /// The backup's name.
+        backup_id: String,
+        /// It was there already, and is as good as a new one.
+        accepted: bool,
+        /// It was restored and compared, and is equal.
+        verified: bool,
+        /// How long the run waited for it, milliseconds.
+        duration_ms: u64,
+    },
     /// Roles, schemas and grants of the catalogue are being brought in place.
     Preparing {
         /// What, in words.

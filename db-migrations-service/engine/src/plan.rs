@@ -37,6 +37,18 @@ pub struct PlannedMigration {
     pub(crate) code: Vec<std::ops::Range<usize>>,
 }
 
+/// A backup that was made before migrations were applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CoveringBackup {
+    /// The backup's name.
+    pub backup_id: String,
+    /// The migrations that the run that it covers has applied, of those of the plan.
+    pub migrations: Vec<MigrationId>,
+    /// The command that restores it.
+    pub command: String,
+}
+
 /// An ordered plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,6 +59,9 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Whether roles, schemas or grants of the catalogue must be brought in place first.
     pub prepares_target: bool,
+    /// For a rollback the backups of before what it takes back, where whoever asks for the plan knows of any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backups: Vec<CoveringBackup>,
     /// Relations that stand already and are changed, as quoted names.
     #[serde(skip)]
     pub(crate) touches: Vec<String>,

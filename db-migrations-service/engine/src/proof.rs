@@ -3,6 +3,7 @@
 //! How it is built, and why: `docs/adr/0007-proofs.md`.
 
 pub mod certificate;
+pub mod data;
 pub mod drift;
 pub mod report;
 
@@ -18,7 +19,7 @@ mod stage;
 mod subject;
 mod validate;
 
-pub(crate) use gate_keeper::require;
+pub(crate) use gate_keeper::{remember, require};
 pub(crate) use validate::validate;
 
 use serde::{Deserialize, Serialize};

@@ -8,3 +8,4 @@ pub(crate) mod repair;
 pub(crate) mod rollback;
 pub(crate) mod steps;
 pub(crate) mod stepwise;
+mod waiting;

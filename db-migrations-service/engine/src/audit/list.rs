@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::chain::{CELLS, try_seal};
 use super::history::{JOINED, SQL};
 use super::install::{self, off};
-use super::objects::objects;
+use super::objects::{granted, objects};
 use super::{AuditEntry, AuditFilter, AuditPage, LONGEST_STATEMENT};
 use crate::compare::time_of;
 use crate::error::{EngineError, ErrorCode};
@@ -106,6 +106,8 @@ fn entry(row: Vec<Option<String>>) -> Result<AuditEntry, EngineError> {
         migration,
         sql,
     ] = cells;
+    let recorded: Value = objects.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let recorded = statement.as_deref().and_then(|text| granted(&recorded, text)).unwrap_or(recorded);
     let done = sql.zip(migration.as_deref()).map(|(sql, migration)| done(sql, migration));
     let number = |cell: &Option<String>| store::number(cell.as_deref().unwrap_or("0"));
     Ok(AuditEntry {
@@ -121,7 +123,7 @@ fn entry(row: Vec<Option<String>>) -> Result<AuditEntry, EngineError> {
         transaction,
         objects: match &done {
             Some((_, objects)) => objects.clone(),
-            None => objects.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+            None => recorded,
         },
         statement: done.map(|(sql, _)| sql).or(statement),
         statement_bytes: statement_bytes.as_deref().map(store::number).transpose()?,

@@ -62,6 +62,12 @@ async fn mark_if_healthy(conn: &AdminConn, run_id: Uuid) -> bool {
     false
 }
 
+/// What a superuser's session sets, name and value, so that the event triggers leave it to the caller to tell the log what the
+/// session does. For work of the service that is no run of the engine's.
+pub fn told_by_caller(id: Uuid) -> (&'static str, String) {
+    ("backtrace_functions", value(id, Telling::Engine))
+}
+
 pub(super) fn is_superuser(conn: &AdminConn) -> bool {
     conn.parameter("is_superuser").as_deref() == Some("on")
 }

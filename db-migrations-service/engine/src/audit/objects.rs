@@ -28,6 +28,35 @@ pub(super) fn objects(script: &Script) -> Value {
     Value::Array(list)
 }
 
+/// What a GRANT or a REVOKE was about. The event triggers are told what kind of object and not which; the statement says
+/// it, where it is the whole message.
+pub(super) fn granted(told: &Value, statement: &str) -> Option<Value> {
+    let [told] = told.as_array()?.as_slice() else { return None };
+    if !told["identity"].is_null() {
+        return None;
+    }
+    let parsed = sql_grammar::parse(statement).ok()?;
+    let [grant] = parsed.as_slice() else { return None };
+    if grant.node != "GrantStmt" {
+        return None;
+    }
+    // Where a name without a schema led, nobody knows any more.
+    let objects = sql_grammar::facts(grant, "").references;
+    let named = objects.iter().map(|reference| {
+        let mut entry = told.clone();
+        let (kind, name) = (reference.object.kind, &reference.object.name);
+        let is_schema = kind == ObjectKind::Schema;
+        let identity = if is_schema || name.schema.is_empty() { name.name.clone() } else { name.to_string() };
+        entry["identity"] = identity.into();
+        if !is_schema && !name.schema.is_empty() {
+            entry["schema"] = name.schema.clone().into();
+        }
+        entry
+    });
+    let named: Vec<Value> = named.collect();
+    (!named.is_empty()).then_some(Value::Array(named))
+}
+
 fn entry(command: &str, object: &ObjectName, dropped: bool) -> Value {
     let (kind, is_schema) = match object.kind {
         ObjectKind::Schema => ("schema", true),
@@ -91,6 +120,24 @@ mod tests {
         ] {
             assert_eq!(command_tag(sql), tag);
         }
+    }
+
+    #[test]
+    fn a_grant_is_told_with_what_it_is_on() {
+        let told = json!([{ "command": "GRANT", "type": "TABLE", "schema": null, "identity": null }]);
+        for (sql, named) in [
+            ("grant select on a.t, u to public", r#"["TABLE null u","TABLE a a.t"]"#),
+            ("grant usage on schema a to public", r#"["TABLE null a"]"#),
+            ("grant select on a.t to public; grant select on a.u to public", "null"),
+            ("do 'grant'", "null"),
+        ] {
+            let shown = granted(&told, sql).map_or(Value::Null, |objects| {
+                let line = |o: &Value| format!("{} {} {}", o["type"], o["schema"], o["identity"]).replace('"', "");
+                objects.as_array().unwrap().iter().map(line).collect()
+            });
+            assert_eq!(shown.to_string(), named, "{sql}");
+        }
+        assert_eq!(granted(&json!([{ "command": "GRANT", "identity": "x" }]), "grant select on t to public"), None);
     }
 
     #[test]

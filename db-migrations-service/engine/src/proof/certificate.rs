@@ -6,6 +6,7 @@ use postgres_link::AdminConn;
 use schema_catalog::Fingerprint;
 use serde::{Deserialize, Serialize};
 
+use super::data::DataSource;
 use super::report::StatementFigures;
 use crate::error::EngineError;
 use crate::migration::MigrationId;
@@ -34,6 +35,9 @@ pub struct Certificate {
     /// Why there is no way back; then only the way there was walked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub irreversible: Option<String>,
+    /// The rows that it was rehearsed on; `None` where the tables were as empty as the migrations make them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with_data: Option<DataSource>,
     /// The way there, milliseconds, once measured and once as it will be run.
     pub up_ms: [u64; 2],
     /// The way back, milliseconds.

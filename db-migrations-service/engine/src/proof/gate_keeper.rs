@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::Override;
 use super::certificate::{self, Certificate};
 use super::rehearsal::managed;
 use super::rehearse::snapshot;
@@ -23,7 +22,7 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
     let mut gates: BTreeSet<Gate> = environment.required_gates().into_iter().collect();
     for passed_by in &run.overrides {
         if gates.remove(&passed_by.gate) {
-            remember(hands, passed_by).await?;
+            remember(hands, passed_by.gate.as_str(), &passed_by.reason).await?;
         }
     }
     if gates.is_empty() || run.plan.migrations.is_empty() {
@@ -41,6 +40,7 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
         live: Some(hands.guard),
         compare: true,
         gates: gates.clone(),
+        filled: None,
         context: hands.context,
     };
     let report = examination.examine(&subjects, unreadable).await?;
@@ -95,13 +95,13 @@ fn refused(report: &Report) -> EngineError {
 }
 
 /// That somebody passed a gate by stays with the target, whatever becomes of the run.
-async fn remember(hands: &Hands<'_>, passed_by: &Override) -> Result<(), EngineError> {
+pub(crate) async fn remember(hands: &Hands<'_>, gate: &str, reason: &str) -> Result<(), EngineError> {
     let statement = format!(
         "{};INSERT INTO migration_service.gate_override (run_id, gate, reason, by_whom) VALUES ('{}', {}, {}, {})",
         include_str!("override.sql"),
         hands.context.run_id,
-        literal(passed_by.gate.as_str()),
-        literal(&passed_by.reason),
+        literal(gate),
+        literal(reason),
         literal(&hands.context.actor)
     );
     hands.guard.batch(&statement).await.map(|_| ()).map_err(|e| own_statement(&e, "recording the override"))

@@ -1,21 +1,19 @@
 //! A set of migrations walked forward on one scratch database, and what that says of each.
 
-use std::sync::Arc;
-
 use postgres_link::AdminConn;
 use schema_catalog::{Scope as Schemas, Snapshot, difference};
 
 use super::certificate::Certificate;
+use super::data::{self, DataSource};
 use super::rehearse::{Leg, Walk, snapshot};
 use super::report::{Finding, Gate, Severity};
 use super::stage::Stage;
 use super::subject::Subject;
+use super::validate::Examination;
 use crate::catalogue::Service;
-use crate::engine::Target;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Project;
-use crate::request::RunContext;
 
 /// How the rehearsal of a set came out.
 pub(super) struct Rehearsed {
@@ -32,21 +30,20 @@ pub(super) fn managed(project: &Project) -> Schemas {
     Schemas::schemas(project.catalogue.services.values().flat_map(|s| s.schemas.iter().cloned()))
 }
 
-/// Walks `subjects` on a scratch database that begins as a replay of `live`'s history (or empty). `compare` also holds
-/// the replay against `live` itself.
-pub(super) async fn rehearse(
-    project: &Arc<Project>,
-    target: &Target,
-    live: Option<&AdminConn>,
-    compare: bool,
-    subjects: &[Subject],
-    context: &RunContext,
-) -> Result<Rehearsed, EngineError> {
-    let stage = match live {
-        Some(live) => Stage::replayed(project, target, live, context).await?,
-        None => Stage::make(project, target, context).await?,
+/// Walks `subjects` on a scratch database that begins as a replay of the target's history (or empty), or, where there
+/// are rows to rehearse on, on those. The replay is held against the target itself.
+pub(super) async fn rehearse(examination: &Examination<'_>, subjects: &[Subject]) -> Result<Rehearsed, EngineError> {
+    let Examination { project, target, context, .. } = *examination;
+    let compared = examination.live.filter(|_| examination.compare);
+    let (stage, replay) = match (examination.live, examination.filled) {
+        (Some(live), Some(filled)) => {
+            let replay = if compared.is_some() { Some(replayed(examination, live).await?) } else { None };
+            (Stage::filled(project, target, filled, live, context).await?, replay)
+        }
+        (Some(live), None) => (Stage::replayed(project, target, live, context).await?, None),
+        (None, _) => (Stage::make(project, target, context).await?, None),
     };
-    let walked = walk_all(project, &stage, live.filter(|_| compare), subjects, context).await;
+    let walked = walk_all(examination, &stage, compared, replay, subjects).await;
     // It is dropped whatever came out, also when the caller has given up.
     let dropped = stage.strike().await;
     let walked = walked?;
@@ -54,18 +51,29 @@ pub(super) async fn rehearse(
     Ok(walked)
 }
 
+/// Where the target's history leads.
+async fn replayed(examination: &Examination<'_>, live: &AdminConn) -> Result<Snapshot, EngineError> {
+    let stage = Stage::replayed(examination.project, examination.target, live, examination.context).await?;
+    let snapshot = stage.snapshot().await;
+    stage.strike().await?;
+    snapshot
+}
+
+/// `replay` is where the history leads, where the stage itself is no replay.
 async fn walk_all(
-    project: &Project,
+    examination: &Examination<'_>,
     stage: &Stage,
     compared: Option<&AdminConn>,
+    replay: Option<Snapshot>,
     subjects: &[Subject],
-    context: &RunContext,
 ) -> Result<Rehearsed, EngineError> {
+    let Examination { project, context, .. } = *examination;
+    let data = examination.filled.map(|filled| &filled.source);
     let mut walker = stage.walker();
     let mut here = walker.snapshot().await?;
     let mut rehearsed = Rehearsed { migrations: Vec::new(), findings: Vec::new(), before: here.fingerprint() };
     if let Some(live) = compared {
-        rehearsed.findings = drift(&here, &snapshot(live, &managed(project)).await?);
+        rehearsed.findings = drift(replay.as_ref().unwrap_or(&here), &snapshot(live, &managed(project)).await?);
     }
     let drifted = !rehearsed.findings.is_empty();
     for (index, subject) in subjects.iter().enumerate() {
@@ -77,9 +85,9 @@ async fn walk_all(
         if context.cancel.is_cancelled() || stage.stop().is_cancelled() && !hangs {
             return Err(EngineError::new(ErrorCode::Cancelled, "the rehearsal was cancelled").cure("start it again"));
         }
-        let findings = judge(subject, service, &walk);
+        let findings = judge(subject, service, &walk, data);
         let holds = !drifted && findings.iter().all(|f| f.severity != Severity::Error);
-        let certificate = holds.then(|| certify(subject, &walk, stage.conn().server_version_num()));
+        let certificate = holds.then(|| certify(subject, &walk, stage.conn().server_version_num(), data));
         let went_on = !matches!(walk.failed, Some((Leg::Up | Leg::UpAgain, _))) && !stage.stop().is_cancelled();
         rehearsed.migrations.push((subject.id.clone(), findings, certificate));
         if !went_on {
@@ -114,7 +122,7 @@ fn drift(expected: &Snapshot, live: &Snapshot) -> Vec<Finding> {
         .collect()
 }
 
-fn certify(subject: &Subject, walk: &Walk, server_version_num: u32) -> Certificate {
+fn certify(subject: &Subject, walk: &Walk, server_version_num: u32, data: Option<&DataSource>) -> Certificate {
     Certificate {
         up_hash: subject.up_hash.clone(),
         down_hash: subject.down_hash.clone(),
@@ -123,6 +131,7 @@ fn certify(subject: &Subject, walk: &Walk, server_version_num: u32) -> Certifica
         server_version_num,
         at: time::OffsetDateTime::now_utc(),
         irreversible: subject.down.directives.irreversible.clone(),
+        with_data: data.cloned(),
         up_ms: walk.up_ms,
         down_ms: walk.down_ms,
         walk_ms: walk.took_ms,
@@ -131,7 +140,7 @@ fn certify(subject: &Subject, walk: &Walk, server_version_num: u32) -> Certifica
 }
 
 /// What a walk says of its migration.
-fn judge(subject: &Subject, service: &Service, walk: &Walk) -> Vec<Finding> {
+fn judge(subject: &Subject, service: &Service, walk: &Walk, data: Option<&DataSource>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let error =
         |code: &str, message: String| Finding::new(Gate::Rehearsed, code, Severity::Error, message).of(&subject.id);
@@ -151,6 +160,9 @@ fn judge(subject: &Subject, service: &Service, walk: &Walk) -> Vec<Finding> {
         let mut finding = error(code, format!("{words}{}", failure.message));
         finding.location.clone_from(&failure.location);
         finding.cure.clone_from(&failure.cure);
+        if let Some(data) = data {
+            data::tell_of_rows(&mut finding, failure, data);
+        }
         findings.push(finding);
     }
     // What the way back left is found by the second way there again; it is told once.

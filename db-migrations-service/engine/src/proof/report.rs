@@ -6,6 +6,7 @@ use schema_catalog::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use super::certificate::Certificate;
+use super::data::DataSource;
 use crate::error::Location;
 use crate::migration::MigrationId;
 
@@ -215,6 +216,9 @@ pub struct Report {
     pub migrations: Vec<MigrationProof>,
     /// What concerns the whole set.
     pub findings: Vec<Finding>,
+    /// The rows that they were rehearsed on; `None` where the tables were as empty as the migrations make them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with_data: Option<DataSource>,
     /// The fingerprint of the managed schemas before the first of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,

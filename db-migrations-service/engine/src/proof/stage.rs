@@ -26,9 +26,11 @@ use crate::target::{prepare, store};
 
 /// The database with two sessions on it. Whoever makes one strikes it, whatever came out.
 pub(super) struct Stage {
-    project: Arc<Project>,
+    pub(super) project: Arc<Project>,
     server: ConnectOptions,
     name: String,
+    /// It was made here, and is dropped here.
+    ours: bool,
     sessions: Sessions,
     /// The caller's, without its events: nobody is told of these runs.
     context: RunContext,
@@ -74,7 +76,7 @@ impl Stage {
 
     /// Makes another that is the same, and enters this one anew: while it is copied, nobody may be on it.
     pub(super) async fn doubled(self, target: &Target) -> Result<(Self, Self), EngineError> {
-        let Self { project, server, name, sessions, context } = self;
+        let Self { project, server, name, sessions, context, .. } = self;
         sessions.close().await;
         let copy = new_name();
         if let Err(error) = scratch::create_copy(&server, &copy, &name).await {
@@ -94,26 +96,35 @@ impl Stage {
         }
     }
 
-    /// Opens the sessions; drops the database where that fails.
+    /// Opens the sessions on a database that was made here; drops it where that fails.
     async fn enter(
         project: &Arc<Project>,
         target: &Target,
         name: String,
         context: &RunContext,
     ) -> Result<Self, EngineError> {
-        let server = target.connect.clone();
-        match Sessions::open(target, &name).await {
-            Ok(sessions) => {
-                // A walk that hangs is cancelled without its caller.
-                let cancel = context.cancel.child_token();
-                let context = RunContext { events: EventSink::none(), cancel, ..context.clone() };
-                Ok(Self { project: Arc::clone(project), server, name, sessions, context })
-            }
+        match Self::lent(project, target, name.clone(), context).await {
+            Ok(stage) => Ok(Self { ours: true, ..stage }),
             Err(error) => {
-                scratch::drop_by_name(&server, &name).await?;
+                scratch::drop_by_name(&target.connect, &name).await?;
                 Err(error)
             }
         }
+    }
+
+    /// Opens the sessions on a database that stays when it is struck.
+    pub(super) async fn lent(
+        project: &Arc<Project>,
+        target: &Target,
+        name: String,
+        context: &RunContext,
+    ) -> Result<Self, EngineError> {
+        let sessions = Sessions::open(target, &name).await?;
+        // A walk that hangs is cancelled without its caller.
+        let cancel = context.cancel.child_token();
+        let context = RunContext { events: EventSink::none(), cancel, ..context.clone() };
+        let server = target.connect.clone();
+        Ok(Self { project: Arc::clone(project), server, name, ours: false, sessions, context })
     }
 
     /// The session that does the work.
@@ -151,13 +162,13 @@ impl Stage {
         snapshot(self.conn(), &managed(&self.project)).await
     }
 
-    /// Drops it.
+    /// Leaves it, and drops it where it was made here.
     pub(super) async fn strike(self) -> Result<(), EngineError> {
         self.sessions.close().await;
-        scratch::drop_by_name(&self.server, &self.name).await
+        if self.ours { scratch::drop_by_name(&self.server, &self.name).await } else { Ok(()) }
     }
 
-    async fn give_up<T>(self, error: EngineError) -> Result<T, EngineError> {
+    pub(super) async fn give_up<T>(self, error: EngineError) -> Result<T, EngineError> {
         self.strike().await?;
         Err(error)
     }
@@ -183,7 +194,7 @@ fn new_name() -> String {
 }
 
 /// What was applied here, in order, with the SQL as applied.
-async fn history(live: &AdminConn, project: &Project) -> Result<Vec<Walked>, EngineError> {
+pub(super) async fn history(live: &AdminConn, project: &Project) -> Result<Vec<Walked>, EngineError> {
     let query = "SELECT schema_name, version, service, name, up_sql, down_sql FROM migration_service.history \
                  WHERE rolled_back_at IS NULL ORDER BY id";
     let outcome = match live.batch(query).await {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use postgres_link::AdminConn;
 
 use super::certificate;
+use super::data::Filled;
 use super::report::{Finding, Gate, GateResult, Report, Severity};
 use super::subject::{Subject, unread};
 use super::{ValidateRequest, hazards, home, neighbours, rehearsal};
@@ -29,15 +30,18 @@ pub(super) struct Examination<'a> {
     /// The live schema can be held against the replay of its history: the target is prepared for this catalogue.
     pub compare: bool,
     pub gates: BTreeSet<Gate>,
+    /// Rows to rehearse on.
+    pub filled: Option<&'a Filled>,
     pub context: &'a RunContext,
 }
 
 /// Looks at what is pending, or at the whole set. Takes no lock on the target and changes nothing in its schemas; new
-/// certificates are kept in it.
+/// certificates are kept in it. The rehearsal is on the rows of `filled`, where that is given.
 pub(crate) async fn validate(
     project: &Arc<Project>,
     target: &Target,
     request: &ValidateRequest,
+    filled: Option<&Filled>,
     context: &RunContext,
 ) -> Result<Report, EngineError> {
     let begun = Instant::now();
@@ -56,6 +60,7 @@ pub(crate) async fn validate(
         live: live.as_ref(),
         compare: state.catalogue.as_deref() == Some(crate::target::prepare::fingerprint(&project.catalogue).as_str()),
         gates: gates.into_iter().collect(),
+        filled,
         context,
     };
     let (order, findings) = examination.order(&state, &request.scope).await?;
@@ -106,6 +111,7 @@ impl Examination<'_> {
             gates: Vec::new(),
             migrations: subjects.iter().map(Subject::unproven).collect(),
             findings,
+            with_data: None,
             fingerprint: None,
             duration_ms: 0,
         };
@@ -168,8 +174,7 @@ impl Examination<'_> {
         if !report.findings.is_empty() {
             return Ok(Some("the files cannot be read, or not be put in an order".to_owned()));
         }
-        let rehearsal = rehearsal::rehearse(self.project, self.target, self.live, self.compare, subjects, self.context);
-        let rehearsed = match rehearsal.await {
+        let rehearsed = match rehearsal::rehearse(self, subjects).await {
             Ok(rehearsed) => rehearsed,
             Err(error) if is_unable(error.code) => {
                 let cure = error.cure.map(|cure| format!("; {cure}")).unwrap_or_default();
@@ -185,6 +190,7 @@ impl Examination<'_> {
         }
         report.findings.extend(rehearsed.findings);
         report.fingerprint = Some(rehearsed.before);
+        report.with_data = self.filled.map(|filled| filled.source.clone());
         Ok(None)
     }
 

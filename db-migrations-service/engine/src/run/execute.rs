@@ -55,6 +55,8 @@ pub struct PreparedRun {
     pub(crate) prepared_before: bool,
     pub(crate) target: Target,
     pub(crate) overrides: Vec<Override>,
+    /// Why it goes without the backup that the environment wants.
+    pub(crate) without_backup: Option<String>,
 }
 
 /// The session that works and the one that holds the lock.
@@ -143,6 +145,13 @@ impl PreparedRun {
         }
         if !self.installed {
             audited = audit::begin(hands.conn, self.context.run_id).await;
+        }
+        if let Some(reason) = &self.without_backup
+            && let Err(error) = proof::remember(hands, "backup", reason).await
+        {
+            result.outcome = Outcome::Failed;
+            result.error = Some(Box::new(error));
+            return result;
         }
         if self.direction == Direction::Up
             && let Err(error) = Box::pin(proof::require(self, hands)).await

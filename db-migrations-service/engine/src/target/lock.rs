@@ -16,8 +16,9 @@ use crate::event::Blocker;
 /// for migrations. Advisory locks count per database.
 pub const KEY: (i32, i32) = (0x5052_4f46, 1);
 
-/// The lock that the working session of a run holds beside the runner's own.
-const WORKER_KEY: (i32, i32) = (0x5052_4f46, 3);
+/// The lock that the working session of a run holds beside the runner's own. It may outlast the runner's process; whoever has the
+/// first one ends its holder.
+pub const WORKER_KEY: (i32, i32) = (0x5052_4f46, 3);
 
 /// How long a worker of a dead run may take to end once it was told to.
 const EVICTION: Duration = Duration::from_secs(30);

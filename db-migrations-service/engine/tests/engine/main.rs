@@ -19,3 +19,4 @@ mod seeds;
 mod states;
 mod stepwise;
 mod wire;
+mod with_data;
