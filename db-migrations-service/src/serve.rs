@@ -111,10 +111,11 @@ impl Service {
             shutdown.cancelled().await;
             self.operations.stop_all().await;
         };
-        let (served, (), (), (), ()) = tokio::join!(
+        let (served, (), (), (), (), ()) = tokio::join!(
             web::serve(self.listener, router, shutdown.clone(), Grace::default()),
             watch_master(&self.operations, &self.readiness, &shutdown),
             Box::pin(self.operations.keep_audits(&shutdown)),
+            Box::pin(self.operations.keep_schedules(&shutdown)),
             Box::pin(watch_targets(&self.operations, self.settings.watch_interval, &shutdown)),
             stopped,
         );

@@ -5,8 +5,12 @@ mod world;
 
 #[path = "http/audit.rs"]
 mod audit;
+#[path = "http/backup_policy.rs"]
+mod backup_policy;
 #[path = "http/backups.rs"]
 mod backups;
+#[path = "http/backups_in_place.rs"]
+mod backups_in_place;
 #[path = "http/document.rs"]
 mod document;
 #[path = "http/door.rs"]
@@ -33,3 +37,5 @@ mod seeds;
 mod tokens;
 #[path = "http/validate.rs"]
 mod validate;
+#[path = "http/validate_with_data.rs"]
+mod validate_with_data;

@@ -56,6 +56,8 @@ impl From<ErrorCode> for Exit {
             | E::Irreversible
             | E::Protected
             | E::GateFailed
+            | E::BackupOutdated
+            | E::BackupRequired
             | E::TargetTooNew
             | E::InsufficientPrivilege => Self::Refused,
             E::DatabaseUnavailable | E::AuthenticationFailed | E::TlsFailed | E::ServerTooOld | E::ReadOnly => {
@@ -76,9 +78,13 @@ impl From<RefusalCode> for Exit {
             | RefusalCode::TooFewApplied
             | RefusalCode::DatabaseNotCreated
             | RefusalCode::BackupTooNew
+            | RefusalCode::NoBackup
             | RefusalCode::DatabaseExists
+            | RefusalCode::RestoreWouldBreak
+            | RefusalCode::RestoreBound
+            | RefusalCode::RestoreNotInPlace
             | RefusalCode::TokenNameTaken => Self::Refused,
-            RefusalCode::BackupBusy | RefusalCode::BackupIsElsewhere => Self::Busy,
+            RefusalCode::BackupBusy | RefusalCode::BackupIsElsewhere | RefusalCode::SchemasInUse => Self::Busy,
             RefusalCode::BackupStorageUnavailable => Self::Unavailable,
             RefusalCode::BackupStorageFull
             | RefusalCode::BackupDamaged

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::scene::Scene;
 use super::show::{BAD, GOOD, Output, WARN, count, duration};
-use crate::operations::{EventLine, OperationError, RunEnd, RunHandle};
+use crate::operations::{EventLine, OperationError, RunEnd, RunHandle, restore_command};
 
 /// What a run does, in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,17 @@ pub async fn follow(
     let Some(run) = started.transpose().map_err(|error| not_started(error, doing))? else {
         return Err(Failure::other(Exit::Cancelled, "cancelled", "cancelled before anything was done", ""));
     };
+    if let Some(plan) = run.plan().filter(|_| doing == Doing::TakeBack) {
+        super::migrate::offer(output, plan);
+    }
     let end = show(output, doing, &run, &stop).await;
-    report(output, doing, end, run.record().dry_run)
+    let record = run.record();
+    let begun = matches!(&end, Some(RunEnd::Run(_)));
+    let reported = report(output, doing, end, record.dry_run);
+    if let (Some(id), Doing::Apply, true, false) = (&record.backup_id, doing, begun, matches!(reported, Ok(Exit::Ok))) {
+        output.line(format!("The backup {id} is of before this run: {}", restore_command(id)));
+    }
+    reported
 }
 
 fn not_started(error: OperationError, doing: Doing) -> Failure {

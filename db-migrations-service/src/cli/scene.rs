@@ -50,6 +50,20 @@ impl Scene {
                 self.say(&format!("{verb} {what}{note}").style(BOLD).to_string());
             }
             Event::Planned { .. } | Event::Finished { .. } | Event::MigrationFailed { .. } => {}
+            Event::BackingUp { services, .. } => {
+                self.say(&format!("{} backing up {} first", "·".style(DIM), services.join(", ")));
+            }
+            Event::VerifyingBackup { .. } => {
+                self.say(&format!("{} restoring the backup into a scratch database, to compare", "·".style(DIM)));
+            }
+            Event::BackedUp { backup_id, accepted, verified, duration_ms } => {
+                let how = match (accepted, verified) {
+                    (true, _) => "is verified and still fits".to_owned(),
+                    (false, true) => format!("made and verified in {}", duration(*duration_ms)),
+                    (false, false) => format!("made in {}", duration(*duration_ms)),
+                };
+                self.say(&format!("{} backup {backup_id} {}", "✓".style(GOOD), how.style(DIM)));
+            }
             Event::Preparing { what } => self.say(&format!("{} {what}", "·".style(DIM))),
             Event::Validating { gates } => {
                 let names: Vec<&str> = gates.iter().map(|gate| gate.as_str()).collect();

@@ -4,13 +4,13 @@ use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use web::{Json, Language, Problem};
 
 use super::{codes, problems};
-use crate::operations::{RunEnd, RunHandle, RunKind, RunRecord, RunState};
+use crate::operations::{BackupOrigin, RunEnd, RunHandle, RunKind, RunRecord, RunState, restore_command};
 
 /// A run, a rollback or a seeding.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -46,6 +46,17 @@ pub(super) struct RunAnswer {
     pub(super) done: Vec<String>,
     /// What the operator should know: late and missing migrations, parts that a dry run could not try.
     pub(super) notes: Vec<String>,
+    /// The backup of what it touches, as that was before; null where there is none.
+    pub(super) backup_id: Option<String>,
+    /// How it came by that: `made` for it, `accepted` as good enough, or `waived`, with a reason that the target keeps; null where
+    /// the environment wants no backup, or nothing was there to back up.
+    #[schema(value_type = Option<String>, example = "made")]
+    pub(super) backup_origin: Option<BackupOrigin>,
+    /// Backups that show what was there before: of a rollback, those of the runs that have applied what it takes back; of a run
+    /// that failed, its own. Each with the migrations that it is from before of, and the command that restores it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub(super) backups: Vec<Value>,
     /// Rows written by seeds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) rows: Option<u64>,
@@ -96,6 +107,18 @@ impl RunAnswer {
         }
         let error = report.map(|report| &report["error"]).filter(|error| error.is_object()).cloned();
         let code = error.as_ref().and_then(|error| error["code"].as_str()).map(str::to_owned);
+        let mut backups = record.plan["backups"].as_array().cloned().unwrap_or_default();
+        // A run that was refused for its backup, or stopped while that was made, has nothing to restore.
+        let has_begun = report.is_some_and(|report| report["outcome"].is_string());
+        if record.kind == RunKind::Run
+            && record.state != RunState::Completed
+            && has_begun
+            && let Some(backup_id) = &record.backup_id
+        {
+            let migrations: Vec<&Value> = planned.iter().map(|step| &step["migration"]).collect();
+            let command = restore_command(backup_id);
+            backups.push(json!({ "backupId": backup_id, "migrations": migrations, "command": command }));
+        }
         let kind = code.as_deref().and_then(|code| codes::ALL.iter().find(|kind| kind.code == code));
         Self {
             migration_id: record.id,
@@ -118,6 +141,9 @@ impl RunAnswer {
             notes,
             error,
             code,
+            backups,
+            backup_id: record.backup_id,
+            backup_origin: record.backup_origin,
         }
     }
 

@@ -82,9 +82,7 @@ impl<S: Sync> FromRequestParts<S> for IsAdmin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let Granted(scopes) = parts.extensions.get::<Granted>().ok_or_else(unauthenticated)?;
-        let admin = Scope::Admin.as_str();
-        Ok(Self(scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|scope| scope == admin))))
+        Ok(Self(has(parts, Scope::Admin)?))
     }
 }
 
@@ -94,15 +92,43 @@ impl IsAdmin {
     /// # Errors
     /// Anybody else, told what `what` needs.
     pub(super) fn check(self, what: &str) -> Result<(), Problem> {
-        if self.0 {
-            return Ok(());
-        }
-        let name = Scope::Admin.as_str();
-        Err(Problem::new(codes::INSUFFICIENT_SCOPE)
-            .detail(format!("{what} needs the scope {name:?}"))
-            .with("scope", name)
-            .cure(format!("use a token with the scope {name}")))
+        if self.0 { Ok(()) } else { Err(lacking(Scope::Admin, what)) }
     }
+}
+
+/// Whether the caller may have backups worked with, where that depends on the request's body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MayBackUp(bool);
+
+impl<S: Sync> FromRequestParts<S> for MayBackUp {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Ok(Self(has(parts, Scope::Backup)?))
+    }
+}
+
+impl MayBackUp {
+    /// Lets them do it.
+    ///
+    /// # Errors
+    /// They may not, and are told what `what` needs.
+    pub(super) fn check(self, what: &str) -> Result<(), Problem> {
+        if self.0 { Ok(()) } else { Err(lacking(Scope::Backup, what)) }
+    }
+}
+
+fn has(parts: &Parts, scope: Scope) -> Result<bool, Problem> {
+    let Granted(scopes) = parts.extensions.get::<Granted>().ok_or_else(unauthenticated)?;
+    Ok(scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|own| own == scope.as_str())))
+}
+
+fn lacking(scope: Scope, what: &str) -> Problem {
+    let name = scope.as_str();
+    Problem::new(codes::INSUFFICIENT_SCOPE)
+        .detail(format!("{what} needs the scope {name:?}"))
+        .with("scope", name)
+        .cure(format!("use a token with the scope {name}"))
 }
 
 /// Finds out who calls, and leaves it with the request.

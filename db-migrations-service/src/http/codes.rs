@@ -38,8 +38,6 @@ kinds! {
         "Esa clave ya se usó para otra petición.", "That key was already used for another request.";
     IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress", CONFLICT, "Still being worked on",
         "La misma petición todavía está en curso.", "The same request is still being worked on.";
-    NOT_AVAILABLE_YET = "not_available_yet", NOT_IMPLEMENTED, "Not available yet",
-        "Esta función todavía no está disponible.", "This function is not available yet.";
     UNKNOWN_RUN = "unknown_run", NOT_FOUND, "No such run",
         "No existe esa ejecución.", "There is no such run.";
     RUN_IS_OVER = "run_is_over", CONFLICT, "Run is over",
@@ -53,6 +51,10 @@ kinds! {
     // -- backups -------------------------------------------------------------------------------------------------
     UNKNOWN_BACKUP = "unknown_backup", NOT_FOUND, "No such backup",
         "No existe esa copia de seguridad.", "There is no such backup.";
+    NO_BACKUP = "no_backup", CONFLICT, "No backup to rehearse on",
+        "No hay ninguna copia de seguridad con los datos necesarios.", "There is no backup that has the rows needed.";
+    BACKUP_OUTDATED = "backup_outdated", CONFLICT, "Backup outdated",
+        "La copia de seguridad ya no corresponde al esquema actual.", "The backup no longer fits the present schema.";
     BACKUP_BUSY = "backup_busy", CONFLICT, "Backup is being worked on",
         "Ya se está trabajando con esa copia de seguridad.", "That backup is being worked on already.";
     BACKUP_IS_IDLE = "backup_is_idle", CONFLICT, "Nothing to cancel",
@@ -75,6 +77,17 @@ kinds! {
         "La copia es de una versión más nueva de PostgreSQL.", "The backup is of a newer PostgreSQL.";
     DATABASE_EXISTS = "database_exists", CONFLICT, "Database exists",
         "Ya existe una base de datos con ese nombre.", "There is a database of that name already.";
+    SCHEMAS_IN_USE = "schemas_in_use", CONFLICT, "Schemas in use",
+        "Hay sesiones usando esas tablas; no se ha cambiado nada.", "Sessions use those tables; nothing was changed.";
+    RESTORE_WOULD_BREAK = "restore_would_break", CONFLICT, "Restore would break references",
+        "La restauración rompería referencias entre datos; no se ha cambiado nada.",
+        "The restore would break references between data; nothing was changed.";
+    RESTORE_BOUND = "restore_bound", CONFLICT, "Others are bound to it",
+        "Otros objetos dependen de lo que se quiere restaurar.", "Other objects are bound to what should be restored.";
+    RESTORE_NOT_IN_PLACE = "restore_not_in_place", CONFLICT, "Not into the live database",
+        "Esa copia no se puede restaurar sobre la base de datos en uso.", "That backup cannot be restored into the live database.";
+    UNKNOWN_TABLE = "unknown_table", NOT_FOUND, "No such table",
+        "La copia de seguridad no tiene esa tabla.", "The backup does not have that table.";
     BACKUP_FAILED = "backup_failed", UNPROCESSABLE_ENTITY, "Backup failed",
         "La operación con la copia de seguridad ha fallado.", "What was to be done with the backup failed.";
     // -- the service's own database ------------------------------------------------------------------------------
@@ -133,6 +146,8 @@ kinds! {
         "La migración hacía esperar demasiado a los demás.", "The migration kept others waiting too long.";
     GATE_FAILED = "gate_failed", CONFLICT, "Gate does not hold",
         "La migración no cumple lo que exige el entorno.", "The migration does not meet what the environment requires.";
+    BACKUP_REQUIRED = "backup_required", CONFLICT, "Backup required",
+        "El entorno exige una copia de seguridad previa, y no se ha podido hacer.", "The environment requires a backup first, and there is none.";
     REHEARSAL_TIMEOUT = "rehearsal_timeout", UNPROCESSABLE_ENTITY, "Rehearsal took too long",
         "El ensayo de la migración ha tardado demasiado.", "The migration's rehearsal took too long.";
     CANCELLED = "cancelled", CONFLICT, "Cancelled",
@@ -191,7 +206,9 @@ pub(super) fn of_engine(code: ErrorCode) -> Kind {
         ErrorCode::SeedFailed => SEED_FAILED,
         ErrorCode::BlocksOthers => BLOCKS_OTHERS,
         ErrorCode::GateFailed => GATE_FAILED,
+        ErrorCode::BackupRequired => BACKUP_REQUIRED,
         ErrorCode::RehearsalTimeout => REHEARSAL_TIMEOUT,
+        ErrorCode::BackupOutdated => BACKUP_OUTDATED,
         ErrorCode::Cancelled => CANCELLED,
         ErrorCode::DatabaseUnavailable => DATABASE_UNAVAILABLE,
         ErrorCode::AuthenticationFailed => AUTHENTICATION_FAILED,
@@ -221,6 +238,7 @@ pub(super) fn of_refusal(code: RefusalCode) -> Kind {
         RefusalCode::DatabaseNotCreated => DATABASE_NOT_CREATED,
         RefusalCode::TooFewApplied => TOO_FEW_APPLIED,
         RefusalCode::UnknownBackup => UNKNOWN_BACKUP,
+        RefusalCode::NoBackup => NO_BACKUP,
         RefusalCode::BackupBusy => BACKUP_BUSY,
         RefusalCode::BackupIsIdle => BACKUP_IS_IDLE,
         RefusalCode::BackupIsElsewhere => BACKUP_IS_ELSEWHERE,
@@ -232,6 +250,11 @@ pub(super) fn of_refusal(code: RefusalCode) -> Kind {
         RefusalCode::BackupToolsMissing => BACKUP_TOOLS_MISSING,
         RefusalCode::BackupTooNew => BACKUP_TOO_NEW,
         RefusalCode::DatabaseExists => DATABASE_EXISTS,
+        RefusalCode::SchemasInUse => SCHEMAS_IN_USE,
+        RefusalCode::RestoreWouldBreak => RESTORE_WOULD_BREAK,
+        RefusalCode::RestoreBound => RESTORE_BOUND,
+        RefusalCode::RestoreNotInPlace => RESTORE_NOT_IN_PLACE,
+        RefusalCode::UnknownTable => UNKNOWN_TABLE,
         RefusalCode::BackupFailed => BACKUP_FAILED,
     }
 }
@@ -257,6 +280,9 @@ mod tests {
             RefusalCode::TooFewApplied,
             RefusalCode::BackupIsIdle,
             RefusalCode::BackupStorageUnconfigured,
+            RefusalCode::SchemasInUse,
+            RefusalCode::RestoreWouldBreak,
+            RefusalCode::RestoreNotInPlace,
         ] {
             assert_eq!(of_refusal(code).code, word(serde_json::to_value(code).expect("a code")));
         }

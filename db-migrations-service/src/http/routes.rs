@@ -45,7 +45,7 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
         [Restore]: backup::restore::restore_backup, schemas::restore::restore_schemas;
         // Whoever may start something may see how it goes on.
         [Read, Backup, Restore]: backup::get::get_backup;
-        [Admin]: migrations::bless::bless_migration, backup::delete::delete_backup,
+        [Admin]: migrations::bless::bless_migration, backup::delete::delete_backup, backup::prune::prune_backups,
             tokens::list::list_tokens, tokens::create::create_token, tokens::revoke::revoke_token;
     }
 }

@@ -14,8 +14,10 @@ pub mod findings;
 pub mod idempotency;
 pub mod instance;
 pub mod looks;
+pub mod restores;
 mod run_record;
 pub mod runs;
+pub mod schedules;
 mod schema;
 pub mod tokens;
 
@@ -88,6 +90,10 @@ impl Master {
         let unmade = self.settle_backups().await?;
         if unmade > 0 {
             tracing::warn!(backups = unmade, "backups of a process that is gone were marked as interrupted");
+        }
+        let unrestored = self.settle_restores().await?;
+        if unrestored > 0 {
+            tracing::warn!(restores = unrestored, "restores of a process that is gone were marked as interrupted");
         }
         self.forget_old().await?;
         Ok(version)

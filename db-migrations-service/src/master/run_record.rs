@@ -35,6 +35,18 @@ pub enum RunState {
     Interrupted,
 }
 
+/// How a run came by the backup that covers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupOrigin {
+    /// It was made for the run.
+    Made,
+    /// It was there already, verified, and as good as a new one.
+    Accepted,
+    /// There is none: somebody let the run go without one, with a reason that the target keeps.
+    Waived,
+}
+
 macro_rules! words {
     ($name:ident { $($variant:ident = $word:literal),+ }) => {
         impl $name {
@@ -50,6 +62,7 @@ macro_rules! words {
     };
 }
 words!(RunKind { Run = "run", Rollback = "rollback", Seed = "seed", SeedReset = "seed_reset" });
+words!(BackupOrigin { Made = "made", Accepted = "accepted", Waived = "waived" });
 words!(RunState {
     Running = "running",
     Completed = "completed",
@@ -84,6 +97,10 @@ pub struct RunRecord {
     /// When it was over.
     #[serde(with = "time::serde::rfc3339::option")]
     pub finished_at: Option<OffsetDateTime>,
+    /// The backup of what it touches, as that was before.
+    pub backup_id: Option<String>,
+    /// How it came by that; `None` where the environment wants no backup, or there was nothing to back up.
+    pub backup_origin: Option<BackupOrigin>,
     /// The engine's plan; for seeds an empty object.
     pub plan: Value,
     /// The engine's report, once it is over.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use super::run_record::{EventLine, RunFilter, RunKind, RunRecord, RunState};
+pub use super::run_record::{BackupOrigin, EventLine, RunFilter, RunKind, RunRecord, RunState};
 use super::{Instance, Master, MasterError, Param};
 
 /// What runs according to a table: its number, its process, and whether that was not seen for long.
@@ -25,7 +25,8 @@ pub(super) use select_running;
 macro_rules! select_runs {
     ($rest:literal) => {
         concat!(
-            "SELECT id, kind, environment, service, dry_run, state, actor, request_id, started_at, finished_at, plan, report ",
+            "SELECT id, kind, environment, service, dry_run, state, actor, request_id, started_at, finished_at, plan, report, ",
+            "backup_id, backup_origin ",
             "FROM migration_service.run ",
             $rest
         )
@@ -41,8 +42,8 @@ impl Master {
             .query(
                 "WITH written AS ( \
                    INSERT INTO migration_service.run (id, kind, environment, service, dry_run, state, actor, request_id, \
-                     started_at, finished_at, plan, report, host, boot_id, pid, process_start) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)), \
+                     started_at, finished_at, plan, report, host, boot_id, pid, process_start, backup_id, backup_origin) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)), \
                  recent AS ( \
                    SELECT (report->>'durationMs')::float8 AS ms, jsonb_array_length(report->'done') AS done \
                    FROM migration_service.run \
@@ -66,6 +67,8 @@ impl Master {
                     (&me.boot_id, Type::TEXT),
                     (&me.pid, Type::INT4),
                     (&me.process_start, Type::INT8),
+                    (&run.backup_id, Type::TEXT),
+                    (&run.backup_origin.map(BackupOrigin::as_str), Type::TEXT),
                 ],
             )
             .await?;
@@ -142,6 +145,18 @@ impl Master {
         Ok((rows.iter().filter_map(record).collect(), counted.first().map_or(0, |row| row.get(0))))
     }
 
+    /// The backups that cover these runs, of those that were made and not deleted since.
+    pub async fn backups_of_runs(&self, runs: &[Uuid]) -> Result<Vec<(Uuid, String)>, MasterError> {
+        let rows = self
+            .query(
+                "SELECT r.id, b.id FROM migration_service.run r JOIN migration_service.backup b ON b.id = r.backup_id \
+                 WHERE r.id = ANY($1) AND b.state = 'ready' ORDER BY r.id DESC",
+                &[(&runs, Type::UUID_ARRAY)],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     /// Events of a run after `seq`, in order.
     pub async fn run_events(&self, run: Uuid, after: u64, limit: i64) -> Result<Vec<EventLine>, MasterError> {
         let rows = self
@@ -204,5 +219,7 @@ fn record(row: &Row) -> Option<RunRecord> {
         finished_at: row.get(9),
         plan: row.get(10),
         report: row.get(11),
+        backup_id: row.get(12),
+        backup_origin: row.get::<_, Option<&str>>(13).and_then(BackupOrigin::from_word),
     })
 }

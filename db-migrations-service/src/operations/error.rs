@@ -34,6 +34,8 @@ pub enum RefusalCode {
     TooFewApplied,
     /// No backup of that id.
     UnknownBackup,
+    /// None of the backups has the rows that are needed.
+    NoBackup,
     /// Somebody works on the backup.
     BackupBusy,
     /// Nothing is being done with the backup.
@@ -56,6 +58,16 @@ pub enum RefusalCode {
     BackupTooNew,
     /// There is a database of the name to restore into.
     DatabaseExists,
+    /// Sessions use what a restore would replace.
+    SchemasInUse,
+    /// A restore would break foreign keys.
+    RestoreWouldBreak,
+    /// Objects elsewhere are bound to what a restore would replace.
+    RestoreBound,
+    /// What is in the backup cannot be restored into the live database.
+    RestoreNotInPlace,
+    /// No table of that name in the backup.
+    UnknownTable,
     /// PostgreSQL's programs or the server refused.
     BackupFailed,
 }
@@ -91,6 +103,17 @@ impl OperationError {
     pub(super) fn with_cure(mut self, text: impl Into<String>) -> Self {
         if let Self::Refused { cure, .. } = &mut self {
             *cure = Some(text.into());
+        }
+        self
+    }
+
+    /// The same error, of something that was done on the way.
+    #[must_use]
+    pub(super) fn while_doing(mut self, what: &str) -> Self {
+        match &mut self {
+            Self::Refused { message, .. } => *message = format!("{what}: {message}"),
+            Self::Engine(error) => error.message = format!("{what}: {}", error.message),
+            Self::Master(error) => error.message = format!("{what}: {}", error.message),
         }
         self
     }

@@ -10,10 +10,14 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::backups::{Cover, Covering};
 use super::error::{OperationError, RefusalCode};
 use super::events::{EventLog, Follower};
 use super::live::LiveRun;
-use super::{BackupHandle, Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind, RunRecord, RunState};
+use super::{
+    BackupHandle, BackupOrigin, Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind, RunRecord,
+    RunState,
+};
 
 /// Events are written at most so often.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
@@ -36,6 +40,14 @@ pub(super) struct Beginning {
     pub(super) service: Option<String>,
     pub(super) dry_run: bool,
     pub(super) plan: Option<Plan>,
+    pub(super) cover: Option<Cover>,
+}
+
+/// What a run may do without, each with its reason.
+#[derive(Default)]
+pub(super) struct Without {
+    /// The backup that the environment wants first.
+    pub(super) backup: Option<String>,
 }
 
 impl Opening {
@@ -68,6 +80,8 @@ impl Opening {
             finished_at: None,
             // Whoever asks for the record gets it made of the plan itself.
             plan: Value::Null,
+            backup_id: beginning.cover.as_ref().and_then(|cover| cover.backup_id.clone()),
+            backup_origin: beginning.cover.as_ref().map(|cover| cover.origin),
             report: None,
         };
         RunHandle(Arc::new(LiveRun {
@@ -88,13 +102,58 @@ impl Operations {
         &self,
         opening: Opening,
         beginning: Beginning,
-        prepared: PreparedRun,
+        mut prepared: PreparedRun,
+        without: Without,
         caller: &Caller,
     ) -> Result<RunHandle, OperationError> {
-        let plan = prepared.plan().clone();
+        let mut plan = prepared.plan().clone();
         caller.check_plan(&plan)?;
-        let work = async move { RunEnd::Run(Box::new(Box::pin(prepared.execute()).await)) };
-        self.launch(opening, Beginning { plan: Some(plan), ..beginning }, caller, work).await
+        let Beginning { environment, kind, .. } = &beginning;
+        if *kind == RunKind::Rollback {
+            plan.backups = self.offers(environment, &plan).await;
+        }
+        let run = Covering { environment, kind: *kind, plan: &plan, no_backup: without.backup.as_deref() };
+        let cover = if beginning.dry_run { Ok(None) } else { Box::pin(self.cover(run, caller)).await };
+        let cover = match cover {
+            Ok(cover) => cover,
+            Err(error) => {
+                prepared.let_go().await;
+                return Err(error);
+            }
+        };
+        if let Some(cover) = &cover
+            && cover.origin == BackupOrigin::Waived
+            && let Some(reason) = without.backup
+        {
+            prepared.go_without_backup(reason);
+        }
+        let work = Box::pin(self.clone().covered_work(&opening, cover.clone(), prepared, caller));
+        let beginning = Beginning { plan: Some(plan), cover: cover.clone(), ..beginning };
+        let launched = self.launch(opening, beginning, caller, work).await;
+        if let (Err(_), Some(cover)) = (&launched, cover) {
+            cover.give_up();
+        }
+        launched
+    }
+
+    /// The run, once there is what covers it.
+    fn covered_work(
+        self,
+        opening: &Opening,
+        cover: Option<Cover>,
+        prepared: PreparedRun,
+        caller: &Caller,
+    ) -> impl Future<Output = RunEnd> + Send + 'static {
+        let (log, cancel, caller) = (Arc::clone(&opening.log), opening.cancel.clone(), caller.clone());
+        async move {
+            if let Some(cover) = cover
+                && let Err(error) = Box::pin(self.covered(&cover, &prepared, (&log, &cancel), &caller)).await
+            {
+                prepared.let_go().await;
+                return RunEnd::Error(error);
+            }
+            RunEnd::Run(Box::new(Box::pin(prepared.execute()).await))
+        }
     }
 
     /// Writes the run down and lets `work` go on by itself. A plan with nothing in it is waited for.

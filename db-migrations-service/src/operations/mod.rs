@@ -27,9 +27,11 @@ use std::sync::{Arc, OnceLock};
 use migration_engine::{Catalogue, Engine, Project, Target};
 
 pub use audit::AuditOrder;
+pub(crate) use backups::restore_command;
 pub use backups::{
-    BackupAction, BackupFilter, BackupHandle, BackupOrder, BackupPlace, BackupStatus, BackupView, JobStatus, JobView,
-    RestoreOrder, UncheckedKey, VerificationStatus,
+    BackupAction, BackupFilter, BackupHandle, BackupOrder, BackupPlace, BackupStatus, BackupView, Fired, JobStatus,
+    JobView, PruneOrder, PruneView, PrunedBackup, RestoreOrder, RestoreStage, RestoreView, RestoredTableView,
+    UncheckedKey, VerificationStatus,
 };
 pub use caller::Caller;
 pub use database::{
@@ -52,7 +54,7 @@ pub use status::{EnvironmentStatus, Overall, ServiceState, ServiceSummary};
 pub use tokens::{SCOPES, TokenOrder};
 pub use validate::{ValidateOrder, parse_gate};
 
-pub use crate::master::runs::{EventLine, RunFilter, RunKind, RunRecord, RunState};
+pub use crate::master::runs::{BackupOrigin, EventLine, RunFilter, RunKind, RunRecord, RunState};
 pub use crate::master::tokens::TokenRecord;
 pub use crate::master::{Master, MasterError};
 

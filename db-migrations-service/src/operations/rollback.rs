@@ -5,8 +5,8 @@ use std::time::Duration;
 use migration_engine::Plan;
 use migration_engine::request::{RollbackRequest, RollbackTo};
 
-use super::launch::{Beginning, Opening};
-use super::run::scope;
+use super::launch::{Beginning, Opening, Without};
+use super::run::{scope, with_reason};
 use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
 
 /// Take an environment back.
@@ -24,6 +24,8 @@ pub struct RollbackOrder {
     pub confirm: Option<String>,
     /// How long to wait for another runner; zero answers at once.
     pub wait_for_lock: Duration,
+    /// Why it goes without the backup that the environment wants first; the reason is kept.
+    pub no_backup: Option<String>,
 }
 
 impl RollbackOrder {
@@ -50,15 +52,17 @@ impl RollbackOrder {
 }
 
 impl Operations {
-    /// What a rollback would do, with its SQL; changes nothing.
+    /// What a rollback would do, with its SQL and the backups of before; changes nothing.
     ///
     /// # Errors
     /// Unknown names, dependents, irreversible migrations, more steps than are applied.
     pub async fn plan_rollback(&self, order: &RollbackOrder, caller: &Caller) -> Result<Plan, OperationError> {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
-        let plan = self.engine(order.environment.as_deref())?.plan_rollback(&order.request()).await?;
+        let mut plan = self.engine(order.environment.as_deref())?.plan_rollback(&order.request()).await?;
         order.check_enough(&plan)?;
+        let environment = &self.environment(order.environment.as_deref())?.environment;
+        plan.backups = self.offers(environment, &plan).await;
         Ok(plan)
     }
 
@@ -74,6 +78,7 @@ impl Operations {
     async fn start_rollback_here(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
+        with_reason("backup", order.no_backup.as_deref())?;
         let entry = self.environment(order.environment.as_deref())?;
         let environment = entry.environment.clone();
         if entry.protected && !order.dry_run && order.confirm.as_deref() != Some(&environment) {
@@ -95,7 +100,9 @@ impl Operations {
             service: order.service,
             dry_run: order.dry_run,
             plan: None,
+            cover: None,
         };
-        self.launch_prepared(opening, beginning, prepared, caller).await
+        let without = Without { backup: order.no_backup };
+        Box::pin(self.launch_prepared(opening, beginning, prepared, without, caller)).await
     }
 }

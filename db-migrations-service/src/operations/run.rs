@@ -6,7 +6,7 @@ use migration_engine::proof::Override;
 use migration_engine::request::{RunRequest, Scope};
 use migration_engine::{MigrationId, Plan};
 
-use super::launch::{Beginning, Opening};
+use super::launch::{Beginning, Opening, Without};
 use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
 
 /// Bring an environment forward.
@@ -24,6 +24,8 @@ pub struct RunOrder {
     pub wait_for_lock: Duration,
     /// Gates that the run passes by although the environment requires them; each with its reason, which is kept.
     pub overrides: Vec<Override>,
+    /// Why it goes without the backup that the environment wants first; the reason is kept.
+    pub no_backup: Option<String>,
 }
 
 pub(super) fn scope(service: Option<&str>) -> Scope {
@@ -32,14 +34,16 @@ pub(super) fn scope(service: Option<&str>) -> Scope {
 
 /// Refuses a gate passed by without a reason.
 fn reasoned(overrides: &[Override]) -> Result<(), OperationError> {
-    match overrides.iter().find(|passed_by| passed_by.reason.trim().is_empty()) {
-        None => Ok(()),
-        Some(passed_by) => Err(OperationError::refuse(
-            RefusalCode::InvalidRequest,
-            format!("passing by the gate {:?} needs a reason", passed_by.gate.as_str()),
-        )
-        .with_cure("say why it may be passed by this time; the reason is kept with the run")),
+    overrides.iter().try_for_each(|passed_by| with_reason(passed_by.gate.as_str(), Some(&passed_by.reason)))
+}
+
+/// Refuses what is passed by without a reason.
+pub(super) fn with_reason(gate: &str, reason: Option<&str>) -> Result<(), OperationError> {
+    if reason.is_none_or(|reason| !reason.trim().is_empty()) {
+        return Ok(());
     }
+    Err(OperationError::refuse(RefusalCode::InvalidRequest, format!("passing by the gate {gate:?} needs a reason"))
+        .with_cure("say why it may be passed by this time; the reason is kept with the run"))
 }
 
 impl Operations {
@@ -74,6 +78,7 @@ impl Operations {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
         reasoned(&order.overrides)?;
+        with_reason("backup", order.no_backup.as_deref())?;
         let environment = self.environment(order.environment.as_deref())?.environment.clone();
         let engine = self.engine(Some(&environment))?;
         let opening = Opening::new();
@@ -84,8 +89,15 @@ impl Operations {
             overrides: order.overrides,
         };
         let prepared = engine.prepare_run(request, opening.context(caller, order.wait_for_lock)).await?;
-        let beginning =
-            Beginning { kind: RunKind::Run, environment, service: order.service, dry_run: order.dry_run, plan: None };
-        self.launch_prepared(opening, beginning, prepared, caller).await
+        let beginning = Beginning {
+            kind: RunKind::Run,
+            environment,
+            service: order.service,
+            dry_run: order.dry_run,
+            plan: None,
+            cover: None,
+        };
+        let without = Without { backup: order.no_backup };
+        Box::pin(self.launch_prepared(opening, beginning, prepared, without, caller)).await
     }
 }

@@ -46,6 +46,7 @@ impl Operations {
             service: order.service,
             dry_run: false,
             plan: None,
+            cover: None,
         };
         let work = async move {
             let done = if reset {

@@ -1,5 +1,7 @@
 //! What the gates say, and what drift there is.
 
+mod with_data;
+
 use std::time::Duration;
 
 use migration_engine::proof::ValidateRequest;
@@ -26,6 +28,8 @@ pub struct ValidateOrder {
     pub whole: bool,
     /// Through which gates; empty means all.
     pub gates: Vec<Gate>,
+    /// Rehearse on the rows of a backup.
+    pub with_data: bool,
 }
 
 /// Reads the name of a gate.
@@ -36,6 +40,10 @@ pub fn parse_gate(text: &str) -> Result<Gate, OperationError> {
     text.parse().map_err(|message: String| {
         OperationError::refuse(RefusalCode::InvalidRequest, message).with_cure("name one of the gates")
     })
+}
+
+fn request(order: ValidateOrder) -> ValidateRequest {
+    ValidateRequest { scope: scope(order.service.as_deref()), whole: order.whole, gates: order.gates }
 }
 
 fn context(caller: &Caller, cancel: CancellationToken) -> RunContext {
@@ -52,7 +60,8 @@ impl Operations {
     /// Looks through the gates at what is pending, or at the whole set. A report that did not pass is no error.
     ///
     /// # Errors
-    /// Unknown names, a database that is away, cancelled.
+    /// Unknown names, a database that is away, cancelled; with data also where there is no backup that fits, and what
+    /// keeps it from being restored.
     pub async fn validate(
         &self,
         order: ValidateOrder,
@@ -63,10 +72,15 @@ impl Operations {
         self.known_service(order.service.as_deref())?;
         let engine = self.engine(order.environment.as_deref())?;
         let context = context(caller, cancel);
-        let request =
-            ValidateRequest { scope: scope(order.service.as_deref()), whole: order.whole, gates: order.gates };
+        let (this, caller) = (self.clone(), caller.clone());
         // A task of its own: whoever stops listening must not leave the scratch database behind.
-        joined(tokio::spawn(async move { Ok(Box::pin(engine.validate(&request, &context)).await?) })).await
+        joined(tokio::spawn(async move {
+            if order.with_data {
+                return Box::pin(this.validate_with_data(engine, order, &caller, context)).await;
+            }
+            Ok(Box::pin(engine.validate(&request(order), &context)).await?)
+        }))
+        .await
     }
 
     /// Holds the live schemas against what their history makes.

@@ -71,10 +71,3 @@ async fn the_three_lines_work_as_written() {
     assert_eq!(made["status"], "ready", "{made}");
     assert!(made["size"].as_u64().is_some_and(|size| size > 0), "{made}");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_yet_says_so() {
-    let world = platform().await;
-    let body = world.post("/api/backup/restore/b1", json!({ "inPlace": true })).await;
-    assert_eq!(body.is_problem(501, "not_available_yet")["capability"], "restores in place");
-}

@@ -20,6 +20,8 @@ async fn a_run_of_all_forward_and_back() {
     assert_snapshot!(format!("{:#}", settled(body, world.suffix())), @r#"
     {
       "actor": "local",
+      "backupId": null,
+      "backupOrigin": null,
       "done": [
         "alumnos/20260101000001",
         "cursos/20260101000001",

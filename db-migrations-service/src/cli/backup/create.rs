@@ -4,6 +4,7 @@ use clap::Args;
 use owo_colors::OwoColorize;
 
 use super::progress::follow;
+use super::verify::{told, verified};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -35,7 +36,11 @@ impl Create {
             };
             let caller = context.caller();
             let id = follow(context.output, "backing up", operations.start_backup(order, &caller)).await?;
-            let backup = operations.backup(&id, &caller).await?;
+            let mut backup = operations.backup(&id, &caller).await?;
+            let verify = operations.verifies_backups(&backup.environment);
+            if verify {
+                backup = verified(context, &operations, &id).await?;
+            }
             context.output.document(&backup);
             context.output.line(format!(
                 "{} {} · {}, {} in {}",
@@ -45,6 +50,9 @@ impl Create {
                 count(usize::try_from(backup.rows.unwrap_or_default()).unwrap_or(usize::MAX), "row"),
                 count(backup.tables.unwrap_or_default(), "table"),
             ));
+            if verify {
+                return Ok(told(context.output, &backup));
+            }
             let hint = format!("Nobody knows yet whether it can be restored: profe backup verify {}", backup.backup_id);
             context.output.note(hint.style(DIM).to_string());
             Ok(Exit::Ok)

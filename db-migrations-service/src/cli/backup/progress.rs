@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::migrate::stop_on_signals;
 use crate::cli::show::{Output, WARN, bytes};
-use crate::operations::{BackupHandle, OperationError};
+use crate::operations::{BackupHandle, OperationError, RestoreStage};
 
 /// How often the line moves.
 const TICK: Duration = Duration::from_millis(100);
@@ -52,7 +52,7 @@ fn line(output: Output) -> ProgressBar {
 }
 
 /// What is expected is the tables' size at the server, which the stream may exceed.
-fn show(line: &ProgressBar, doing: &str, job: &BackupHandle) {
+fn show(line: &ProgressBar, doing: &'static str, job: &BackupHandle) {
     let at = job.progress();
     let of =
         if at.expected_bytes > at.bytes { format!(" of about {}", bytes(at.expected_bytes)) } else { String::new() };
@@ -61,6 +61,18 @@ fn show(line: &ProgressBar, doing: &str, job: &BackupHandle) {
     } else {
         String::new()
     };
+    let doing = job.stage().map_or(doing, stage);
     line.set_message(format!("{doing}: {}{of}{tables}, {} rows", bytes(at.bytes), at.rows));
     line.tick();
+}
+
+/// A stage in words.
+fn stage(stage: RestoreStage) -> &'static str {
+    match stage {
+        RestoreStage::SafetyBackup => "backing up what is there",
+        RestoreStage::Restoring => "restoring beside",
+        RestoreStage::Comparing => "comparing",
+        RestoreStage::Copying => "copying into the live database",
+        RestoreStage::Swapping => "swapping",
+    }
 }

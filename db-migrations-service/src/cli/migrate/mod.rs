@@ -15,6 +15,7 @@ use super::context::Context;
 use super::exit::{self, Exit};
 use super::failure::Failure;
 
+pub(in crate::cli) use rollback::offer;
 pub(in crate::cli) use run::confirm;
 pub(in crate::cli) use validate::stop_on_signals;
 

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use migration_engine::Version;
 use migration_engine::request::RollbackTo;
+use migration_engine::{Plan, Version};
+use owo_colors::OwoColorize;
 
 use super::{parse_duration, plan, run};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::follow::{Doing, follow};
+use crate::cli::show::{DIM, Output, count};
 use crate::operations::{RollbackOrder, parse_migration};
 
 /// Arguments.
@@ -27,6 +29,9 @@ pub struct Rollback {
     /// How long to wait for another runner, for example 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
     wait: Duration,
+    /// Go without the backup that the environment wants first, and say why
+    #[arg(long, value_name = "REASON")]
+    no_backup: Option<String>,
     /// Do not ask, also where the environment is protected
     #[arg(short, long)]
     yes: bool,
@@ -63,12 +68,14 @@ impl Rollback {
                 dry_run: self.dry_run,
                 confirm: None,
                 wait_for_lock: self.wait,
+                no_backup: self.no_backup.clone(),
             };
             let caller = context.caller();
             if self.dry_run {
                 let plan = operations.plan_rollback(&order, &caller).await?;
                 context.output.document(&plan);
                 plan::print(context.output, &plan, "would be taken back");
+                offer(context.output, &plan);
                 return Ok(Exit::Ok);
             }
             let entry = operations.environment(context.environment())?;
@@ -87,5 +94,14 @@ impl Rollback {
             }
             follow(context.output, Doing::TakeBack, operations.start_rollback(order, &caller)).await
         })
+    }
+}
+
+/// Names the backups of before what is taken back.
+pub(in crate::cli) fn offer(output: Output, plan: &Plan) {
+    for backup in &plan.backups {
+        let what = count(backup.migrations.len(), "migration");
+        output.line(format!("{} backup {} is of before {what} of these", "·".style(DIM), backup.backup_id));
+        output.line(format!("  {}", format!("to have its data instead: {}", backup.command).style(DIM)));
     }
 }

@@ -34,6 +34,9 @@ pub struct Run {
     /// Pass by a gate that the environment requires, and say why: hazards="written to at night only"
     #[arg(long = "override", value_name = "GATE=REASON", value_parser = parse_override)]
     overrides: Vec<Override>,
+    /// Go without the backup that the environment wants first, and say why
+    #[arg(long, value_name = "REASON")]
+    no_backup: Option<String>,
     /// Do not ask, also where the environment is protected
     #[arg(short, long)]
     yes: bool,
@@ -56,6 +59,7 @@ impl Run {
                 dry_run: self.rehearse,
                 wait_for_lock: self.wait,
                 overrides: self.overrides,
+                no_backup: self.no_backup,
             };
             follow(context.output, Doing::Apply, operations.start_run(order, &context.caller())).await
         })

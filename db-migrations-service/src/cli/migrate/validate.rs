@@ -22,6 +22,9 @@ pub struct Validate {
     /// Only this gate; may be given more than once: parses, stays-home, breaks-no-neighbour, hazards, rehearsed
     #[arg(short, long = "gate", value_name = "GATE")]
     gates: Vec<Gate>,
+    /// Rehearse on the rows of the newest backup: restored beside the target, dropped at the end. Shows the figures, too
+    #[arg(long, conflicts_with = "whole")]
+    with_data: bool,
     /// Also what the rehearsal measured of each statement: time, locks, tables rewritten, WAL
     #[arg(long)]
     figures: bool,
@@ -34,13 +37,14 @@ impl Validate {
             service: self.service,
             whole: self.whole,
             gates: self.gates,
+            with_data: self.with_data,
         };
         let report = context.with_operations(async |operations| {
             let stop = stop_on_signals()?;
             Ok(operations.validate(order, &context.caller(), stop).await?)
         })?;
         context.output.document(&report);
-        print(context.output, &report, self.figures);
+        print(context.output, &report, self.figures || self.with_data);
         Ok(if report.passed { Exit::Ok } else { Exit::Failed })
     }
 }
@@ -74,7 +78,8 @@ fn print(output: Output, report: &Report, with_figures: bool) {
             output.line(findings(&own) + "\n");
         }
         if let Some(certificate) = proof.certificate.as_ref().filter(|_| with_figures) {
-            output.line(figures(certificate));
+            let forecast_ms = proof.forecast.as_ref().map_or(&[][..], |forecast| &forecast.statement_ms);
+            output.line(figures(certificate, forecast_ms));
         }
     }
     // Findings end with an empty line.

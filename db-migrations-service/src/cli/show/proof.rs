@@ -70,13 +70,15 @@ fn severity(finding: &Finding) -> (&'static str, Style) {
     }
 }
 
-/// What the rehearsal measured, statement by statement.
-pub fn figures(certificate: &Certificate) -> String {
+/// What the rehearsal measured, statement by statement, with what was forecast for the target.
+pub fn figures(certificate: &Certificate, forecast_ms: &[u64]) -> String {
     let [up, again] = certificate.up_ms;
     let down = certificate.down_ms.map_or_else(|| "no way back".to_owned(), |ms| format!("down {}", duration(ms)));
     let mut out = format!("{INDENT}up {}, {down}, up again {}\n", duration(up), duration(again));
     for statement in &certificate.statements {
-        let mut parts = vec![format!("{:.1} ms", statement.duration_ms)];
+        let forecast = statement.statement.checked_sub(1).and_then(|index| forecast_ms.get(index));
+        let forecast = forecast.map_or_else(String::new, |ms| format!(" (forecast {ms} ms)"));
+        let mut parts = vec![format!("{:.1} ms{forecast}", statement.duration_ms)];
         match &statement.locks {
             None => parts.push("not in a transaction: locks not seen".to_owned()),
             Some(locks) => parts.extend(locks.iter().map(|lock| format!("{} on {}", lock.mode, lock.relation))),
@@ -93,6 +95,15 @@ pub fn verdict(report: &Report) -> String {
     let mut out = format!("Gates ({}):\n", report.environment);
     for gate in &report.gates {
         let _ = writeln!(out, "  {}", gate_line(gate));
+    }
+    if let Some(data) = &report.with_data {
+        let verified = if data.verified { "verified" } else { "not verified" };
+        let _ = writeln!(
+            out,
+            "\nRehearsed on {} of backup {} ({verified}).",
+            count(usize::try_from(data.rows).unwrap_or(usize::MAX), "row"),
+            data.backup
+        );
     }
     let of = |severity| report.all_findings().filter(|finding| finding.severity == severity).count();
     let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));

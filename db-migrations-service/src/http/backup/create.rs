@@ -35,7 +35,8 @@ pub(in crate::http) struct BackupBody {
 /// Make a backup
 ///
 /// Of one service, several, or a whole database, from one snapshot, by PostgreSQL's own tools. Answers at once with the backup's id;
-/// with `"wait": true` when it is made. `Idempotency-Key` is honoured. Follow it at `GET /api/backup/{backupId}`: `job.progress`.
+/// with `"wait": true` when it is made. `Idempotency-Key` is honoured. Follow it at `GET /api/backup/{backupId}`: `job.progress`. Where the
+/// environment says so it is verified next, which nobody waits for: `verification` says what that has shown.
 #[utoipa::path(post, path = "/api/backup/create", tag = "backup", request_body = BackupBody, responses(
     (status = 202, description = "It is being made", body = BackupView),
     (status = 200, description = "It is made", body = BackupView),
@@ -62,5 +63,6 @@ pub(in crate::http) async fn start(api: &Api, caller: &Caller, body: BackupBody)
         retention_days: body.retention_days,
     };
     let job = api.operations.start_backup(order, caller).await?;
+    api.operations.verify_when_made(&job, caller);
     started(api, job, body.wait, caller).await
 }

@@ -5,6 +5,7 @@ pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod prune;
 pub(super) mod restore;
 pub(super) mod verify;
 
@@ -15,7 +16,6 @@ use web::{Json, Problem};
 
 use super::Api;
 use super::answer::CarriedOut;
-use super::codes;
 use crate::operations::{BackupHandle, Caller, OperationError};
 
 /// The answer to a request that starts something with a backup: 202 while it is under way, 200 once it is done, and for whoever
@@ -38,12 +38,4 @@ async fn started(api: &Api, job: BackupHandle, wait: bool, caller: &Caller) -> R
 fn failed(error: OperationError) -> Problem {
     tracing::warn!(%error, "a backup");
     error.into()
-}
-
-/// What this version cannot do yet, and what can be done instead.
-fn not_available(capability: &str, meanwhile: &str) -> Problem {
-    Problem::new(codes::NOT_AVAILABLE_YET)
-        .detail(format!("this version of the service has no {capability} yet; nothing was done"))
-        .with("capability", capability)
-        .cure(meanwhile)
 }

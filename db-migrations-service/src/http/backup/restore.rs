@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use web::{JsonOrNothing, Path, Problem};
 
-use super::{not_available, started};
+use super::started;
 use crate::http::Api;
 use crate::http::auth::Who;
 use crate::operations::{BackupView, Caller, RestoreOrder};
@@ -20,22 +20,29 @@ pub(in crate::http) struct RestoreBody {
     pub(in crate::http) confirm: Option<String>,
     /// The new database's name. Default: one made of the backup's id, `restored_…`.
     pub(in crate::http) into: Option<String>,
-    /// On the server of which environment. Default: the one that the backup is of.
+    /// Of which environment: the server for a new database, the database itself otherwise. Default: the one that the backup is of.
     pub(in crate::http) environment: Option<String>,
-    /// In place of what is there. Not available yet.
+    /// In place of what is there, instead of into a new database. What is there is backed up first: `job.safetyBackup`.
     pub(in crate::http) in_place: bool,
+    /// Only these tables, `<schema>.<table>`, beside the live ones under names of their own: `job.tables`. The live ones are not
+    /// touched; nobody but their owner may read the restored ones.
+    #[schema(example = json!(["plans.plans"]), max_items = 100)]
+    pub(in crate::http) tables: Vec<String>,
     /// Answer when it is done instead of at once.
     pub(in crate::http) wait: bool,
 }
 
-/// Restore a backup into a new database
+/// Restore a backup
 ///
-/// The database is there under its name when all of it is there; nothing that is there is touched. `Idempotency-Key` is honoured.
-/// Foreign keys to what was not in the backup stand unchecked: `job.uncheckedKeys`. Needs the backup's id in `confirm`.
+/// Into a new database, which is there under its name when all of it is there; nothing that is there is touched, and foreign keys
+/// to what was not in the backup stand unchecked: `job.uncheckedKeys`. With `"inPlace": true` the schemas of the environment's own
+/// database are made what they were, in one transaction, with their migration history; until then nobody sees anything of it, and
+/// whatever stops it leaves them as they are. No migration runs meanwhile. With `tables` single tables are restored beside the live
+/// ones. Needs the backup's id in `confirm`. `Idempotency-Key` is honoured.
 #[utoipa::path(post, path = "/api/backup/restore/{backupId}", tag = "backup", request_body = RestoreBody,
     params(("backupId" = String, Path, description = "The backup's id")), responses(
     (status = 202, description = "It is under way; `job` says how far", body = BackupView),
-    (status = 200, description = "It is restored; `job.into` is the database", body = BackupView),
+    (status = 200, description = "It is restored; `job` says into what", body = BackupView),
 ))]
 pub(in crate::http) async fn restore_backup(
     State(api): State<Api>,
@@ -52,10 +59,8 @@ pub(in crate::http) async fn start(
     id: String,
     body: RestoreBody,
 ) -> Result<Response, Problem> {
-    if body.in_place {
-        return Err(not_available("restores in place", "restore into a new database: leave `inPlace` out"));
-    }
-    let order = RestoreOrder { id, environment: body.environment, into: body.into, confirm: body.confirm };
+    let RestoreBody { confirm, into, environment, in_place, tables, wait } = body;
+    let order = RestoreOrder { id, environment, into, in_place, tables, confirm };
     let job = api.operations.start_restore(order, caller).await?;
-    started(api, job, body.wait, caller).await
+    started(api, job, wait, caller).await
 }

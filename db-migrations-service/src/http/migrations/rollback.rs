@@ -11,9 +11,11 @@ use web::{JsonOrNothing, Language, Problem};
 
 use crate::http::Api;
 use crate::http::answer::{self, RunAnswer};
-use crate::http::auth::Who;
+use crate::http::auth::{IsAdmin, Who};
 use crate::http::codes;
 use crate::operations::{Caller, RollbackOrder};
+
+use super::run::{BACKUP, OverrideBody};
 
 /// What to take back: exactly one of `steps`, `to` and `migration`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -37,6 +39,9 @@ pub(in crate::http) struct RollbackBody {
     wait: bool,
     /// The environment's name once more, where it is protected.
     confirm: Option<String>,
+    /// Only the gate `backup`: the rollback goes without the backup that the environment wants first. Needs the scope `admin`.
+    #[serde(rename = "override")]
+    overrides: Vec<OverrideBody>,
 }
 
 /// Take an environment back
@@ -44,6 +49,9 @@ pub(in crate::http) struct RollbackBody {
 /// Refused, with the list, while something applied depends on it. A protected environment asks for its name in
 /// `confirm`, and more `steps` than migrations are applied are refused. `Idempotency-Key` is honoured. With
 /// `"wait": true` a failure is a problem, as for `POST /api/migrations/run`.
+///
+/// What it touches is backed up first, as before a run. `backups` names those of before what is taken back, with the
+/// command that restores them.
 #[utoipa::path(post, path = "/api/migrations/rollback", tag = "migrations", request_body = RollbackBody, responses(
     (status = 202, description = "It is under way", body = RunAnswer),
     (status = 200, description = "It is done, or there was nothing to do", body = RunAnswer),
@@ -51,19 +59,21 @@ pub(in crate::http) struct RollbackBody {
 pub(in crate::http) async fn roll_back_migrations(
     State(api): State<Api>,
     Who(caller): Who,
+    admin: IsAdmin,
     headers: HeaderMap,
     JsonOrNothing(body): JsonOrNothing<RollbackBody>,
 ) -> Result<Response, Problem> {
-    start(&api, &caller, body, Language::of(&headers)).await
+    start(&api, (&caller, admin), body, Language::of(&headers)).await
 }
 
 pub(in crate::http) async fn start(
     api: &Api,
-    caller: &Caller,
+    (caller, admin): (&Caller, IsAdmin),
     body: RollbackBody,
     language: Language,
 ) -> Result<Response, Problem> {
     let to = how_far(api, &body)?;
+    let no_backup = without_backup(body.overrides, admin)?;
     let order = RollbackOrder {
         environment: body.environment,
         service: body.service,
@@ -71,9 +81,23 @@ pub(in crate::http) async fn start(
         dry_run: body.dry_run,
         confirm: body.confirm,
         wait_for_lock: Duration::ZERO,
+        no_backup,
     };
     let run = api.operations.start_rollback(order, caller).await?;
     Ok(answer::started(run, body.wait, language).await)
+}
+
+fn without_backup(overrides: Vec<OverrideBody>, admin: IsAdmin) -> Result<Option<String>, Problem> {
+    if overrides.is_empty() {
+        return Ok(None);
+    }
+    admin.check("passing by a gate")?;
+    if let Some(other) = overrides.iter().find(|body| body.gate != BACKUP) {
+        let detail = format!("a rollback goes through no gate {:?}", other.gate);
+        let problem = Problem::new(codes::INVALID_REQUEST).detail(detail).with("member", "override");
+        return Err(problem.cure("leave it out; the only gate of a rollback is \"backup\""));
+    }
+    Ok(overrides.into_iter().next().map(|body| body.reason))
 }
 
 fn how_far(api: &Api, body: &RollbackBody) -> Result<RollbackTo, Problem> {

@@ -30,7 +30,8 @@ pub(in crate::http) struct RunBody {
     to: Option<String>,
     /// Answer when it is done instead of at once.
     wait: bool,
-    /// Gates that this run passes by although the environment requires them. Needs the scope `admin`.
+    /// Gates that this run passes by although the environment requires them, `backup` among them: the run goes without the
+    /// backup that the environment wants first. Needs the scope `admin`.
     #[serde(rename = "override")]
     overrides: Vec<OverrideBody>,
 }
@@ -39,12 +40,12 @@ pub(in crate::http) struct RunBody {
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(in crate::http) struct OverrideBody {
-    /// `parses`, `stays-home`, `breaks-no-neighbour`, `hazards` or `rehearsed`.
+    /// `parses`, `stays-home`, `breaks-no-neighbour`, `hazards`, `rehearsed` or `backup`.
     #[schema(example = "hazards")]
-    gate: String,
+    pub(super) gate: String,
     /// Why; it is kept with the target.
     #[schema(example = "the table is written to at night only")]
-    reason: String,
+    pub(super) reason: String,
 }
 
 /// Bring an environment forward
@@ -55,6 +56,9 @@ pub(in crate::http) struct OverrideBody {
 ///
 /// Where the environment requires gates, what is pending goes through them first; one that does not hold ends the run
 /// with `gate_failed` and all `findings`, and nothing is applied.
+///
+/// Where the environment says so, what the run touches is backed up first, and verified; `backupId` names that backup. A
+/// backup that is not had refuses the run with `backup_required`, and nothing is applied.
 #[utoipa::path(post, path = "/api/migrations/run", tag = "migrations", request_body = RunBody, responses(
     (status = 202, description = "It is under way", body = RunAnswer),
     (status = 200, description = "It is done, or there was nothing to do", body = RunAnswer),
@@ -79,23 +83,31 @@ pub(in crate::http) async fn start(
         admin.check("passing by a gate")?;
     }
     let to = body.to.as_deref().map(|text| super::migration(api, body.service.as_deref(), "to", text)).transpose()?;
+    let (overrides, no_backup) = overrides(body.overrides)?;
     let order = RunOrder {
         environment: body.environment,
         service: body.service,
         to,
         dry_run: body.dry_run,
         wait_for_lock: Duration::ZERO,
-        overrides: overrides(body.overrides)?,
+        overrides,
+        no_backup,
     };
     let run = api.operations.start_run(order, caller).await?;
     Ok(answer::started(run, body.wait, language).await)
 }
 
-fn overrides(bodies: Vec<OverrideBody>) -> Result<Vec<Override>, Problem> {
+/// The backup that comes before a run, as the gates of the engine are named.
+pub(super) const BACKUP: &str = "backup";
+
+/// The engine's gates, and why the run goes without a backup.
+fn overrides(bodies: Vec<OverrideBody>) -> Result<(Vec<Override>, Option<String>), Problem> {
+    let (backup, gates): (Vec<_>, Vec<_>) = bodies.into_iter().partition(|body| body.gate == BACKUP);
     let read = |OverrideBody { gate, reason }| Ok(Override { gate: parse_gate(&gate)?, reason });
-    bodies
+    let gates = gates
         .into_iter()
         .map(read)
         .collect::<Result<_, OperationError>>()
-        .map_err(|error| Problem::from(error).with("member", "override"))
+        .map_err(|error| Problem::from(error).with("member", "override"))?;
+    Ok((gates, backup.into_iter().next().map(|body| body.reason)))
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use web::{Json, JsonOrNothing, Problem};
 
 use crate::http::Api;
-use crate::http::auth::Who;
+use crate::http::auth::{MayBackUp, Who};
 use crate::operations::{OperationError, ValidateOrder, parse_gate};
 
 /// What to look at.
@@ -25,6 +25,9 @@ pub(in crate::http) struct ValidateBody {
     /// `parses`, `stays-home`, `breaks-no-neighbour`, `hazards`, `rehearsed`. Default: all of them.
     #[schema(example = json!(["hazards", "rehearsed"]))]
     gates: Vec<String>,
+    /// Rehearse on the rows of the newest backup that has what is touched, a verified one rather than another. It is
+    /// restored beside the target, and gone when this is answered. Needs the scope `backup`, too.
+    with_data: bool,
 }
 
 /// What the gates say.
@@ -39,14 +42,18 @@ pub(in crate::http) struct ValidateAnswer {
     #[schema(value_type = Vec<Object>)]
     gates: Value,
     /// In the order in which they would be applied: migration, service, name, findings, and the certificate where the
-    /// rehearsal proved it: upHash, downHash, before, after, serverVersionNum, at, upMs, downMs, and by statement line,
-    /// durationMs, locks, rewritten and walBytes.
+    /// rehearsal proved it: upHash, downHash, before, after, serverVersionNum, at, withData, upMs, downMs, and by
+    /// statement line, durationMs, locks, rewritten and walBytes; beside it `forecast.statementMs`.
     #[schema(value_type = Vec<Object>)]
     migrations: Value,
     /// What concerns the whole set. A finding has gate, code, severity (error, warning, notice), message, and where they
     /// are known migration, location (file, line, column, lineText), safer SQL, cure, and why the file accepts it.
     #[schema(value_type = Vec<Object>)]
     findings: Value,
+    /// On whose rows it was rehearsed: backup, takenAt, rows, verified. Absent where it was on none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    with_data: Option<Value>,
     /// The managed schemas before the first of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
@@ -64,11 +71,16 @@ pub(in crate::http) struct ValidateAnswer {
 pub(in crate::http) async fn validate_migrations(
     State(api): State<Api>,
     Who(caller): Who,
+    may: MayBackUp,
     JsonOrNothing(body): JsonOrNothing<ValidateBody>,
 ) -> Result<Json<ValidateAnswer>, Problem> {
+    if body.with_data {
+        may.check("rehearsing on the rows of a backup")?;
+    }
     let gates = body.gates.iter().map(|gate| parse_gate(gate)).collect::<Result<_, OperationError>>();
     let gates = gates.map_err(|error| Problem::from(error).with("member", "gates"))?;
-    let order = ValidateOrder { environment: body.environment, service: body.service, whole: body.whole, gates };
+    let ValidateBody { environment, service, whole, with_data, .. } = body;
+    let order = ValidateOrder { environment, service, whole, gates, with_data };
     Ok(Json(api.operations.validate(order, &caller, api.shutdown.child_token()).await?.into()))
 }
 
@@ -79,6 +91,7 @@ impl From<Report> for ValidateAnswer {
             gates: value(serde_json::to_value(&report.gates)),
             migrations: value(serde_json::to_value(&report.migrations)),
             findings: value(serde_json::to_value(&report.findings)),
+            with_data: report.with_data.and_then(|data| serde_json::to_value(data).ok()),
             environment: report.environment,
             passed: report.passed,
             fingerprint: report.fingerprint.map(|print| print.to_string()),

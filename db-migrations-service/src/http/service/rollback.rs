@@ -8,7 +8,7 @@ use web::{JsonOrNothing, Language, Path, Problem};
 use super::settle;
 use crate::http::Api;
 use crate::http::answer::RunAnswer;
-use crate::http::auth::Who;
+use crate::http::auth::{IsAdmin, Who};
 use crate::http::migrations::rollback::{RollbackBody, start};
 
 /// Take one service back
@@ -21,10 +21,11 @@ use crate::http::migrations::rollback::{RollbackBody, start};
 pub(in crate::http) async fn roll_back_service(
     State(api): State<Api>,
     Who(caller): Who,
+    admin: IsAdmin,
     Path(name): Path<String>,
     headers: HeaderMap,
     JsonOrNothing(mut body): JsonOrNothing<RollbackBody>,
 ) -> Result<Response, Problem> {
     settle(name, &mut body.service)?;
-    start(&api, &caller, body, Language::of(&headers)).await
+    start(&api, (&caller, admin), body, Language::of(&headers)).await
 }

@@ -59,3 +59,26 @@ COMMENT ON INDEX migration_service.backup_running_idx IS 'Backups left behind by
 
 -- Version 4 had a folder of another name than the backup's.
 ALTER TABLE migration_service.backup DROP COLUMN IF EXISTS stored_as;
+
+ALTER TABLE migration_service.run ADD COLUMN IF NOT EXISTS backup_id text;
+ALTER TABLE migration_service.run ADD COLUMN IF NOT EXISTS backup_origin text
+    CHECK (backup_origin IN ('made', 'accepted', 'waived') AND (backup_origin = 'waived') = (backup_id IS NULL));
+COMMENT ON COLUMN migration_service.run.backup_id IS 'The backup of what it touches, as that was before';
+COMMENT ON COLUMN migration_service.run.backup_origin IS 'Whether that was made for the run, was there and accepted, or was waived; null where none was wanted';
+
+CREATE TABLE IF NOT EXISTS migration_service.backup_schedule (
+    environment   text NOT NULL,
+    schedule      text NOT NULL,
+    done_until    timestamptz NOT NULL,
+    claim         uuid,
+    claimed_by    text,
+    claimed_until timestamptz,
+    PRIMARY KEY (environment, schedule)
+);
+COMMENT ON TABLE migration_service.backup_schedule IS 'How far each schedule of the catalogue is done, and which copy of the service works on it';
+COMMENT ON COLUMN migration_service.backup_schedule.environment IS 'The environment; empty for what is done to the storage';
+COMMENT ON COLUMN migration_service.backup_schedule.schedule IS 'The cron expression, and the services where it names any; another one is another schedule';
+COMMENT ON COLUMN migration_service.backup_schedule.done_until IS 'What was due until then is done; at first, when the schedule was first seen';
+COMMENT ON COLUMN migration_service.backup_schedule.claim IS 'The work under way; null between';
+COMMENT ON COLUMN migration_service.backup_schedule.claimed_by IS 'The process of the last work, for people: machine and number';
+COMMENT ON COLUMN migration_service.backup_schedule.claimed_until IS 'From when on another may take it up: the process was gone, or the work failed';

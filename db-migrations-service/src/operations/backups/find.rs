@@ -77,8 +77,14 @@ impl Operations {
     /// # Errors
     /// There is none of this id; one of services that the caller may not touch.
     pub async fn backup(&self, id: &str, caller: &Caller) -> Result<BackupView, OperationError> {
-        let found = self.look_up(&self.vault()?, id).await?;
+        let vault = self.vault()?;
+        let mut found = self.look_up(&vault, id).await?;
         check(caller, &found)?;
+        let read = async {
+            self.master().settle_restores().await?;
+            self.master().restores(vault.storage().shown(), id).await
+        };
+        found.restores = self.or_without(read.await)?;
         Ok(found.view())
     }
 
@@ -94,7 +100,7 @@ impl Operations {
     }
 
     /// What stopped the storage, or a program of PostgreSQL's.
-    pub(super) fn refused(&self, error: VaultError) -> OperationError {
+    pub(in crate::operations) fn refused(&self, error: VaultError) -> OperationError {
         let shown = self.vault().map(|vault| vault.storage().shown().to_owned()).unwrap_or_default();
         self.hidden(of_vault(error), &shown)
     }
@@ -115,7 +121,7 @@ impl Operations {
     }
 
     /// What the master database has of a storage. A command goes on without it: in an emergency there may be nothing but the storage.
-    async fn kept(&self, vault: &Vault) -> Result<Vec<BackupRecord>, OperationError> {
+    pub(super) async fn kept(&self, vault: &Vault) -> Result<Vec<BackupRecord>, OperationError> {
         let read = async {
             self.master().settle_backups().await?;
             self.master().backups(vault.storage().shown()).await
@@ -163,7 +169,7 @@ impl Operations {
         manifest: Option<Result<backup_vault::Manifest, String>>,
     ) -> Found {
         let job = self.0.backup_jobs.get(&id);
-        Found { id, record, manifest, job }
+        Found { id, record, manifest, job, restores: Vec::new() }
     }
 }
 

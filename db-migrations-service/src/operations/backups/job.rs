@@ -3,13 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use backup_vault::{Progress, Restored};
+use backup_vault::{Progress, Restored, RestoredTable, Stages};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::view::{BackupAction, JobView, ProgressView};
+use super::job_view::{BackupAction, JobView, ProgressView};
+use super::restore_view::RestoreStage;
 use crate::master::backups::BackupRecord;
+use crate::master::restores::RestoreRecord;
 use crate::operations::{Caller, OperationError};
 
 /// Jobs that are over and kept at hand, for whoever asks how they ended.
@@ -22,11 +24,39 @@ pub(super) enum Done {
     Made,
     /// It was verified, whatever that has shown.
     Verified,
-    /// It was restored.
+    /// It was restored into a new database.
     Restored(Restored),
+    /// It, or some of its tables, was restored into the live database.
+    InPlace,
 }
 
 pub(super) type End = Result<Done, OperationError>;
+
+/// What a job restores.
+pub(super) struct Restoring {
+    record: Mutex<RestoreRecord>,
+    /// What the restore does now, where it is one into a live database.
+    pub stages: Arc<Stages>,
+    /// The tables, where it is only some.
+    pub tables: Vec<RestoredTable>,
+}
+
+impl Restoring {
+    pub(super) fn new(record: RestoreRecord, stages: Arc<Stages>, tables: Vec<RestoredTable>) -> Self {
+        Self { record: Mutex::new(record), stages, tables }
+    }
+
+    pub(super) fn record(&self) -> RestoreRecord {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what is kept of it, and answers what that is then.
+    pub(super) fn change(&self, change: impl FnOnce(&mut RestoreRecord)) -> RestoreRecord {
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut record);
+        record.clone()
+    }
+}
 
 /// A job of this process on a backup. Cheap to clone; dropping it does not stop the job.
 #[derive(Clone)]
@@ -40,8 +70,8 @@ pub(super) struct Job {
     pub started_at: OffsetDateTime,
     pub progress: Arc<Progress>,
     pub cancel: CancellationToken,
-    /// The database to restore into.
-    pub into: Option<String>,
+    /// What is restored, and into what.
+    pub restoring: Option<Restoring>,
     /// The backup being made, which no storage has yet.
     pub record: Mutex<Option<BackupRecord>>,
     end: watch::Sender<Option<End>>,
@@ -52,7 +82,7 @@ impl BackupHandle {
         id: &str,
         action: BackupAction,
         caller: &Caller,
-        into: Option<String>,
+        restoring: Option<Restoring>,
         record: Option<BackupRecord>,
     ) -> Self {
         Self(Arc::new(Job {
@@ -62,7 +92,7 @@ impl BackupHandle {
             started_at: OffsetDateTime::now_utc(),
             progress: Arc::default(),
             cancel: CancellationToken::new(),
-            into,
+            restoring,
             record: Mutex::new(record),
             end: watch::Sender::new(None),
         }))
@@ -76,6 +106,12 @@ impl BackupHandle {
     /// Stops it; what was begun is taken back.
     pub fn cancel(&self) {
         self.0.cancel.cancel();
+    }
+
+    /// What it does now, where it restores into a live database.
+    pub fn stage(&self) -> Option<RestoreStage> {
+        let restoring = self.0.restoring.as_ref().filter(|_| !self.is_over())?;
+        RestoreStage::of(restoring)
     }
 
     /// How far it has come.
@@ -114,6 +150,10 @@ impl BackupHandle {
 
     pub(super) fn keep(&self, record: BackupRecord) {
         *self.0.record.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
+    }
+
+    pub(super) fn restore(&self) -> Option<RestoreRecord> {
+        self.0.restoring.as_ref().map(Restoring::record)
     }
 
     pub(super) fn view(&self) -> JobView {

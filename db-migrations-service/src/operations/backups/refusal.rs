@@ -29,18 +29,35 @@ pub(super) fn of_vault(error: VaultError) -> OperationError {
                 "set MIGRATION_SERVICE_BACKUP_IDENTITY_FILE to the key's file",
             );
         }
-        VaultError::Tools(_) => return split(Code::BackupToolsMissing, &text, "install PostgreSQL's client programs"),
+        VaultError::Tools(_) | VaultError::OlderTools { .. } => {
+            return split(Code::BackupToolsMissing, &text, "install PostgreSQL's client programs");
+        }
         VaultError::OlderServer { .. } => return split(Code::BackupTooNew, &text, "restore it on a newer server"),
         VaultError::DatabaseExists(_) => return split(Code::DatabaseExists, &text, "name another database"),
         VaultError::Manifest { .. } | VaultError::Damaged { .. } => (Code::BackupDamaged, DAMAGED),
         VaultError::Server { .. } | VaultError::Catalog(_) | VaultError::Program(_) | VaultError::Stream { .. } => {
             (Code::BackupFailed, "see what PostgreSQL says, and try again; nothing of it stays")
         }
-        // What only a restore in place meets.
+        VaultError::Busy => {
+            let text = "a migration or another restore is running on the database";
+            return EngineError::new(ErrorCode::Busy, text).cure("try again when it is done").into();
+        }
+        VaultError::InUse => return split(Code::SchemasInUse, &text, "try again at a quieter moment"),
+        VaultError::WouldBreak(_) => {
+            return split(Code::RestoreWouldBreak, &text, "remove the rows, or restore the other service too");
+        }
+        VaultError::Bound { .. } => return split(Code::RestoreBound, &text, INTO_NEW),
+        VaultError::NotInPlace { .. } | VaultError::NoSchema { .. } => {
+            return split(Code::RestoreNotInPlace, &text, INTO_NEW);
+        }
+        VaultError::NoTable { .. } => return split(Code::UnknownTable, &text, "name one that it has, as schema.table"),
         _ => return split(Code::BackupFailed, &text, "try again; nothing of it stays"),
     };
     OperationError::refuse(code, text).with_cure(cure)
 }
+
+/// What to do where the live database cannot take it.
+const INTO_NEW: &str = "restore it into a new database";
 
 /// What to do about a backup that cannot be restored.
 pub(super) const DAMAGED: &str = "restore another backup, and make a new one; this one can be deleted";
@@ -51,6 +68,7 @@ pub(super) const UNAVAILABLE: &str =
 
 fn of_storage(error: &StorageError) -> (RefusalCode, &'static str) {
     match error {
+        StorageError::NotFound { what, .. } if what.is_empty() => (RefusalCode::BackupStorageUnavailable, UNAVAILABLE),
         StorageError::NotFound { .. } | StorageError::Damaged { .. } => (RefusalCode::BackupDamaged, DAMAGED),
         StorageError::Full { .. } => (RefusalCode::BackupStorageFull, "make room, or raise the storage's limit"),
         _ => (RefusalCode::BackupStorageUnavailable, UNAVAILABLE),
@@ -63,7 +81,7 @@ fn split(code: RefusalCode, text: &str, usual: &str) -> OperationError {
     OperationError::refuse(code, message).with_cure(cure)
 }
 
-fn cancelled() -> OperationError {
+pub(super) fn cancelled() -> OperationError {
     EngineError::new(ErrorCode::Cancelled, "cancelled; what was begun was taken back")
         .cure("ask for it again when it is wanted")
         .into()

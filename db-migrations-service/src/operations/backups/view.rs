@@ -1,18 +1,17 @@
 //! A backup as it is shown: what the storage has of it, what the master database knows, what is being done with it.
 
-use std::sync::atomic::Ordering;
-
-use backup_vault::manifest::OutsideKey;
-use backup_vault::{Manifest, Progress};
+use backup_vault::Manifest;
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::job::{BackupHandle, Done};
+use super::job::BackupHandle;
+use super::job_view::{ErrorView, JobView};
 use super::refusal::DAMAGED;
+use super::restore_view::RestoreView;
 use crate::master::backups::{BackupRecord, BackupState};
-use crate::operations::OperationError;
+use crate::master::restores::RestoreRecord;
 
 /// Where a backup stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -111,162 +110,6 @@ pub struct VerificationView {
     pub findings: Vec<String>,
 }
 
-/// What is done with a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BackupAction {
-    /// It is made.
-    Create,
-    /// It is restored into a scratch database and compared.
-    Verify,
-    /// It is restored.
-    Restore,
-}
-
-impl BackupAction {
-    /// In words, as in "is being …".
-    pub(super) fn participle(self) -> &'static str {
-        match self {
-            Self::Create => "made",
-            Self::Verify => "verified",
-            Self::Restore => "restored",
-        }
-    }
-}
-
-/// How a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum JobStatus {
-    /// Under way.
-    Running,
-    /// Done.
-    Completed,
-    /// It failed; what was begun was taken back.
-    Failed,
-    /// Somebody stopped it; what was begun was taken back.
-    Cancelled,
-}
-
-/// How far a job has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProgressView {
-    /// Bytes so far, before compression.
-    pub bytes: u64,
-    /// About how many there will be; 0 until that is known.
-    pub expected_bytes: u64,
-    /// Rows so far.
-    pub rows: u64,
-    /// Tables so far.
-    pub tables: u64,
-    /// How many tables there are.
-    pub expected_tables: u64,
-}
-
-impl From<&Progress> for ProgressView {
-    fn from(progress: &Progress) -> Self {
-        let read = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
-        Self {
-            bytes: read(&progress.bytes),
-            expected_bytes: read(&progress.expected_bytes),
-            rows: read(&progress.rows),
-            tables: read(&progress.tables),
-            expected_tables: read(&progress.expected_tables),
-        }
-    }
-}
-
-/// Why something did not happen.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ErrorView {
-    /// A stable code.
-    pub code: String,
-    /// One sentence.
-    pub message: String,
-    /// What to do now.
-    pub cure: Option<String>,
-}
-
-impl From<&OperationError> for ErrorView {
-    fn from(error: &OperationError) -> Self {
-        Self { code: error.code(), message: error.to_string(), cure: error.cure().map(str::to_owned) }
-    }
-}
-
-/// A foreign key that stands unchecked after a restore.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct UncheckedKey {
-    /// Whose it is, `<schema>.<table>`.
-    pub table: String,
-    /// Its name.
-    pub name: String,
-    /// What it references, which was not in the backup.
-    pub references: String,
-}
-
-impl From<&OutsideKey> for UncheckedKey {
-    fn from(key: &OutsideKey) -> Self {
-        Self { table: key.table.to_string(), name: key.name.clone(), references: key.references.to_string() }
-    }
-}
-
-/// What this process does with a backup, or did last.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct JobView {
-    /// `create`, `verify` or `restore`.
-    pub action: BackupAction,
-    /// `running`, `completed`, `failed` or `cancelled`.
-    pub status: JobStatus,
-    /// Who asked for it.
-    pub actor: String,
-    /// When it began.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub started_at: OffsetDateTime,
-    /// How far it has come.
-    pub progress: ProgressView,
-    /// The database that it restores into.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub into: Option<String>,
-    /// Foreign keys that stand unchecked in it, since what they reference was not in the backup.
-    pub unchecked_keys: Vec<UncheckedKey>,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<ErrorView>,
-}
-
-impl JobView {
-    pub(super) fn of(handle: &BackupHandle) -> Self {
-        let (job, end) = (&handle.0, handle.end());
-        let status = match &end {
-            None => JobStatus::Running,
-            Some(Ok(_)) => JobStatus::Completed,
-            Some(Err(error)) if is_cancelled(error) => JobStatus::Cancelled,
-            Some(Err(_)) => JobStatus::Failed,
-        };
-        let unchecked_keys = match &end {
-            Some(Ok(Done::Restored(restored))) => restored.unchecked_keys.iter().map(UncheckedKey::from).collect(),
-            _ => Vec::new(),
-        };
-        Self {
-            action: job.action,
-            status,
-            actor: job.actor.clone(),
-            started_at: job.started_at,
-            progress: handle.progress(),
-            into: job.into.clone(),
-            unchecked_keys,
-            error: end.as_ref().and_then(|end| end.as_ref().err()).map(ErrorView::from),
-        }
-    }
-}
-
-pub(super) fn is_cancelled(error: &OperationError) -> bool {
-    error.engine().is_some_and(|error| error.code == migration_engine::ErrorCode::Cancelled)
-}
-
 /// A backup.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -326,6 +169,9 @@ pub struct BackupView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ErrorView>)]
     pub error: Option<Value>,
+    /// What it was restored into, the newest first; absent in lists and where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<RestoreView>,
 }
 
 /// All that is known of one.
@@ -336,6 +182,8 @@ pub(super) struct Found {
     /// What the storage has; `None` is nothing.
     pub manifest: Option<Result<Manifest, String>>,
     pub job: Option<BackupHandle>,
+    /// Where they were looked up.
+    pub restores: Vec<RestoreRecord>,
 }
 
 impl Found {
@@ -391,6 +239,12 @@ impl Found {
         VerificationView { status, at, duration_ms, findings }
     }
 
+    /// What this process knows of a restore of its own, and has perhaps not written down yet.
+    fn now(&self, kept: &RestoreRecord) -> RestoreRecord {
+        let ours = self.job.as_ref().and_then(BackupHandle::restore).filter(|ours| ours.id == kept.id);
+        ours.unwrap_or_else(|| kept.clone())
+    }
+
     pub(super) fn view(&self) -> BackupView {
         let (record, manifest) = (self.record.as_ref(), self.manifest());
         let services = self.services().unwrap_or_default().to_vec();
@@ -403,6 +257,9 @@ impl Found {
         let kept_size = record.and_then(|record| u64::try_from(record.stored_bytes?).ok());
         let created_at = manifest.map(|m| m.created_at).or(record.map(|r| r.started_at));
         let finished_at = record.map_or_else(|| manifest.map(|m| m.finished_at), |r| r.finished_at);
+        // In this order, so that none is shown to run whose job is over.
+        let job = self.job.as_ref().map(BackupHandle::view);
+        let restores = self.restores.iter().map(|kept| RestoreView::from(&self.now(kept))).collect();
         BackupView {
             service: match services.as_slice() {
                 [one] => Some(one.clone()),
@@ -431,11 +288,12 @@ impl Found {
             encrypted: manifest.is_some_and(|m| !m.recipients.is_empty()),
             found: record.is_none(),
             verification: self.verification(),
-            job: self.job.as_ref().map(BackupHandle::view),
+            job,
             progress: record
                 .filter(|_| status == BackupStatus::Running && self.job.is_none())
                 .and_then(|r| r.progress.clone()),
             error: damage.or_else(|| record.and_then(|r| r.error.clone())),
+            restores,
             backup_id: self.id.clone(),
         }
     }

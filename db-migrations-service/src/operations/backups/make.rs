@@ -1,0 +1,172 @@
+//! Making a backup.
+
+use backup_vault::{BackupId, MakeRequest, Manifest, Scope, VaultError};
+use embedded_postgres::Tools;
+use migration_engine::Target;
+use time::OffsetDateTime;
+
+use super::job::{BackupHandle, Done, End};
+use super::job_view::{BackupAction, ErrorView, is_cancelled};
+use super::refusal::of_vault;
+use crate::master::backups::{BackupRecord, BackupState};
+use crate::operations::runs::joined;
+use crate::operations::{Caller, OperationError, Operations, RefusalCode};
+
+/// A hundred years.
+const LONGEST_RETENTION: u32 = 36_500;
+/// A description is a note and no document, characters.
+const LONGEST_DESCRIPTION: usize = 1_000;
+
+/// Back up an environment.
+#[derive(Debug, Clone, Default)]
+pub struct BackupOrder {
+    /// Which environment; `None` is the default one.
+    pub environment: Option<String>,
+    /// Which services; none is the whole database.
+    pub services: Vec<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// How long to keep it, days; `None` is what the rules say.
+    pub retention_days: Option<u32>,
+}
+
+impl Operations {
+    /// Starts a backup. When this returns, the database answers, PostgreSQL's programs fit and the storage is open; it goes on
+    /// whether or not anybody listens.
+    ///
+    /// # Errors
+    /// Unknown names; a database, a storage or a program that is missing: nothing was begun.
+    pub async fn start_backup(&self, order: BackupOrder, caller: &Caller) -> Result<BackupHandle, OperationError> {
+        // A task of its own: a listener who goes away in the middle must not leave it half started.
+        let (this, caller) = (self.clone(), caller.clone());
+        joined(tokio::spawn(async move { this.start_backup_here(order, &caller).await })).await
+    }
+
+    async fn start_backup_here(&self, order: BackupOrder, caller: &Caller) -> Result<BackupHandle, OperationError> {
+        let scope = self.scope_of(&order, caller)?;
+        let target = self.target(order.environment.as_deref())?.clone();
+        self.start_backup_of(&target, scope, order, caller).await
+    }
+
+    /// The same of a scope that is known already; the order's services are not looked at.
+    pub(super) async fn start_backup_of(
+        &self,
+        target: &Target,
+        scope: Scope,
+        order: BackupOrder,
+        caller: &Caller,
+    ) -> Result<BackupHandle, OperationError> {
+        let vault = self.vault()?;
+        self.check_tools(target).await?;
+        let label = match scope.services.as_slice() {
+            [one] => one,
+            _ => &target.environment,
+        };
+        let started_at = OffsetDateTime::now_utc();
+        let id = BackupId::generate(started_at, label).map_err(of_vault)?;
+        let record = BackupRecord {
+            id: id.to_string(),
+            storage: vault.storage().shown().to_owned(),
+            environment: target.environment.clone(),
+            services: scope.services.clone(),
+            description: order.description.clone(),
+            retention_days: order.retention_days.and_then(|days| days.try_into().ok()),
+            state: BackupState::Running,
+            actor: caller.actor.to_string(),
+            request_id: caller.request_id.clone(),
+            started_at,
+            finished_at: None,
+            progress: None,
+            stored_bytes: None,
+            manifest_sha256: None,
+            error: None,
+            verified_at: None,
+            verification_ms: None,
+            findings: Vec::new(),
+            deleted_at: None,
+            deleted_by: None,
+        };
+        self.keep(&record).await?;
+        let job = BackupHandle::new(&record.id, BackupAction::Create, caller, None, Some(record.clone()));
+        self.begin(&job)?;
+        let request = MakeRequest {
+            id,
+            environment: target.environment.clone(),
+            scope,
+            description: order.description,
+            made_by: record.actor.clone(),
+            retention_days: order.retention_days,
+        };
+        let (progress, cancel) = (job.0.progress.clone(), job.0.cancel.clone());
+        let connect = target.connect.clone();
+        let making = async move { vault.make(&connect, request, &progress, &cancel).await };
+        self.carry(&job, making, |this, job, made| this.made(job, record, made));
+        Ok(job)
+    }
+
+    /// What an order covers.
+    fn scope_of(&self, order: &BackupOrder, caller: &Caller) -> Result<Scope, OperationError> {
+        let invalid = |message: String, cure: &str| {
+            Err(OperationError::refuse(RefusalCode::InvalidRequest, message).with_cure(cure))
+        };
+        if order.services.is_empty() {
+            caller.check(None)?;
+        }
+        if order.retention_days.is_some_and(|days| !(1..=LONGEST_RETENTION).contains(&days)) {
+            return invalid(
+                format!("the retention is not 1 to {LONGEST_RETENTION} days"),
+                "leave it out to keep the backup as the rules say",
+            );
+        }
+        if order.description.as_ref().is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
+            return invalid(
+                format!("the description has more than {LONGEST_DESCRIPTION} characters"),
+                "say it in fewer words",
+            );
+        }
+        let mut scope = Scope::default();
+        for name in &order.services {
+            caller.check(Some(name))?;
+            if !scope.services.contains(name) {
+                scope.schemas.extend(self.catalogue().service(name)?.schemas.iter().cloned());
+                scope.services.push(name.clone());
+            }
+        }
+        if !scope.services.is_empty() && scope.schemas.is_empty() {
+            let message = format!("{} has no schemas, so there is nothing to back up", scope.services.join(", "));
+            return invalid(message, "name a service with schemas, or none for the whole database");
+        }
+        Ok(scope)
+    }
+
+    /// Asks the database for its version, and whether there are programs that fit it.
+    async fn check_tools(&self, target: &Target) -> Result<(), OperationError> {
+        let session = postgres_link::connect(&target.connect.clone().with_application_name("profe backup")).await;
+        let version = session.map_err(|error| OperationError::from(error).on(target))?.server_version_num() / 10_000;
+        let variables = self.backup_place().map(|place| place.variables().clone());
+        let look = move |name: &str| variables.as_ref().and_then(|variables| variables(name));
+        // It starts the programs to ask them.
+        let found = tokio::task::spawn_blocking(move || Tools::for_server(&look, version).map(drop)).await;
+        found.unwrap_or(Ok(())).map_err(|error| of_vault(error.into()))
+    }
+
+    async fn made(self, job: BackupHandle, record: BackupRecord, made: Result<Manifest, VaultError>) -> End {
+        let made = made.map_err(|error| self.refused(error));
+        let mut record = BackupRecord { finished_at: Some(OffsetDateTime::now_utc()), progress: None, ..record };
+        match &made {
+            Ok(manifest) => {
+                record.state = BackupState::Ready;
+                record.stored_bytes = i64::try_from(manifest.stored_bytes()).ok();
+                record.manifest_sha256 = Some(manifest.sha256.clone());
+            }
+            Err(error) => {
+                record.state = if is_cancelled(error) { BackupState::Cancelled } else { BackupState::Failed };
+                record.error = serde_json::to_value(ErrorView::from(error)).ok();
+                tracing::warn!(backup = %record.id, %error, "the backup was not made");
+            }
+        }
+        self.note(&record).await;
+        job.keep(record);
+        made.map(|_| Done::Made)
+    }
+}
