@@ -42,6 +42,11 @@ def quiet_folder():
     return folder, top, microseconds
 
 
+def children(process):
+    with open(f"/proc/{process}/task/{process}/children") as file:
+        return [int(child) for child in file.read().split()]
+
+
 class Cluster:
     """fsync is the only setting that differs from PostgreSQL's defaults, and only where asked for."""
 
@@ -106,6 +111,18 @@ class Cluster:
     def fresh(self, name, template):
         """A database equal to `template`, and nothing left for the server to write."""
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template};\nCHECKPOINT;")
+
+    def processor_ms(self):
+        """What the server has taken of the processors: the postmaster, what has ended of it, and what has not."""
+        ticks = 0
+        for process in [self.server.pid] + children(self.server.pid):
+            try:
+                with open(f"/proc/{process}/stat") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+            except FileNotFoundError:
+                continue
+            ticks += sum(int(field) for field in fields[11:15])
+        return ticks * 1_000 / os.sysconf("SC_CLK_TCK")
 
     def wal_syncs(self):
         """Flushes of the log since the last reset. Backends report when they end, so it is asked until it stands."""

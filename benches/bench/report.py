@@ -59,8 +59,9 @@ def memory(results):
 
 
 def figures(results):
-    loads = ", ".join(f"{part} {load}" for part, load in results["loads"].items())
-    out = [f"Measured {datetime.date.today()}: {results['machine']}, PostgreSQL {results['server'].split(' ')[0]}, medians of {results['rounds']} rounds. "
+    loads = ", ".join(f"{part} {load}" for part, load in results.get("loads", {}).items())
+    measured = results.get("date", datetime.date.today())
+    out = [] if not loads else [f"Measured {measured}: {results['machine']}, PostgreSQL {results['server'].split(' ')[0]}, medians of {results['rounds']} rounds. "
            f"Load of the machine over the five minutes before each part's end: {loads}; the benchmark alone makes about 1."]
     if "apply" in results:
         out.append("### Applying, fsync on")
@@ -100,7 +101,36 @@ def figures(results):
         out.append("### A cloned, migrated database")
         out.append(f"{c['count']} clones of the platform's database, each with a connection of its own: median {ms(c['median_ms'])} ms, "
                    f"nine in ten under {ms(c['p90_ms'])} ms, {ms(c['least_ms'])} to {ms(c['most_ms'])} ms.")
+    if "backup" in results:
+        out += backup(results["backup"])
     return "\n\n".join(out)
+
+
+TITLES = {"one": "one big table (pgbench, scale 130)", "many": "forty tables of mixed text"}
+
+
+def backup(part):
+    """Dumps and restores; what they are compared with has the ratio 1."""
+    out = ["### Backups", f"Measured {part['date']}, medians of {part['rounds']} rounds, load of the machine over the last minutes {part['load']}."]
+    for done, head in (("dumps", "dumping"), ("restores", "restoring")):
+        for measured in part[done]:
+            rows, base = measured["rows"], next(r for r in measured["rows"] if r["base"])
+            total = lambda row: row["cpu_ms"] + row["server_ms"]
+            sizes = done == "dumps"
+            out.append(table([f"{head} {TITLES[measured['database']]}", "wall, s", "ratio", "ratio of the fastest", "processor, s", "of that the server's", "ratio"]
+                             + (["output, MB"] if sizes else []),
+                             [[r["name"], seconds(r["wall_ms"]), ratio(r["wall_ms"], base["wall_ms"]), ratio(min(r["walls_ms"]), min(base["walls_ms"])),
+                               seconds(total(r)), seconds(r["server_ms"]), ratio(total(r), total(base))]
+                              + ([f"{r['bytes'] / 1e6:,.0f}"] if sizes else []) for r in rows]))
+    sizes = [(f"{head} {TITLES[m['database']]}", max(r["own_mib"] or 0 for r in m["rows"]))
+             for done, head in (("dumps", "dumping"), ("restores", "restoring")) for m in part[done]]
+    sizes += [("dumping six values of 100 MB", part["memory"]["dump_mib"]), ("restoring them", part["memory"]["restore_mib"])]
+    out.append(table(["peak resident size of profe itself", "MiB"], [[name, f"{mib:.0f}"] for name, mib in sizes]))
+    return out
+
+
+def seconds(milliseconds):
+    return f"{milliseconds / 1000:.1f}"
 
 
 def write(root, results):

@@ -74,6 +74,64 @@ fn made_listed_verified_restored_and_deleted() {
 }
 
 #[test]
+fn restored_in_place_and_back() {
+    let place = Place::new();
+    let made = place.json(&["backup", "create", "--service", "alpha-service"], 0);
+    let id = made["backupId"].as_str().expect("an id");
+    place.work.project.migration(
+        "alpha/2_add_note",
+        "alter table alpha.t add note text;\n",
+        "alter table alpha.t drop note;\n",
+    );
+    place.profe(&["migrate", "run"]).ok(0);
+    place.work.value("delete from alpha.t where id > 10");
+
+    let refused = place.profe(&["backup", "restore", id, "--in-place"]).err(5);
+    assert!(refused.contains("confirmation_required") && refused.contains("--yes"), "{refused}");
+    for wrong in [["--in-place", "--into", "x"].as_slice(), &["--in-place", "--table", "alpha.t"], &["--yes"]] {
+        place.profe(&[&["backup", "restore", id], wrong].concat()).err(2);
+    }
+    let gone = place.profe(&["backup", "restore", "20260101-000000-gone-abcdef", "--in-place"]).err(2);
+    assert!(gone.contains("error[unknown_backup]"), "{gone}");
+    assert_eq!(place.work.value("select count(*) from alpha.t").as_deref(), Some("10"));
+
+    let done = place.profe(&["backup", "restore", id, "--in-place", "--yes"]);
+    assert!(done.err.contains("What was there before: profe backup restore "), "{}", done.err);
+    assert!(done.ok(0).contains(&format!("{id} is restored in place: alpha.")));
+    assert_eq!(place.work.value("select count(*) from alpha.t").as_deref(), Some("100"));
+    place.profe(&["migrate", "status", "--exit-code"]).ok(3);
+    place.profe(&["db", "diff"]).ok(0);
+    place.profe(&["migrate", "run"]).ok(0);
+    place.profe(&["db", "diff"]).ok(0);
+    assert_eq!(place.work.value("select count(note) from alpha.t").as_deref(), Some("0"));
+    place.profe(&["audit", "verify"]).ok(0);
+
+    let listed = place.json(&["backup", "list"], 0);
+    let safety = listed[0]["backupId"].as_str().expect("an id");
+    assert!(listed[0]["description"].as_str().is_some_and(|text| text.contains(id)), "{listed}");
+    let back = place.json(&["backup", "restore", safety, "--in-place", "--yes"], 0);
+    assert_eq!((&back["job"]["status"], &back["job"]["schemas"]), (&"completed".into(), &serde_json::json!(["alpha"])));
+    assert_eq!(back["restores"][0]["safetyBackup"], back["job"]["safetyBackup"], "{back}");
+    assert_eq!(place.work.value("select count(*) from alpha.t").as_deref(), Some("10"));
+    place.profe(&["db", "diff"]).ok(0);
+}
+
+#[test]
+fn a_table_is_restored_beside_the_live_one() {
+    let place = Place::new();
+    let made = place.json(&["backup", "create"], 0);
+    let id = made["backupId"].as_str().expect("an id");
+    place.work.value("delete from alpha.t");
+    let unknown = place.profe(&["backup", "restore", id, "--table", "alpha.nothing"]).err(2);
+    assert!(unknown.contains("error[unknown_table]") && unknown.contains("alpha.nothing"), "{unknown}");
+    let done = place.profe(&["backup", "restore", id, "--table", "alpha.t"]).ok(0);
+    let name = done.split_once("alpha.t is restored as ").and_then(|(_, rest)| rest.trim().strip_suffix('.'));
+    let name = name.unwrap_or_else(|| panic!("{done}"));
+    assert_eq!(place.work.value(&format!("select count(*) from {name}")).as_deref(), Some("100"));
+    assert_eq!(place.work.value("select count(*) from alpha.t").as_deref(), Some("0"));
+}
+
+#[test]
 fn a_backup_that_is_not_what_was_stored_ends_with_1() {
     let place = Place::new();
     let made = place.json(&["backup", "create", "--service", "alpha-service"], 0);

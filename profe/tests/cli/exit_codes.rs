@@ -80,6 +80,7 @@ fn a_protected_environment_is_5() {
     let profe = || {
         let mut command = place.profe();
         command.env("MIGRATION_SERVICE_ENVIRONMENT", "production");
+        command.env("MIGRATION_SERVICE_BACKUP_STORAGE", place.folder.path().join("copies"));
         command
     };
     // Nobody can be asked here, and running forward is what pipelines do.

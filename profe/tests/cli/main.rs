@@ -3,6 +3,9 @@
 mod support;
 
 mod backup;
+mod backup_policy;
+mod backup_faults;
+mod backup_kills;
 mod doctor;
 mod erd;
 mod exit_codes;
@@ -12,3 +15,4 @@ mod proof;
 mod serve;
 mod together;
 mod up;
+mod with_data;

@@ -169,8 +169,12 @@ impl Running {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("it runs");
+        kill_process(self.pid(), signal).expect("it runs");
+    }
+
+    /// Its number, which is also that of its group where it was started with one of its own.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// Waits for its end; gives the status, the remaining lines and stderr.
