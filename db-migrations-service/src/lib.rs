@@ -3,11 +3,14 @@
 //! [`operations`] is the one layer that says what the service can do; `http` and the command line only translate. It
 //! is fed by [`settings`], [`project`] and [`targets`], and keeps its own records in the [`master`] database.
 
+pub mod alerts;
 pub mod cli;
 pub mod doctor;
 pub mod erd;
+pub mod events;
 pub mod http;
 pub mod master;
+mod monitor;
 pub mod operations;
 pub mod project;
 mod serve;

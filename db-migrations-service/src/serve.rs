@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use web::{Grace, Readiness};
 
+use crate::events::Redis;
 use crate::http;
 use crate::master::anchor_file::AnchorFileError;
 use crate::operations::{MasterError, Operations};
@@ -76,6 +77,10 @@ impl Service {
         if let Some(path) = &settings.audit_anchor_file {
             operations.master().anchor_in(path)?;
         }
+        if let Some(Ok(redis)) = settings.redis_url.as_ref().map(Redis::at) {
+            operations.carry_events_in(redis);
+        }
+        operations.tell_alerts_by(settings.alert_ways.clone());
         let address = settings.address();
         if !address.ip().is_loopback() {
             match operations.master().has_usable_token().await {
@@ -111,12 +116,15 @@ impl Service {
             shutdown.cancelled().await;
             self.operations.stop_all().await;
         };
-        let (served, (), (), (), (), ()) = tokio::join!(
+        let (served, (), (), (), (), (), (), (), ()) = tokio::join!(
             web::serve(self.listener, router, shutdown.clone(), Grace::default()),
             watch_master(&self.operations, &self.readiness, &shutdown),
             Box::pin(self.operations.keep_audits(&shutdown)),
             Box::pin(self.operations.keep_schedules(&shutdown)),
             Box::pin(watch_targets(&self.operations, self.settings.watch_interval, &shutdown)),
+            Box::pin(sample_targets(&self.operations, self.settings.sample_interval, &shutdown)),
+            Box::pin(deliver_alerts(&self.operations, self.settings.sample_interval, &shutdown)),
+            Box::pin(self.operations.feed_events(&shutdown)),
             stopped,
         );
         served
@@ -137,6 +145,18 @@ impl Component for Service {
 async fn watch_targets(operations: &Operations, interval: Option<Duration>, shutdown: &CancellationToken) {
     if let Some(interval) = interval {
         operations.watch(interval, shutdown).await;
+    }
+}
+
+async fn sample_targets(operations: &Operations, interval: Option<Duration>, shutdown: &CancellationToken) {
+    if let Some(interval) = interval {
+        operations.sample(interval, shutdown).await;
+    }
+}
+
+async fn deliver_alerts(operations: &Operations, interval: Option<Duration>, shutdown: &CancellationToken) {
+    if let Some(interval) = interval {
+        operations.deliver_alerts(interval, shutdown).await;
     }
 }
 

@@ -13,6 +13,10 @@ use backup_vault::keys::KeyError;
 use kernel::Secret;
 use postgres_link::{ConnectOptions, Lookup};
 use runtime::Environment;
+use runtime::telemetry::Format;
+
+use crate::alerts::AlertWays;
+use crate::events::Redis;
 
 /// The platform's inventory gives the migration service this port.
 pub const DEFAULT_PORT: u16 = 3009;
@@ -24,6 +28,8 @@ pub const DEFAULT_LOG_LEVEL: &str = "info";
 const SECRET_KEY: &str = "AGE-SECRET-KEY";
 /// Between two looks at what was done to a target behind the service's back.
 pub const DEFAULT_WATCH_INTERVAL: Duration = Duration::from_mins(5);
+/// Between two looks at how the targets are.
+pub const DEFAULT_SAMPLE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Whether a caller on this machine needs a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,7 +58,11 @@ pub struct Settings {
     pub project: Option<PathBuf>,
     /// `MIGRATION_SERVICE_LOG_LEVEL`.
     pub log_level: String,
-    /// `MIGRATION_SERVICE_REDIS_URL`: kept for the event stream.
+    /// `MIGRATION_SERVICE_LOG_FORMAT`: `human` or `json`.
+    pub log_format: Format,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector that traces are sent to.
+    pub traces_to: Option<String>,
+    /// `MIGRATION_SERVICE_REDIS_URL`: the Redis that carries events to other copies and other services.
     pub redis_url: Option<Secret>,
     /// `MIGRATION_SERVICE_BACKUP_STORAGE`: a folder or a URL. One that holds credentials is refused when it is opened.
     pub backup_storage: Option<Secret>,
@@ -67,6 +77,12 @@ pub struct Settings {
     pub auth: AuthMode,
     /// `MIGRATION_SERVICE_WATCH_INTERVAL`: how often a serving process looks for drift; `None` is never.
     pub watch_interval: Option<Duration>,
+    /// `MIGRATION_SERVICE_SAMPLE_INTERVAL`: how often a serving process looks at how its targets are, for `/metrics` and the
+    /// alerts; `None` is never.
+    pub sample_interval: Option<Duration>,
+    /// `MIGRATION_SERVICE_ALERTMANAGER_URL`, `MIGRATION_SERVICE_ALERT_WEBHOOKS` with `MIGRATION_SERVICE_ALERT_WEBHOOK_SECRET`,
+    /// `MIGRATION_SERVICE_SMTP_URL` with `MIGRATION_SERVICE_ALERT_MAIL_TO` and `…_FROM`: who is told of alerts.
+    pub alert_ways: AlertWays,
     /// `MIGRATION_SERVICE_AUDIT_ANCHOR_FILE`: where the ends of the audits' chains are written beside the master database.
     pub audit_anchor_file: Option<PathBuf>,
 }
@@ -81,6 +97,8 @@ impl Default for Settings {
             environment: None,
             project: None,
             log_level: DEFAULT_LOG_LEVEL.to_owned(),
+            log_format: Format::default(),
+            traces_to: None,
             redis_url: None,
             backup_storage: None,
             backup_keys: Keys::default(),
@@ -88,6 +106,8 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             auth: AuthMode::Local,
             watch_interval: Some(DEFAULT_WATCH_INTERVAL),
+            sample_interval: Some(DEFAULT_SAMPLE_INTERVAL),
+            alert_ways: AlertWays::default(),
             audit_anchor_file: None,
         }
     }
@@ -125,7 +145,15 @@ impl Settings {
             environment: read.text("MIGRATION_SERVICE_ENVIRONMENT"),
             project: read.text("MIGRATION_SERVICE_PROJECT").map(PathBuf::from),
             log_level: read.text("MIGRATION_SERVICE_LOG_LEVEL").unwrap_or(defaults.log_level),
-            redis_url: read.text("MIGRATION_SERVICE_REDIS_URL").map(Secret::new),
+            log_format: read
+                .parsed("MIGRATION_SERVICE_LOG_FORMAT", |text| text.parse().ok(), "`human` or `json`")
+                .unwrap_or_default(),
+            traces_to: read.parsed(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                collector,
+                "an address such as http://127.0.0.1:4318",
+            ),
+            redis_url: read.redis("MIGRATION_SERVICE_REDIS_URL"),
             backup_storage: read.text("MIGRATION_SERVICE_BACKUP_STORAGE").map(Secret::new),
             backup_keys: read.keys("MIGRATION_SERVICE_BACKUP_RECIPIENTS", "MIGRATION_SERVICE_BACKUP_IDENTITY"),
             allowed_hosts: read.list("MIGRATION_SERVICE_ALLOWED_HOSTS", host, "host names separated by commas"),
@@ -139,6 +167,11 @@ impl Settings {
                 .parsed("MIGRATION_SERVICE_WATCH_INTERVAL", interval, "a time such as 30s, 5m or 1h, or `off`")
                 .or(defaults.watch_interval)
                 .filter(|interval| !interval.is_zero()),
+            sample_interval: read
+                .parsed("MIGRATION_SERVICE_SAMPLE_INTERVAL", interval, "a time such as 15s or 1m, or `off`")
+                .or(defaults.sample_interval)
+                .filter(|interval| !interval.is_zero()),
+            alert_ways: read.alert_ways(),
             audit_anchor_file: read.file_in_a_folder("MIGRATION_SERVICE_AUDIT_ANCHOR_FILE"),
         };
         if read.problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems: read.problems }) }
@@ -199,6 +232,43 @@ impl Reader<'_> {
         let get = self.get;
         let parsed = ConnectOptions::parse_with(&text, &|name| get(name).ok().flatten());
         parsed.map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    /// The value is not repeated: it may hold a password.
+    fn redis(&mut self, name: &str) -> Option<Secret> {
+        let url = Secret::new(self.text(name)?);
+        if Redis::at(&url).is_ok() {
+            return Some(url);
+        }
+        self.problems.push(format!("{name} is no URL of a Redis; write redis://host:6379/0, or rediss:// for TLS"));
+        None
+    }
+
+    fn alert_ways(&mut self) -> AlertWays {
+        let ways = AlertWays {
+            alertmanagers: self.addresses("MIGRATION_SERVICE_ALERTMANAGER_URL"),
+            webhooks: self.addresses("MIGRATION_SERVICE_ALERT_WEBHOOKS"),
+            webhook_secret: self.text("MIGRATION_SERVICE_ALERT_WEBHOOK_SECRET").map(Secret::new),
+            smtp: self.text("MIGRATION_SERVICE_SMTP_URL").map(Secret::new),
+            mail_to: self.list("MIGRATION_SERVICE_ALERT_MAIL_TO", mailbox, "addresses such as ops@escuela.example"),
+            mail_from: self.parsed(
+                "MIGRATION_SERVICE_ALERT_MAIL_FROM",
+                mailbox,
+                "an address such as profe@escuela.example",
+            ),
+        };
+        self.problems.extend(ways.problems().into_iter().map(str::to_owned));
+        ways
+    }
+
+    /// The value is not repeated: it may hold a secret.
+    fn addresses(&mut self, name: &str) -> Vec<Secret> {
+        let text = self.text(name).unwrap_or_default();
+        let urls: Vec<_> = text.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
+        if urls.iter().any(|url| collector(url).is_none()) {
+            self.problems.push(format!("{name} is no list of http:// or https:// URLs separated by commas"));
+        }
+        urls.into_iter().map(Secret::new).collect()
     }
 
     fn keys(&mut self, recipients: &str, identity: &str) -> Keys {
@@ -266,6 +336,15 @@ fn interval(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds.into()))
 }
 
+fn mailbox(text: &str) -> Option<String> {
+    crate::alerts::is_mail_address(text).then(|| text.to_owned())
+}
+
+fn collector(text: &str) -> Option<String> {
+    let place = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
+    (!place.is_empty()).then(|| text.to_owned())
+}
+
 /// A name as it stands in a Host header, with or without a port.
 fn host(text: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
@@ -303,11 +382,14 @@ mod tests {
             ("MIGRATION_SERVICE_PORT", "30o9"),
             ("MIGRATION_SERVICE_BIND", "everywhere"),
             ("MIGRATION_SERVICE_AUTH", "none"),
+            ("MIGRATION_SERVICE_LOG_FORMAT", "xml"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"),
+            ("MIGRATION_SERVICE_REDIS_URL", "cache://:hunter2@cache.example.org"),
             ("MIGRATION_SERVICE_ALLOWED_ORIGINS", "panel.example.org"),
             ("DATABASE_URL", "postgres://ana:hunter2@db.example.org/x?sslmode=perhaps"),
         ])
-        .expect_err("five bad values");
-        assert_eq!(error.problems.len(), 5, "{error}");
+        .expect_err("eight bad values");
+        assert_eq!(error.problems.len(), 8, "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 

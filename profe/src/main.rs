@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use db_migrations_service::cli::{self, Context, Exit, Failure, Globals, Output, exit};
-use runtime::telemetry;
+use runtime::telemetry::{self, TelemetryError, TraceExport};
 
 /// The education platform's backend: databases, migrations, services
 #[derive(Debug, Parser)]
@@ -65,8 +65,13 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let serves = matches!(command, Command::Up(_) | Command::Serve(_));
     let asked = context.variables.get("MIGRATION_SERVICE_LOG_LEVEL").ok().flatten().is_some();
     let level = if serves || asked { &context.settings.log_level } else { COMMAND_LOG_LEVEL };
-    telemetry::init(level, telemetry::Format::Human)
-        .map_err(|error| Failure::settings(&[format!("MIGRATION_SERVICE_LOG_LEVEL: {error}")]))?;
+    let traces = context.settings.traces_to.clone();
+    let traces = traces.map(|endpoint| TraceExport { endpoint, service: "profe".to_owned() });
+    let _telemetry =
+        telemetry::init(level, context.settings.log_format, traces.as_ref()).map_err(|error| match error {
+            TelemetryError::Traces(_) => Failure::settings(&[error.to_string()]),
+            _ => Failure::settings(&[format!("MIGRATION_SERVICE_LOG_LEVEL: {error}")]),
+        })?;
     match command {
         Command::Up(up) => up.run(context),
         Command::Serve(serve) => serve.run(context),

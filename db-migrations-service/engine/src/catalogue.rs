@@ -1,5 +1,7 @@
 //! `config/services.toml`: the services of a project, what each owns and may reference, and its environments.
 
+pub mod alerts;
+
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
@@ -7,6 +9,7 @@ use serde::Deserialize;
 
 use crate::error::{EngineError, ErrorCode};
 use crate::proof::report::Gate;
+use alerts::{AlertRule, AlertSettings, Alerts};
 
 mod backup;
 
@@ -26,6 +29,9 @@ pub struct Catalogue {
     /// Cluster-wide roles that migrations name.
     #[serde(default)]
     pub roles: BTreeMap<String, SharedRole>,
+    /// What is worth waking somebody for, where that differs from the defaults.
+    #[serde(default)]
+    pub alerts: Alerts,
     /// Services by name.
     #[serde(default)]
     pub services: IndexMap<String, Service>,
@@ -206,7 +212,17 @@ impl Catalogue {
                 }
             }
         }
+        problems.extend(self.alerts.problems(&self.environments));
         problems
+    }
+
+    /// A rule as it holds for an environment, or for what belongs to none; `None` where it is off, and for an environment
+    /// that there is not.
+    pub fn alert(&self, rule: AlertRule, environment: Option<&str>) -> Option<AlertSettings> {
+        match environment {
+            Some(name) => self.alerts.settings(rule, Some((name, self.environments.get(name)?))),
+            None => self.alerts.settings(rule, None),
+        }
     }
 
     /// The environment meant when none is named.

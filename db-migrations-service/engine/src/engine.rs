@@ -1,5 +1,6 @@
 //! The public face: one project against one target.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use postgres_link::ConnectOptions;
@@ -10,6 +11,7 @@ use crate::migration::MigrationId;
 use crate::plan::Plan;
 use crate::planning;
 use crate::project::Project;
+use crate::proof::certificate;
 use crate::proof::data::Filled;
 use crate::proof::drift::adopt::{self, Adoption, Undoing};
 use crate::proof::drift::{self, DriftReport, Fingerprints};
@@ -59,6 +61,26 @@ impl Engine {
             prepared,
             audit_off: state.installed.then(|| audit::off(state.audit.as_deref())).flatten(),
         })
+    }
+
+    /// How many migrations a run would apply for which no certificate was given to their present files, by service; absent
+    /// where that is none. That the live schema is still the one they were proven on is not looked at: that takes a snapshot.
+    pub async fn uncertified(&self) -> Result<BTreeMap<String, usize>, EngineError> {
+        let (conn, _, comparison) = self.look("profe monitor").await?;
+        let certificates = match &conn {
+            Some(conn) => certificate::read(conn).await?,
+            None => BTreeMap::new(),
+        };
+        let mut missing = BTreeMap::new();
+        for (migration, _) in self.project.migrations().iter().zip(&comparison.open).filter(|(_, open)| **open) {
+            let hash = |sql: String| sql_grammar::sha256_hex(sql.as_bytes());
+            let (up, down) = (hash(self.project.up_sql(migration)?), hash(self.project.down_sql(migration)?));
+            let holds = certificates.get(&migration.id).is_some_and(|c| c.up_hash == up && c.down_hash == down);
+            if !holds {
+                *missing.entry(migration.service.clone()).or_default() += 1;
+            }
+        }
+        Ok(missing)
     }
 
     /// What a run would do; takes no lock and changes nothing.

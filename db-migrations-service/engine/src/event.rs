@@ -111,6 +111,17 @@ pub enum Event {
         /// Older than the newest applied of its schema.
         late: bool,
     },
+    /// A statement of a non-transactional migration begins.
+    StatementStarted {
+        /// Which migration.
+        migration: MigrationId,
+        /// 1-based.
+        statement: usize,
+        /// How many there are.
+        of: usize,
+        /// What it is: `CREATE INDEX` …
+        tag: String,
+    },
     /// A statement of a non-transactional migration is done.
     StatementFinished {
         /// Which migration.
@@ -199,6 +210,33 @@ pub enum Event {
         /// Wall time of the whole run, milliseconds.
         duration_ms: u64,
     },
+}
+
+impl Event {
+    /// The migration that it is about.
+    pub fn migration(&self) -> Option<&MigrationId> {
+        match self {
+            Self::MigrationStarted { migration, .. }
+            | Self::StatementStarted { migration, .. }
+            | Self::StatementFinished { migration, .. }
+            | Self::Waiting { migration, .. }
+            | Self::Yielded { migration, .. }
+            | Self::Retrying { migration, .. }
+            | Self::Repaired { migration, .. }
+            | Self::NotTried { migration, .. }
+            | Self::MigrationFinished { migration, .. }
+            | Self::MigrationFailed { migration, .. } => Some(migration),
+            Self::Planned { .. }
+            | Self::BackingUp { .. }
+            | Self::VerifyingBackup { .. }
+            | Self::BackedUp { .. }
+            | Self::Preparing { .. }
+            | Self::Validating { .. }
+            | Self::Validated { .. }
+            | Self::InTheWay { .. }
+            | Self::Finished { .. } => None,
+        }
+    }
 }
 
 /// Where events go. Called from the run itself, so it must return at once.

@@ -23,7 +23,7 @@ pub const DATA_DIR: &str = ".profe";
 /// Beside the private cluster.
 const BACKUPS: &str = "backups";
 /// Variables that may be given as `…_FILE`; a file that cannot be read must not count as "not set".
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 13] = [
     "DATABASE_URL",
     "MIGRATION_SERVICE_MASTER_DB_URL",
     "MIGRATION_SERVICE_PORT",
@@ -32,6 +32,10 @@ const VARIABLES: [&str; 9] = [
     "MIGRATION_SERVICE_BACKUP_STORAGE",
     "MIGRATION_SERVICE_BACKUP_RECIPIENTS",
     "MIGRATION_SERVICE_BACKUP_IDENTITY",
+    "MIGRATION_SERVICE_ALERTMANAGER_URL",
+    "MIGRATION_SERVICE_ALERT_WEBHOOKS",
+    "MIGRATION_SERVICE_ALERT_WEBHOOK_SECRET",
+    "MIGRATION_SERVICE_SMTP_URL",
     "PROFE_DATA_DIR",
 ];
 

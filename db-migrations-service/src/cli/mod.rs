@@ -9,6 +9,7 @@ pub mod exit;
 pub mod failure;
 pub mod show;
 
+mod alerts;
 mod audit;
 mod backup;
 mod bring_up;
@@ -69,6 +70,9 @@ pub enum Command {
     /// Who changed the schema, and whether the record of it is whole
     #[command(subcommand)]
     Audit(audit::Command),
+    /// What is worth waking somebody for, and who is told
+    #[command(subcommand)]
+    Alerts(alerts::Command),
     /// Make backups, prove that they can be restored, restore them
     #[command(subcommand)]
     Backup(backup::Command),
@@ -92,6 +96,7 @@ impl Command {
             Self::Seeds(command) => command.run(context),
             Self::Db(command) => command.run(context),
             Self::Audit(command) => command.run(context),
+            Self::Alerts(command) => command.run(context),
             Self::Backup(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Token(command) => command.run(context),

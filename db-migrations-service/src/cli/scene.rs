@@ -84,6 +84,9 @@ impl Scene {
                     ));
                 }
             }
+            Event::StatementStarted { statement, of, tag, .. } => {
+                self.line.set_message(format!("{}: {statement}/{of} {tag}", self.current));
+            }
             Event::StatementFinished { statement, of, tag, resumed, duration_ms, .. } => {
                 let how = if *resumed { "done before".to_owned() } else { duration(*duration_ms) };
                 self.say(&format!("  {} {statement}/{of} {tag}, {how}", "·".style(DIM)));

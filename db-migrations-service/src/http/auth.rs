@@ -1,6 +1,7 @@
 //! Who calls, and whether they may.
 //!
-//! A token always counts, and a wrong one is refused even where none is needed. Without a token, a request over
+//! A token always counts, in the Authorization header or in a browser's cookie, and a wrong one is refused even where none
+//! is needed. Without a token, a request over
 //! loopback acts as the local operator unless the settings require one; a request that a proxy passed on came from
 //! somewhere else, whatever its address says. Every guarded route is refused until both steps said yes.
 
@@ -10,7 +11,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, FORWARDED, VIA, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, FORWARDED, SET_COOKIE, VIA, WWW_AUTHENTICATE};
 use http::request::Parts;
 use kernel::Actor;
 use utoipa::openapi::extensions::Extensions;
@@ -20,7 +21,7 @@ use utoipa_axum::router::{UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 use web::{Problem, RequestId};
 
 use super::answer::RunProblemDocument;
-use super::{Api, codes, idempotency};
+use super::{Api, codes, idempotency, session};
 use crate::operations::Caller;
 use crate::settings::AuthMode;
 
@@ -64,7 +65,7 @@ pub(super) struct Who(pub(super) Caller);
 
 /// What they may do; `None` is everything.
 #[derive(Debug, Clone)]
-struct Granted(Option<Vec<String>>);
+pub(super) struct Granted(pub(super) Option<Vec<String>>);
 
 impl<S: Sync> FromRequestParts<S> for Who {
     type Rejection = Problem;
@@ -153,20 +154,24 @@ async fn recognise(api: &Api, request: &Parts) -> Result<(Who, Granted), Problem
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(invalid_token());
         }
-        let token = api
-            .operations
-            .master()
-            .verify_token(token.trim())
-            .await
-            .map_err(crate::operations::OperationError::from)?;
-        let token = token.ok_or_else(invalid_token)?;
-        let caller = Caller { actor: Actor::token(&token.name), request_id, services: token.services };
-        return Ok((Who(caller), Granted(Some(token.scopes))));
+        return by_token(api, token.trim(), request_id).await;
+    }
+    if let Some(token) = session::token_of(&request.headers) {
+        session::check_page(request)?;
+        // A cookie that is no good any more would stay in the way of everything.
+        return by_token(api, token, request_id).await.map_err(|problem| problem.header(SET_COOKIE, session::GONE));
     }
     if api.auth == AuthMode::Local && is_local(request) {
         return Ok((Who(Caller { request_id, ..Caller::unrestricted(Actor::local()) }), Granted(None)));
     }
     Err(unauthenticated())
+}
+
+async fn by_token(api: &Api, token: &str, request_id: Option<String>) -> Result<(Who, Granted), Problem> {
+    let token = api.operations.master().verify_token(token).await.map_err(crate::operations::OperationError::from)?;
+    let token = token.ok_or_else(invalid_token)?;
+    let caller = Caller { actor: Actor::token(&token.name), request_id, services: token.services };
+    Ok((Who(caller), Granted(Some(token.scopes))))
 }
 
 fn is_local(request: &Parts) -> bool {
@@ -188,7 +193,7 @@ fn unauthenticated() -> Problem {
 }
 
 /// Unknown, expired and revoked tokens are not told apart.
-fn invalid_token() -> Problem {
+pub(super) fn invalid_token() -> Problem {
     Problem::new(codes::INVALID_TOKEN)
         .detail("the token is unknown, has expired or was revoked")
         .cure("use a token that was not revoked and has not expired; make one with `profe token create`")

@@ -2,6 +2,7 @@
 //!
 //! `routes` is the whole table with the scopes that each route accepts; one endpoint is one file.
 
+mod alerts;
 mod answer;
 mod audit;
 mod auth;
@@ -9,8 +10,10 @@ mod backup;
 mod codes;
 mod database;
 mod drift;
+mod events;
 mod health;
 mod idempotency;
+mod metrics;
 mod migrations;
 mod page;
 mod problems;
@@ -19,6 +22,7 @@ mod runs;
 mod schemas;
 mod seeds;
 mod service;
+mod session;
 mod tokens;
 
 use axum::Router;
@@ -67,16 +71,19 @@ pub fn router(
     let api = Api { operations, auth: settings.auth, shutdown };
     let (open, mut document) = routes::open(readiness).split_for_parts();
     let (guarded, rest) = routes::guarded().split_for_parts();
+    let (door_routes, door_document) = routes::door().split_for_parts();
+    document.merge(door_document);
     document = described(document, rest);
     let routes = guarded
         .merge(routes::documentation(&document))
         .route_layer(axum::middleware::from_fn_with_state(api.clone(), auth::authenticate));
-    web::shell(open.merge(routes.merge(routes::front()).with_state(api)), door)
+    web::shell(open.merge(routes.merge(door_routes).merge(routes::front()).with_state(api)), door)
 }
 
 /// The OpenAPI document as it is committed under `openapi/migration-service.json`.
 pub fn openapi_document() -> String {
-    let open = routes::open(Readiness::expecting(&[])).into_openapi();
+    let mut open = routes::open(Readiness::expecting(&[])).into_openapi();
+    open.merge(routes::door().into_openapi());
     web::pretty(&described(open, routes::guarded().into_openapi()))
 }
 

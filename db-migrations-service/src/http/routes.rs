@@ -1,9 +1,6 @@
 //! Every route, and the scopes any one of which a caller needs for it.
 
 use axum::Router;
-use axum::routing::get;
-use http::StatusCode;
-use http::header::LOCATION;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,10 +8,10 @@ use web::Readiness;
 
 use super::auth::Scope::{Admin, Backup, Migrate, Read, Restore, Rollback, Seed};
 use super::auth::needs;
-use super::{Api, audit, backup, database, drift, health, migrations, runs, schemas, seeds, service, tokens};
-
-/// The browsable page of the API.
-const PAGE: &str = "/docs/";
+use super::{
+    Api, alerts, audit, backup, database, drift, events, health, metrics, migrations, runs, schemas, seeds, service,
+    session, tokens,
+};
 
 /// `[Scope, …]: handler, handler, …;` for each area.
 macro_rules! table {
@@ -30,12 +27,14 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
             runs::list::list_runs;
         // Whoever may start a run may see how it goes on.
         [Read, Migrate, Rollback, Seed]: runs::get::get_run, runs::events::run_events;
+        [Read]: events::stream::stream_events;
         [Read]: service::get::get_service, service::status::service_status;
         [Read]: schemas::list::list_schemas, schemas::get::get_schema, seeds::status::seed_status;
         [Read]: database::health::database_health, database::connections::database_connections,
             database::performance::database_performance, database::size::database_size;
-        [Read]: health::database::targets_health, health::master_database::master_health;
+        [Read]: health::database::targets_health, health::master_database::master_health, health::redis::redis_health, metrics::metrics;
         [Read]: migrations::validate::validate_migrations, schemas::validate::validate_schemas, backup::list::list_backups;
+        [Read]: alerts::list::list_alerts;
         [Read]: audit::list::list_audit, audit::verify::verify_audit, drift::list::list_drift, drift::check::check_drift;
         [Migrate]: migrations::run::run_migrations, service::run::run_service, runs::cancel::cancel_run;
         [Rollback]: migrations::rollback::roll_back_migrations, service::rollback::roll_back_service;
@@ -45,6 +44,8 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
         [Restore]: backup::restore::restore_backup, schemas::restore::restore_schemas;
         // Whoever may start something may see how it goes on.
         [Read, Backup, Restore]: backup::get::get_backup;
+        // Whoever has any scope at all.
+        [Read, Migrate, Rollback, Seed, Backup, Restore, Admin]: session::get_session;
         [Admin]: migrations::bless::bless_migration, backup::delete::delete_backup, backup::prune::prune_backups,
             tokens::list::list_tokens, tokens::create::create_token, tokens::revoke::revoke_token;
     }
@@ -55,10 +56,14 @@ pub(super) fn open(readiness: Readiness) -> OpenApiRouter {
     web::health_routes(readiness)
 }
 
-/// Where a browser or a person begins. A temporary redirect: one day a dashboard will be here.
+/// What a browser begins with: the dashboard, which is the same for everybody.
 pub(super) fn front() -> Router<Api> {
-    let text = format!("The API is described at {PAGE}\n");
-    Router::new().route("/", get(async || (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, PAGE)], text)))
+    dashboard::routes()
+}
+
+/// Signing in and out, which nobody can be signed in for.
+pub(super) fn door() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(session::sign_in, session::sign_out))
 }
 
 /// The document and its page, for who may read.

@@ -1,15 +1,18 @@
 //! The service's own tables: API tokens, runs and their events, backups, answers kept for repeated requests, what was found on
-//! the targets that did not come through the service.
+//! the targets that did not come through the service, alerts.
 //!
 //! They live in the schema `migration_service` of the master database, beside the engine's when that database is a
 //! target too, under names of their own. The service creates and upgrades them itself. One session serves all: every
 //! call is a single statement, so calls share it without waiting for each other, and it is opened anew when it broke.
 //! What has to outlive the loss of this database (which migrations are applied) is not here but in each target.
 
+pub mod alerts;
 pub mod anchor_file;
 mod audit;
 pub mod backups;
 mod error;
+pub mod events;
+pub mod figures;
 pub mod findings;
 pub mod idempotency;
 pub mod instance;
@@ -149,7 +152,9 @@ impl Master {
     /// Events, answers and backups that were not made are kept for a while, runs for good.
     async fn forget_old(&self) -> Result<(), MasterError> {
         self.query("DELETE FROM migration_service.run_event WHERE at < now() - interval '90 days'", &[]).await?;
+        self.forget_events().await?;
         self.forget_attempts().await?;
+        self.forget_alerts().await?;
         self.forget_answers().await
     }
 }

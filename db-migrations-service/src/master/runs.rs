@@ -2,10 +2,9 @@
 
 use postgres_link::tokio_postgres::Row;
 use postgres_link::tokio_postgres::types::{FromSql, Type};
-use serde_json::Value;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::events::{notify, turn};
 pub use super::run_record::{BackupOrigin, EventLine, RunFilter, RunKind, RunRecord, RunState};
 use super::{Instance, Master, MasterError, Param};
 
@@ -20,6 +19,23 @@ macro_rules! select_running {
     };
 }
 pub(super) use select_running;
+
+/// Tells of the runs of a part of the statement that something began or ended.
+macro_rules! told_of_run {
+    ($type:literal, $at:literal, $part:literal) => {
+        concat!(
+            "INSERT INTO migration_service.event (at, type, environment, service, run_id, event) SELECT ",
+            $at,
+            ", '",
+            $type,
+            "', run.environment, run.service, run.id, jsonb_build_object('type', '",
+            $type,
+            "', 'kind', run.kind, 'state', run.state, 'dryRun', run.dry_run, 'actor', run.actor) FROM ",
+            $part,
+            " run, turn RETURNING *"
+        )
+    };
+}
 
 /// The columns that [`record`] reads, in its order.
 macro_rules! select_runs {
@@ -40,16 +56,23 @@ impl Master {
         let me = self.instance();
         let rows = self
             .query(
-                "WITH written AS ( \
-                   INSERT INTO migration_service.run (id, kind, environment, service, dry_run, state, actor, request_id, \
-                     started_at, finished_at, plan, report, host, boot_id, pid, process_start, backup_id, backup_origin) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)), \
-                 recent AS ( \
-                   SELECT (report->>'durationMs')::float8 AS ms, jsonb_array_length(report->'done') AS done \
-                   FROM migration_service.run \
-                   WHERE kind = $2 AND environment = $3 AND state = 'completed' AND report->'done' <> '[]' \
-                   ORDER BY id DESC LIMIT 20) \
-                 SELECT sum(ms) / nullif(sum(done), 0) FROM recent",
+                concat!(
+                    "WITH written AS ( \
+                       INSERT INTO migration_service.run (id, kind, environment, service, dry_run, state, actor, request_id, \
+                         started_at, finished_at, plan, report, host, boot_id, pid, process_start, backup_id, backup_origin) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) RETURNING *), ",
+                    turn!(),
+                    ", told AS (",
+                    told_of_run!("run_started", "started_at", "written"),
+                    "), recent AS ( \
+                       SELECT (report->>'durationMs')::float8 AS ms, jsonb_array_length(report->'done') AS done \
+                       FROM migration_service.run \
+                       WHERE kind = $2 AND environment = $3 AND state = 'completed' AND report->'done' <> '[]' \
+                       ORDER BY id DESC LIMIT 20), \
+                     sent AS MATERIALIZED (",
+                    notify!(),
+                    ") SELECT sum(ms) / nullif(sum(done), 0) FROM sent LEFT JOIN recent ON true"
+                ),
                 &[
                     (&run.id, Type::UUID),
                     (&run.kind.as_str(), Type::TEXT),
@@ -75,30 +98,18 @@ impl Master {
         Ok(rows.first().and_then(|row| row.get(0)))
     }
 
-    /// Adds events, and with them (or without any) a sign of life.
-    pub async fn append_events(&self, run: Uuid, events: &[EventLine]) -> Result<(), MasterError> {
-        let seqs: Vec<i64> = events.iter().map(|e| e.seq as i64).collect();
-        let times: Vec<OffsetDateTime> = events.iter().map(|e| e.at).collect();
-        let bodies: Vec<&Value> = events.iter().map(|e| &e.event).collect();
-        self.query(
-            "WITH alive AS (UPDATE migration_service.run SET seen_at = now() WHERE id = $1 AND state = 'running') \
-             INSERT INTO migration_service.run_event (run_id, seq, at, event) \
-             SELECT $1, * FROM unnest($2::int8[], $3::timestamptz[], $4::jsonb[]) ON CONFLICT DO NOTHING",
-            &[
-                (&run, Type::UUID),
-                (&seqs, Type::INT8_ARRAY),
-                (&times, Type::TIMESTAMPTZ_ARRAY),
-                (&bodies, Type::JSONB_ARRAY),
-            ],
-        )
-        .await
-        .map(drop)
-    }
-
     /// Writes how a run ended.
     pub async fn finish_run(&self, run: &RunRecord) -> Result<(), MasterError> {
         self.query(
-            "UPDATE migration_service.run SET state = $2, finished_at = $3, report = $4, seen_at = now() WHERE id = $1",
+            concat!(
+                "WITH ended AS (UPDATE migration_service.run SET state = $2, finished_at = $3, report = $4, seen_at = now() \
+                   WHERE id = $1 RETURNING *), ",
+                turn!(),
+                ", told AS (",
+                told_of_run!("run_ended", "finished_at", "ended"),
+                ")",
+                notify!()
+            ),
             &[
                 (&run.id, Type::UUID),
                 (&run.state.as_str(), Type::TEXT),
@@ -186,7 +197,15 @@ impl Master {
     pub(super) async fn settle_runs(&self) -> Result<usize, MasterError> {
         let dead: Vec<Uuid> = self.left_running(select_running!("run")).await?;
         self.query(
-            "UPDATE migration_service.run SET state = 'interrupted', finished_at = seen_at WHERE id = ANY($1) AND state = 'running'",
+            concat!(
+                "WITH ended AS (UPDATE migration_service.run SET state = 'interrupted', finished_at = seen_at \
+                   WHERE id = ANY($1) AND state = 'running' RETURNING *), ",
+                turn!(),
+                ", told AS (",
+                told_of_run!("run_ended", "now()", "ended"),
+                ")",
+                notify!()
+            ),
             &[(&dead, Type::UUID_ARRAY)],
         )
         .await?;

@@ -7,8 +7,13 @@ use super::MasterError;
 /// The version that [`TABLES`] leave behind. A change to them is a new number here.
 const VERSION: i32 = 5;
 /// What makes and upgrades the tables; each can be run again over what it has made.
-const TABLES: &[&str] =
-    &[include_str!("schema/core.sql"), include_str!("schema/backups.sql"), include_str!("schema/restores.sql")];
+const TABLES: &[&str] = &[
+    include_str!("schema/core.sql"),
+    include_str!("schema/backups.sql"),
+    include_str!("schema/restores.sql"),
+    include_str!("schema/events.sql"),
+    include_str!("schema/alerts.sql"),
+];
 /// Two processes that start together take turns. "profe mst" in ASCII, as the number of an advisory lock.
 const LOCK: i64 = 0x7072_6F66_6D73_7400;
 

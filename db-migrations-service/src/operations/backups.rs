@@ -15,6 +15,7 @@ mod refusal;
 mod restore;
 mod restore_live;
 mod restore_view;
+mod telling;
 mod verify;
 mod view;
 

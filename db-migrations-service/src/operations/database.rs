@@ -2,10 +2,14 @@
 
 mod connections;
 mod health;
+mod order;
 mod performance;
 mod size;
 
 pub use connections::{ConnectionsView, Session};
-pub use health::{DatabaseHealth, TargetHealth};
-pub use performance::{Activity, Performance, StatementFigures, TableActivity};
+pub use health::{DatabaseHealth, SchemaHealth, TargetHealth};
+pub use order::DatabaseOrder;
+pub use performance::{
+    Activity, Bloat, MissingIndex, Performance, StatementFigures, TableActivity, UnusedIndex,
+};
 pub use size::{SchemaSize, SizeView, TableSize};

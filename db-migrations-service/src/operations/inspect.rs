@@ -2,6 +2,7 @@
 
 use migration_engine::{EngineError, ErrorCode};
 use postgres_link::AdminConn;
+use postgres_link::quote::identifier;
 use postgres_link::tokio_postgres::types::{ToSql, Type};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -21,14 +22,21 @@ impl Operations {
         let target = self.target(environment)?;
         let connect = target.connect.clone().with_application_name("profe inspect");
         let session = postgres_link::connect(&connect).await.map_err(|error| OperationError::from(error).on(target))?;
+        // A look that waits behind a migration's lock counts as somebody whom the migration keeps waiting.
         session
-            .batch("SET default_transaction_read_only = on; SET statement_timeout = '15s'; SET lock_timeout = '2s'")
+            .batch("SET default_transaction_read_only = on; SET statement_timeout = '15s'; SET lock_timeout = '500ms'")
             .await?;
         Ok(Inspection(session))
     }
 }
 
 impl Inspection {
+    /// Finds names without a schema in this one, after the catalog.
+    pub(super) async fn look_in(&self, schema: &str) -> Result<(), OperationError> {
+        self.0.batch(&format!("SET search_path = pg_catalog, {}", identifier(schema))).await?;
+        Ok(())
+    }
+
     /// Runs a query whose one row has one JSON document, and reads it.
     pub(super) async fn document<T: DeserializeOwned>(
         &self,

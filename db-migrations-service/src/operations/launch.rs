@@ -4,20 +4,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use migration_engine::request::RunContext;
-use migration_engine::{EngineError, ErrorCode, EventSink, Plan, PreparedRun};
+use migration_engine::{EngineError, ErrorCode, Event, EventSink, Plan, PreparedRun};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::backups::{Cover, Covering};
 use super::error::{OperationError, RefusalCode};
 use super::events::{EventLog, Follower};
 use super::live::LiveRun;
+use super::trace::{self, RunTrace};
 use super::{
     BackupHandle, BackupOrigin, Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind, RunRecord,
     RunState,
 };
+use crate::monitor::meters::RunMeter;
 
 /// Events are written at most so often.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
@@ -30,7 +33,9 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 pub(super) struct Opening {
     id: Uuid,
     log: Arc<EventLog>,
+    meter: RunMeter,
     cancel: CancellationToken,
+    span: Span,
 }
 
 /// What is known of a run when it begins.
@@ -51,16 +56,27 @@ pub(super) struct Without {
 }
 
 impl Opening {
-    pub(super) fn new() -> Self {
-        Self { id: Uuid::now_v7(), log: Arc::default(), cancel: CancellationToken::new() }
+    pub(super) fn new(meter: RunMeter) -> Self {
+        let id = Uuid::now_v7();
+        Self { id, log: Arc::default(), meter, cancel: CancellationToken::new(), span: trace::run_span(id) }
+    }
+
+    /// What is done for the run belongs into this.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
     }
 
     pub(super) fn context(&self, caller: &Caller, wait_for_lock: Duration) -> RunContext {
-        let log = Arc::clone(&self.log);
+        let (log, meter) = (Arc::clone(&self.log), self.meter.clone());
+        let trace = RunTrace::new(self.span.clone());
         RunContext {
             run_id: self.id,
             actor: caller.actor.to_string(),
-            events: EventSink::new(move |event| log.push(event)),
+            events: EventSink::new(move |event| {
+                meter.see(&event);
+                trace.see(&event);
+                log.push(event);
+            }),
             cancel: self.cancel.clone(),
             wait_for_lock,
         }
@@ -167,6 +183,8 @@ impl Operations {
     where
         F: Future<Output = RunEnd> + Send + 'static,
     {
+        let span = opening.span();
+        trace::describe(&span, &beginning);
         let run = opening.begin(beginning, caller);
         let empty = run.plan().is_some_and(Plan::is_empty);
         let recorded = match self.0.recording {
@@ -179,7 +197,7 @@ impl Operations {
             Recording::Alongside => Recorder::InsertFirst,
         };
         self.0.live.add(run.clone());
-        tokio::spawn(self.clone().carry_through(run.clone(), recorded, work));
+        tokio::spawn(self.clone().carry_through(run.clone(), recorded, work).instrument(span));
         if empty {
             run.finished().await;
         }
@@ -190,14 +208,17 @@ impl Operations {
     where
         F: Future<Output = RunEnd> + Send + 'static,
     {
-        let recording = tokio::spawn(self.clone().record_events(run.clone(), recorder));
+        tracing::info!("the run begins");
+        let under_way = self.hub().run_begins();
+        let recording = tokio::spawn(self.clone().record_events(run.clone(), recorder).in_current_span());
         // Its own task, so that a panic in it ends the run and nothing else.
-        let end = tokio::spawn(work).await.unwrap_or_else(|_| {
+        let end = tokio::spawn(work.in_current_span()).await.unwrap_or_else(|_| {
             RunEnd::Error(Box::new(
                 EngineError::new(ErrorCode::Internal, "the run broke down inside the program")
                     .cure("see the program's log; the next run of the target recovers by itself"),
             ))
         });
+        drop(under_way);
         run.0.log.complete();
         let recorded = recording.await.unwrap_or(false);
         let record = {
@@ -207,6 +228,11 @@ impl Operations {
             record.report = Some(end.to_json());
             record.clone()
         };
+        self.monitor().meters().run_ended(&record, end.error());
+        tracing::info!(state = record.state.as_str(), "the run is over");
+        if record.state != RunState::Completed {
+            runtime::trace::fail(&Span::current());
+        }
         if recorded {
             self.keep_audit_of(&record.environment, &end).await;
         }
@@ -214,6 +240,7 @@ impl Operations {
         if recorded && let Err(error) = self.0.master.finish_run(&record).await {
             tracing::error!(run = %run.id(), %error, "the end of the run could not be written to the master database");
         }
+        self.hub().stir();
         run.0.log.over();
         if recorded { self.0.live.retire(run.id()) } else { self.0.live.remove(run.id()) }
     }
@@ -243,14 +270,23 @@ impl Operations {
             let mut batches = events.chunks(WRITTEN_AT_ONCE);
             let mut batch = Some(batches.next().unwrap_or_default());
             while let Some(events) = batch {
-                let lines: Vec<EventLine> = events.iter().map(|recorded| EventLine::from(&**recorded)).collect();
+                let lines: Vec<_> = events
+                    .iter()
+                    .map(|recorded| (EventLine::from(&**recorded), self.service_of(&recorded.event)))
+                    .collect();
                 if let Err(error) = self.0.master.append_events(run.id(), &lines).await {
                     tracing::warn!(run = %run.id(), %error, "events could not be written to the master database");
                 }
+                self.hub().stir();
                 batch = batches.next();
             }
             let _ = tokio::time::timeout(pause, run.0.log.wait_complete()).await;
         }
+    }
+
+    /// Whose migration an event is about.
+    fn service_of(&self, event: &Event) -> Option<&str> {
+        self.catalogue().owner_of(&event.migration()?.schema).map(|(service, _)| service)
     }
 
     /// Stops a run of this process.

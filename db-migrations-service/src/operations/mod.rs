@@ -19,7 +19,9 @@ mod runs;
 mod schemas;
 mod seeds;
 mod status;
+mod telling;
 mod tokens;
+mod trace;
 mod validate;
 
 use std::sync::{Arc, OnceLock};
@@ -35,8 +37,8 @@ pub use backups::{
 };
 pub use caller::Caller;
 pub use database::{
-    Activity, ConnectionsView, DatabaseHealth, Performance, SchemaSize, Session, SizeView, StatementFigures,
-    TableActivity, TableSize, TargetHealth,
+    Activity, Bloat, ConnectionsView, DatabaseHealth, DatabaseOrder, MissingIndex, Performance, SchemaHealth, SchemaSize,
+    Session, SizeView, StatementFigures, TableActivity, TableSize, TargetHealth, UnusedIndex,
 };
 pub use error::{OperationError, RefusalCode};
 pub use events::{Follower, Recorded};
@@ -51,6 +53,7 @@ pub use schemas::{
 };
 pub use seeds::SeedOrder;
 pub use status::{EnvironmentStatus, Overall, ServiceState, ServiceSummary};
+pub use telling::{EventOrder, Events, Told};
 pub use tokens::{SCOPES, TokenOrder};
 pub use validate::{ValidateOrder, parse_gate};
 
@@ -58,6 +61,9 @@ pub use crate::master::runs::{BackupOrigin, EventLine, RunFilter, RunKind, RunRe
 pub use crate::master::tokens::TokenRecord;
 pub use crate::master::{Master, MasterError};
 
+use crate::alerts::Alerting;
+use crate::events::{Hub, Redis};
+use crate::monitor::Monitor;
 use crate::targets::{TargetEntry, Targets};
 use backups::BackupJobs;
 use live::LiveRuns;
@@ -84,6 +90,10 @@ struct Inner {
     live: LiveRuns,
     backups: OnceLock<BackupPlace>,
     backup_jobs: BackupJobs,
+    hub: Arc<Hub>,
+    redis: OnceLock<Redis>,
+    monitor: Monitor,
+    alerting: Alerting,
 }
 
 impl Operations {
@@ -98,6 +108,10 @@ impl Operations {
             live: LiveRuns::default(),
             backups: OnceLock::new(),
             backup_jobs: BackupJobs::default(),
+            hub: Arc::default(),
+            redis: OnceLock::new(),
+            monitor: Monitor::default(),
+            alerting: Alerting::default(),
         }))
     }
 
@@ -130,6 +144,16 @@ impl Operations {
     /// The service's own database.
     pub fn master(&self) -> &Master {
         &self.0.master
+    }
+
+    /// What this process counts, and what it saw when it last looked at the targets.
+    pub(crate) fn monitor(&self) -> &Monitor {
+        &self.0.monitor
+    }
+
+    /// What this process needs for alerts.
+    pub(crate) fn alerting(&self) -> &Alerting {
+        &self.0.alerting
     }
 
     /// The environment of that name, or the default one.

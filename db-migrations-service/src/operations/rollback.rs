@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use migration_engine::Plan;
 use migration_engine::request::{RollbackRequest, RollbackTo};
+use tracing::Instrument as _;
 
 use super::launch::{Beginning, Opening, Without};
 use super::run::{scope, with_reason};
@@ -72,7 +73,10 @@ impl Operations {
     /// As there and in [`plan_rollback`](Self::plan_rollback); and a protected environment without confirmation.
     pub async fn start_rollback(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
         let (this, caller) = (self.clone(), caller.clone());
-        super::runs::joined(tokio::spawn(async move { Box::pin(this.start_rollback_here(order, &caller)).await })).await
+        super::runs::joined(tokio::spawn(
+            async move { Box::pin(this.start_rollback_here(order, &caller)).await }.in_current_span(),
+        ))
+        .await
     }
 
     async fn start_rollback_here(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
@@ -88,9 +92,10 @@ impl Operations {
             )));
         }
         let (engine, engine_target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?);
-        let opening = Opening::new();
+        let opening = Opening::new(self.monitor().run(&environment));
         let prepared = engine
             .prepare_rollback(order.request(), opening.context(caller, order.wait_for_lock))
+            .instrument(opening.span())
             .await
             .map_err(|error| OperationError::from(error).on(engine_target))?;
         order.check_enough(prepared.plan())?;

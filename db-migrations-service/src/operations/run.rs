@@ -5,6 +5,7 @@ use std::time::Duration;
 use migration_engine::proof::Override;
 use migration_engine::request::{RunRequest, Scope};
 use migration_engine::{MigrationId, Plan};
+use tracing::Instrument as _;
 
 use super::launch::{Beginning, Opening, Without};
 use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
@@ -71,7 +72,10 @@ impl Operations {
     pub async fn start_run(&self, order: RunOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
         // A task of its own: a listener who goes away in the middle must not leave a run half started.
         let (this, caller) = (self.clone(), caller.clone());
-        super::runs::joined(tokio::spawn(async move { Box::pin(this.start_run_here(order, &caller)).await })).await
+        super::runs::joined(tokio::spawn(
+            async move { Box::pin(this.start_run_here(order, &caller)).await }.in_current_span(),
+        ))
+        .await
     }
 
     async fn start_run_here(&self, order: RunOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
@@ -81,14 +85,17 @@ impl Operations {
         with_reason("backup", order.no_backup.as_deref())?;
         let environment = self.environment(order.environment.as_deref())?.environment.clone();
         let engine = self.engine(Some(&environment))?;
-        let opening = Opening::new();
+        let opening = Opening::new(self.monitor().run(&environment));
         let request = RunRequest {
             scope: scope(order.service.as_deref()),
             to: order.to,
             dry_run: order.dry_run,
             overrides: order.overrides,
         };
-        let prepared = engine.prepare_run(request, opening.context(caller, order.wait_for_lock)).await?;
+        let prepared = engine
+            .prepare_run(request, opening.context(caller, order.wait_for_lock))
+            .instrument(opening.span())
+            .await?;
         let beginning = Beginning {
             kind: RunKind::Run,
             environment,

@@ -56,6 +56,9 @@ pub struct ServiceSchemas {
     pub references: Vec<String>,
     /// Its schemas; one that does not exist yet says so.
     pub schemas: Vec<SchemaCounts>,
+    /// Those that exist with their tables, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Vec<SchemaDetail>>,
 }
 
 /// One schema, counted.
@@ -191,11 +194,16 @@ pub struct PolicyView {
 }
 
 impl Operations {
-    /// Every service's schemas, counted.
+    /// Every service's schemas, counted, and `with_tables` with everything in them.
     ///
     /// # Errors
     /// Unknown names, a database that is away.
-    pub async fn schemas(&self, environment: Option<&str>, caller: &Caller) -> Result<AllSchemas, OperationError> {
+    pub async fn schemas(
+        &self,
+        environment: Option<&str>,
+        with_tables: bool,
+        caller: &Caller,
+    ) -> Result<AllSchemas, OperationError> {
         let prints = self.fingerprints(environment).await?;
         let inspection = self.inspect(environment).await?;
         let names: Vec<&str> =
@@ -205,6 +213,11 @@ impl Operations {
         for count in &mut counts {
             count.fingerprint = prints.schemas.get(&count.name).map(ToString::to_string);
         }
+        let mut details: Vec<SchemaDetail> = if with_tables {
+            inspection.document(include_str!("schemas/detail.sql"), &[(&names, Type::TEXT_ARRAY)]).await?
+        } else {
+            Vec::new()
+        };
         let services = self
             .catalogue()
             .services
@@ -216,6 +229,8 @@ impl Operations {
                 role: service.runtime_role(),
                 references: service.references.clone(),
                 schemas: counts.extract_if(.., |count| service.schemas.contains(&count.name)).collect(),
+                details: with_tables
+                    .then(|| details.extract_if(.., |detail| service.schemas.contains(&detail.name)).collect()),
             })
             .collect();
         Ok(AllSchemas { fingerprint: FingerprintView::of_target(&prints), services })

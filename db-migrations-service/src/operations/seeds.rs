@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use migration_engine::status::SeedStatus;
 use migration_engine::{EngineError, ErrorCode, Target};
+use tracing::Instrument as _;
 
 use super::launch::{Beginning, Opening};
 use super::run::scope;
@@ -29,7 +30,10 @@ impl Operations {
     /// Unknown names; the master database being away. Everything else shows in how it ends.
     pub async fn start_seed(&self, order: SeedOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
         let (this, caller) = (self.clone(), caller.clone());
-        super::runs::joined(tokio::spawn(async move { Box::pin(this.start_seed_here(order, &caller)).await })).await
+        super::runs::joined(tokio::spawn(
+            async move { Box::pin(this.start_seed_here(order, &caller)).await }.in_current_span(),
+        ))
+        .await
     }
 
     async fn start_seed_here(&self, order: SeedOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
@@ -37,7 +41,7 @@ impl Operations {
         self.known_service(order.service.as_deref())?;
         let environment = self.environment(order.environment.as_deref())?.environment.clone();
         let (engine, target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?.clone());
-        let opening = Opening::new();
+        let opening = Opening::new(self.monitor().run(&environment));
         let context = opening.context(caller, order.wait_for_lock);
         let (scope, reset) = (scope(order.service.as_deref()), order.reset);
         let beginning = Beginning {

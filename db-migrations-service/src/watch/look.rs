@@ -90,6 +90,7 @@ impl Operations {
         let trouble = (!view.troubles.is_empty()).then(|| view.troubles.join("; "));
         give_back(true, view.seen.as_deref(), trouble.as_deref()).await?;
         tell(&settled);
+        self.tell_findings(&settled).await;
         Ok(Look::Done(Box::new(Seen {
             environment: environment.to_owned(),
             target: database.to_owned(),

@@ -7,6 +7,7 @@
 pub mod environment;
 pub mod shutdown;
 pub mod telemetry;
+pub mod trace;
 
 mod component;
 mod supervisor;

@@ -1,13 +1,24 @@
-//! Logs to stderr, for people or for machines. Standard output stays free for what a command prints.
+//! Logs to stderr, for people or for machines, without the secrets that may be in them; standard output stays free for
+//! what a command prints. Traces go to a collector where one is named.
 //!
-//! Traces and metrics are not here.
+//! Metrics are not here.
+
+mod redact;
+mod traces;
 
 use std::fmt;
 use std::io::IsTerminal;
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as lines};
+
+use redact::Redacting;
+pub use redact::redact;
+use traces::Exporting;
+pub use traces::TraceExport;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,28 +62,42 @@ pub enum TelemetryError {
     /// Not a format.
     #[error("`{0}` is not a log format; write human or json")]
     Format(String),
+    /// Nowhere to send traces to.
+    #[error("traces cannot be sent: {0}; check OTEL_EXPORTER_OTLP_ENDPOINT")]
+    Traces(String),
     /// Done before.
     #[error("logging was set up before; call init once")]
     Twice,
 }
 
-/// Sets the process's logging up, once.
+/// Keeps what was set up; sends the last traces when it is dropped, which must not happen on a thread of a runtime.
+#[derive(Debug, Default)]
+#[must_use = "what is traced is sent when it is dropped"]
+pub struct Telemetry(#[expect(dead_code, reason = "dropped at the end")] Option<Exporting>);
+
+/// Sets the process's logging up, once; not on a thread of a runtime where there are traces to send.
 ///
 /// `level` is a level, or a comma-separated list of `module=level` with a level for all others.
 ///
 /// # Errors
-/// A level that does not exist, or logging that was set up before.
-pub fn init(level: &str, format: Format) -> Result<(), TelemetryError> {
+/// A level that does not exist, an endpoint for traces that cannot be used, or logging that was set up before.
+pub fn init(level: &str, format: Format, traces: Option<&TraceExport>) -> Result<Telemetry, TelemetryError> {
     let filter = filter(level)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let result = match format {
+    let writer = Redacting(std::io::stderr);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Human => {
             let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-            lines.with_ansi(colours).try_init()
+            lines::layer().with_writer(writer).with_ansi(colours).boxed()
         }
-        Format::Json => lines.json().flatten_event(true).try_init(),
+        Format::Json => lines::layer().with_writer(writer).json().flatten_event(true).boxed(),
     };
-    result.map_err(|_| TelemetryError::Twice)
+    let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
+    let exporting = traces.map(Exporting::to).transpose()?;
+    let result = match &exporting {
+        Some(exporting) => registry.with(exporting.layer().with_filter(filter_fn(traces::is_traced))).try_init(),
+        None => registry.try_init(),
+    };
+    result.map(|()| Telemetry(exporting)).map_err(|_| TelemetryError::Twice)
 }
 
 /// The filter's own parser takes `inof` for the name of a module and then logs everything of it, so levels are looked

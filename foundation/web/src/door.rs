@@ -52,10 +52,7 @@ impl Door {
     }
 
     fn allows_origin(&self, origin: &str, authority: &str) -> bool {
-        let own = origin
-            .split_once("://")
-            .is_some_and(|(scheme, place)| matches!(scheme, "http" | "https") && place.eq_ignore_ascii_case(authority));
-        own || self.lists_origin(origin)
+        is_own_origin(origin, authority) || self.lists_origin(origin)
     }
 
     fn lists_origin(&self, origin: &str) -> bool {
@@ -96,6 +93,22 @@ impl Door {
         }
         Ok(())
     }
+}
+
+/// Whether a browser says that one of the service's own pages makes the call. Pages of other listed origins are not: a
+/// cookie that their requests carry may be somebody else's doing.
+pub fn is_own_page(uri: &Uri, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match text("origin") {
+        Some(origin) => authority(uri, headers).is_some_and(|authority| is_own_origin(origin, authority)),
+        None => text("sec-fetch-site") == Some("same-origin"),
+    }
+}
+
+fn is_own_origin(origin: &str, authority: &str) -> bool {
+    origin
+        .split_once("://")
+        .is_some_and(|(scheme, place)| matches!(scheme, "http" | "https") && place.eq_ignore_ascii_case(authority))
 }
 
 /// `localhost`, its subdomains, and loopback addresses.
@@ -143,13 +156,14 @@ fn allow(headers: &mut HeaderMap, origin: HeaderValue, preflight: bool) {
     headers.append(VARY, HeaderValue::from_name(ORIGIN));
     if preflight {
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"));
-        let accepted = "authorization, content-type, accept-language, idempotency-key, last-event-id, x-request-id";
+        let accepted = "authorization, content-type, accept-language, idempotency-key, last-event-id, traceparent, \
+                        tracestate, x-request-id";
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(accepted));
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     } else {
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("location, x-request-id, idempotency-replayed"),
+            HeaderValue::from_static("location, traceparent, x-request-id, idempotency-replayed"),
         );
     }
 }

@@ -20,7 +20,7 @@ mod serve;
 mod shell;
 mod unreadable;
 
-pub use door::{Door, host_name, is_loopback_name};
+pub use door::{Door, host_name, is_loopback_name, is_own_page};
 pub use health::{Readiness, health_routes};
 pub use json::{BODY_LIMIT, Json, JsonOrNothing, read_body};
 pub use language::Language;

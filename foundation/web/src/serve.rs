@@ -19,6 +19,9 @@ use tower::ServiceExt as _;
 
 /// How long a client may take for a request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// What a connection may have read or may have to write, in memory, bytes. A stream whose client does not read costs no
+/// more; a request's headers must fit.
+const BUFFER: usize = 64 << 10;
 /// Out of file descriptors: waiting is all that helps.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -83,6 +86,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdow
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

@@ -142,3 +142,12 @@ async fn a_stop_waits_for_nobody_longer_than_the_grace_time() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
 }
+
+#[tokio::test]
+async fn the_callers_trace_is_named_again_and_nonsense_is_not() {
+    let server = server(Duration::ZERO).await;
+    let ours = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+    assert!(fetch(server.address, "GET", "/peer", ours).await.contains(ours));
+    let nonsense = "traceparent: 00-4bf92f35-00f067aa-01\r\n";
+    assert!(!fetch(server.address, "GET", "/peer", nonsense).await.contains("traceparent"));
+}

@@ -29,7 +29,18 @@ pub(crate) async fn apply(
         let entry = journal.get(&index);
         let statement_begun = Instant::now();
         let resumed = entry.is_some_and(|e| e.done);
+        let tag = step.script().statements[index]
+            .1
+            .alone
+            .as_ref()
+            .map_or_else(|| first_words(step.script().statement(index)), |a| a.what().to_owned());
         if !resumed {
+            hands.context.events.send(Event::StatementStarted {
+                migration: step.id.clone(),
+                statement: index + 1,
+                of: total,
+                tag: tag.clone(),
+            });
             let in_doubt = entry.is_some();
             let result = match &step.script().statements[index].1.alone {
                 Some(alone) => alone_statement(hands, step, index, alone, in_doubt).await,
@@ -39,11 +50,6 @@ pub(crate) async fn apply(
                 return Err(left_behind(end, index, total));
             }
         }
-        let tag = step.script().statements[index]
-            .1
-            .alone
-            .as_ref()
-            .map_or_else(|| first_words(step.script().statement(index)), |a| a.what().to_owned());
         hands.context.events.send(Event::StatementFinished {
             migration: step.id.clone(),
             statement: index + 1,

@@ -43,6 +43,27 @@ async fn a_concurrent_index_and_its_way_back() {
 }
 
 #[tokio::test]
+async fn each_statement_is_told_when_it_begins_and_when_it_is_done() {
+    let w = with_table().await;
+    w.project.migration(
+        "alpha/2_two",
+        "VACUUM alpha.t;\nINSERT INTO alpha.t VALUES (0, 0);",
+        "-- irreversible: gone\n",
+    );
+    w.run_ok().await;
+    let events = w.events.lock().unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::StatementStarted { statement, of, tag, .. } => Some(format!("began {statement}/{of} {tag}")),
+            Event::StatementFinished { statement, of, tag, .. } => Some(format!("done {statement}/{of} {tag}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["began 1/2 VACUUM", "done 1/2 VACUUM", "began 2/2 INSERT INTO", "done 2/2 INSERT INTO"]);
+}
+
+#[tokio::test]
 async fn a_failure_in_the_middle_keeps_what_was_done_and_resumes_after_it() {
     let w = with_table().await;
     let up = |middle: &str| {

@@ -4,17 +4,19 @@ use axum::extract::State;
 use web::{Json, Problem, Query};
 
 use crate::http::Api;
-use crate::http::service::get::ServiceQuery;
+use crate::http::auth::Who;
+use crate::http::database::DatabaseQuery;
 use crate::operations::ConnectionsView;
 
 /// Who is connected to a database
 ///
 /// Sessions by state and application, open transactions, and who waits for whom.
-#[utoipa::path(get, path = "/api/database/connections", tag = "database", params(ServiceQuery),
+#[utoipa::path(get, path = "/api/database/connections", tag = "database", params(DatabaseQuery),
     responses((status = 200, description = "Its sessions", body = ConnectionsView)))]
 pub(in crate::http) async fn database_connections(
     State(api): State<Api>,
-    Query(query): Query<ServiceQuery>,
+    Who(caller): Who,
+    Query(query): Query<DatabaseQuery>,
 ) -> Result<Json<ConnectionsView>, Problem> {
-    Ok(Json(api.operations.database_connections(query.environment.as_deref()).await?))
+    Ok(Json(api.operations.database_connections(&query.order()?, &caller).await?))
 }

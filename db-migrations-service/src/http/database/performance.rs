@@ -4,17 +4,20 @@ use axum::extract::State;
 use web::{Json, Problem, Query};
 
 use crate::http::Api;
-use crate::http::service::get::ServiceQuery;
+use crate::http::auth::Who;
+use crate::http::database::DatabaseQuery;
 use crate::operations::Performance;
 
 /// How well a database works
 ///
-/// Caches, conflicts, tables read from end to end, and the statements that take the time.
-#[utoipa::path(get, path = "/api/database/performance", tag = "database", params(ServiceQuery),
+/// Caches, conflicts, tables read from end to end, the statements that take the time; indexes that nothing uses, foreign keys
+/// that lack one, and room that rows no longer need.
+#[utoipa::path(get, path = "/api/database/performance", tag = "database", params(DatabaseQuery),
     responses((status = 200, description = "Its figures", body = Performance)))]
 pub(in crate::http) async fn database_performance(
     State(api): State<Api>,
-    Query(query): Query<ServiceQuery>,
+    Who(caller): Who,
+    Query(query): Query<DatabaseQuery>,
 ) -> Result<Json<Performance>, Problem> {
-    Ok(Json(api.operations.database_performance(query.environment.as_deref()).await?))
+    Ok(Json(api.operations.database_performance(&query.order()?, &caller).await?))
 }

@@ -4,17 +4,19 @@ use axum::extract::State;
 use web::{Json, Problem, Query};
 
 use crate::http::Api;
-use crate::http::service::get::ServiceQuery;
+use crate::http::auth::Who;
+use crate::http::database::DatabaseQuery;
 use crate::operations::SizeView;
 
 /// How much room a database takes
 ///
 /// By schema, and the largest tables.
-#[utoipa::path(get, path = "/api/database/size", tag = "database", params(ServiceQuery),
+#[utoipa::path(get, path = "/api/database/size", tag = "database", params(DatabaseQuery),
     responses((status = 200, description = "Its sizes", body = SizeView)))]
 pub(in crate::http) async fn database_size(
     State(api): State<Api>,
-    Query(query): Query<ServiceQuery>,
+    Who(caller): Who,
+    Query(query): Query<DatabaseQuery>,
 ) -> Result<Json<SizeView>, Problem> {
-    Ok(Json(api.operations.database_size(query.environment.as_deref()).await?))
+    Ok(Json(api.operations.database_size(&query.order()?, &caller).await?))
 }

@@ -3,3 +3,4 @@
 
 pub(super) mod database;
 pub(super) mod master_database;
+pub(super) mod redis;

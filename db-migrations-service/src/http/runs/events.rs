@@ -23,7 +23,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A run's progress as it happens
 ///
 /// Server-sent events from the run's beginning, or from after `Last-Event-ID`: `planned`, `preparing`,
-/// `migration_started`, `statement_finished`, `waiting`, `retrying`, `repaired`, `not_tried`, `migration_finished`,
+/// `migration_started`, `statement_started`, `statement_finished`, `waiting`, `retrying`, `repaired`, `not_tried`, `migration_finished`,
 /// `migration_failed`, `finished`, each with `seq` and `at`; and at last `end` with the run. When there is nothing more
 /// to tell the answer is 204, which ends a browser's reconnecting.
 #[utoipa::path(get, path = "/api/migrations/runs/{migrationId}/events", tag = "runs",

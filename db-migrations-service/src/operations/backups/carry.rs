@@ -9,7 +9,7 @@ use migration_engine::{EngineError, ErrorCode};
 
 use super::find::check;
 use super::job::{BackupHandle, End};
-use super::job_view::BackupAction;
+use super::job_view::{BackupAction, JobStatus, is_cancelled};
 use super::view::Found;
 use crate::master::backups::{BackupRecord, BackupState};
 use crate::operations::{Caller, OperationError, Operations, Recording, RefusalCode};
@@ -57,6 +57,7 @@ impl Operations {
     {
         let (this, job) = (self.clone(), job.clone());
         tokio::spawn(async move {
+            this.tell_of_job(&job, None).await;
             // A panic in it ends the job and nothing else.
             let mut working = tokio::spawn(work);
             let worked = loop {
@@ -73,6 +74,13 @@ impl Operations {
                         .into())
                 }
             };
+            let outcome = match &end {
+                Ok(_) => JobStatus::Completed,
+                Err(error) if is_cancelled(error) => JobStatus::Cancelled,
+                Err(_) => JobStatus::Failed,
+            };
+            this.monitor().meters().backup_ended(job.0.action, outcome, job.0.started_at);
+            this.tell_of_job(&job, Some(&end)).await;
             job.over(end);
             this.0.backup_jobs.retire(job.id());
         });

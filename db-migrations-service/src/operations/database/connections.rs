@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-use crate::operations::{OperationError, Operations};
+use super::DatabaseOrder;
+use crate::operations::{Caller, OperationError, Operations};
+
+/// Transactions, where the request does not say.
+const USUAL: u32 = 50;
 
 /// A target's sessions.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -20,8 +24,9 @@ pub struct ConnectionsView {
     pub by_state: BTreeMap<String, i64>,
     /// This database's sessions by what they call themselves.
     pub by_application: BTreeMap<String, i64>,
-    /// Sessions of this database that have a transaction open, the oldest first; at most 50. What they run is not
-    /// shown: statements can hold personal data.
+    /// Sessions of this database that have a transaction open, the oldest first; at most 50 unless the request says. Where it
+    /// names a service or a schema, those that hold or wait for a lock on something in it. What they run is not shown:
+    /// statements can hold personal data.
     pub transactions: Vec<Session>,
 }
 
@@ -50,7 +55,11 @@ impl Operations {
     ///
     /// # Errors
     /// Unknown names, a database that is away.
-    pub async fn database_connections(&self, environment: Option<&str>) -> Result<ConnectionsView, OperationError> {
-        self.inspect(environment).await?.document(include_str!("connections.sql"), &[]).await
+    pub async fn database_connections(
+        &self,
+        order: &DatabaseOrder,
+        caller: &Caller,
+    ) -> Result<ConnectionsView, OperationError> {
+        self.part(order, caller).await?.document(include_str!("connections.sql"), USUAL).await
     }
 }

@@ -21,4 +21,8 @@ SELECT jsonb_build_object(
                    'blockedBy', to_jsonb(pg_blocking_pids(pid)),
                    'transactionMs', (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::int8
                ) ORDER BY xact_start), '[]')
-        FROM (SELECT * FROM here WHERE xact_start IS NOT NULL ORDER BY xact_start LIMIT 50) t))
+        FROM (SELECT * FROM here
+              WHERE xact_start IS NOT NULL AND ($1::text[] IS NULL OR EXISTS (
+                  SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+                  WHERE l.pid = here.pid AND n.nspname = ANY ($1)))
+              ORDER BY xact_start LIMIT $2) t))

@@ -6,7 +6,13 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::operations::{OperationError, Operations};
+use super::DatabaseOrder;
+use crate::operations::{Caller, OperationError, Operations};
+
+/// Schemas, where the request does not say.
+const USUAL: u32 = 100;
+/// Half of what PostgreSQL can do before it stops taking writes.
+const OLD_TRANSACTION_IDS: i64 = 1_000_000_000;
 
 /// A target's database at a glance.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -14,8 +20,10 @@ use crate::operations::{OperationError, Operations};
 pub struct DatabaseHealth {
     /// On which environment.
     pub environment: String,
-    /// `healthy`, or `degraded` when it takes no writes or is short of connections.
+    /// `healthy`, or `degraded` when it takes no writes, or is near one of its limits.
     pub status: &'static str,
+    /// Why it is degraded, a sentence each.
+    pub problems: Vec<String>,
     /// The server's version, as `server_version_num`.
     pub server_version_num: u32,
     /// Opening a session and asking took so long, milliseconds.
@@ -43,6 +51,51 @@ pub struct Facts {
     pub max_connections: i64,
     /// Open since, of the longest transaction, milliseconds.
     pub longest_transaction_ms: Option<i64>,
+    /// How many transactions ago the oldest row was frozen; at two thousand million PostgreSQL takes no more writes.
+    pub transaction_id_age: i64,
+    /// Schema by schema, as far as the statistics know; at most 100 unless the request says.
+    pub schemas: Vec<SchemaHealth>,
+}
+
+/// A schema at a glance.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SchemaHealth {
+    /// Its name.
+    pub schema: String,
+    /// How many tables it has.
+    pub tables: i64,
+    /// Live rows, estimated.
+    pub live_rows: i64,
+    /// Dead rows, estimated: what VACUUM has not cleared away yet.
+    pub dead_rows: i64,
+    /// Tables of which the planner knows nothing, since they were never analyzed.
+    pub never_analyzed: i64,
+    /// Indexes that an interrupted build left unusable, `<schema>.<name>`; at most 20.
+    pub invalid_indexes: Vec<String>,
+    /// Constraints that old rows were never checked against, `<table>.<name>`; at most 20.
+    pub unvalidated_constraints: Vec<String>,
+}
+
+impl Facts {
+    /// What keeps it from being healthy.
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.in_recovery {
+            problems.push("the server is a standby and takes no writes".to_owned());
+        } else if self.read_only {
+            problems.push("the database takes no writes: default_transaction_read_only is on".to_owned());
+        }
+        if self.connections * 10 >= self.max_connections * 9 {
+            let (open, most) = (self.connections, self.max_connections);
+            problems.push(format!("{open} of {most} connections are taken: close some, or raise max_connections"));
+        }
+        if self.transaction_id_age >= OLD_TRANSACTION_IDS {
+            let age = self.transaction_id_age;
+            problems.push(format!("{age} transactions since rows were last frozen: run VACUUM (FREEZE)"));
+        }
+        problems
+    }
 }
 
 /// Whether one environment's database answers.
@@ -72,15 +125,20 @@ impl Operations {
     ///
     /// # Errors
     /// Unknown names, a database that is away.
-    pub async fn database_health(&self, environment: Option<&str>) -> Result<DatabaseHealth, OperationError> {
+    pub async fn database_health(
+        &self,
+        order: &DatabaseOrder,
+        caller: &Caller,
+    ) -> Result<DatabaseHealth, OperationError> {
         let begun = Instant::now();
-        let inspection = self.inspect(environment).await?;
-        let facts: Facts = inspection.document(include_str!("health.sql"), &[]).await?;
-        let short = facts.connections * 10 >= facts.max_connections * 9;
+        let part = self.part(order, caller).await?;
+        let facts: Facts = part.document(include_str!("health.sql"), USUAL).await?;
+        let problems = facts.problems();
         Ok(DatabaseHealth {
-            environment: self.environment(environment)?.environment.clone(),
-            status: if short || facts.read_only || facts.in_recovery { "degraded" } else { "healthy" },
-            server_version_num: inspection.server_version_num(),
+            environment: self.environment(order.environment.as_deref())?.environment.clone(),
+            status: if problems.is_empty() { "healthy" } else { "degraded" },
+            problems,
+            server_version_num: part.inspection.server_version_num(),
             latency_ms: begun.elapsed().as_millis() as u64,
             facts,
         })
@@ -121,5 +179,38 @@ impl Operations {
             health
         }))
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            database: "escuela".to_owned(),
+            started_at: String::new(),
+            in_recovery: false,
+            read_only: false,
+            connections: 89,
+            max_connections: 100,
+            longest_transaction_ms: None,
+            transaction_id_age: 1_000,
+            schemas: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_limit_that_is_near_is_a_problem_with_its_cure() {
+        assert!(facts().problems().is_empty());
+        for (near, words) in [
+            (Facts { connections: 90, ..facts() }, "raise max_connections"),
+            (Facts { read_only: true, ..facts() }, "default_transaction_read_only"),
+            (Facts { in_recovery: true, read_only: true, ..facts() }, "standby"),
+            (Facts { transaction_id_age: 1_500_000_000, ..facts() }, "VACUUM (FREEZE)"),
+        ] {
+            let [problem] = &near.problems()[..] else { panic!("{near:?}") };
+            assert!(problem.contains(words), "{problem}");
+        }
     }
 }

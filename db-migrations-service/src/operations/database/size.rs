@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::operations::{OperationError, Operations};
+use super::DatabaseOrder;
+use crate::operations::{Caller, OperationError, Operations};
+
+/// Tables, where the request does not say.
+const USUAL: u32 = 50;
 
 /// A target's sizes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -15,7 +19,7 @@ pub struct SizeView {
     pub size_bytes: i64,
     /// By schema, the largest first.
     pub schemas: Vec<SchemaSize>,
-    /// The largest tables; at most 50.
+    /// The largest tables; at most 50 unless the request says.
     pub tables: Vec<TableSize>,
 }
 
@@ -48,7 +52,7 @@ impl Operations {
     ///
     /// # Errors
     /// Unknown names, a database that is away.
-    pub async fn database_size(&self, environment: Option<&str>) -> Result<SizeView, OperationError> {
-        self.inspect(environment).await?.document(include_str!("size.sql"), &[]).await
+    pub async fn database_size(&self, order: &DatabaseOrder, caller: &Caller) -> Result<SizeView, OperationError> {
+        self.part(order, caller).await?.document(include_str!("size.sql"), USUAL).await
     }
 }

@@ -1,0 +1,151 @@
+// Backups: made, verified, restored beside, deleted.
+
+import { html, useEffect, useState } from '../vendor/htm-preact.js';
+import { call, get, part, post, query } from '../parts/api.js';
+import { EnvironmentChoice, chosen, useEnvironments } from '../parts/environment.js';
+import { bytes, duration, exact, number } from '../parts/format.js';
+import { useAction, useLoad } from '../parts/hooks.js';
+import { t, tn, word } from '../parts/i18n.js';
+import { Icon, State } from '../parts/states.js';
+import { Act, Ago, Confirm, Empty, Facts, Head, Loaded, ScopeNote, Trouble } from '../parts/ui.js';
+
+const PAGE = 50;
+
+function Make({ environment, services, onMade }) {
+  const [service, setService] = useState('');
+  const [description, setDescription] = useState('');
+  const [days, setDays] = useState('');
+  const [make, busy, problem] = useAction(async () => {
+    await post('api/backup/create', {
+      environment,
+      service: service || undefined,
+      description: description || undefined,
+      retentionDays: days ? Number(days) : undefined,
+    });
+    setDescription('');
+    onMade();
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    make();
+  };
+  return html`<form class="card make" onSubmit=${submit} aria-labelledby="make">
+    <h2 id="make">${t('backup.make')}</h2>
+    <div class="row wrap">
+      <label class="field"><span>${t('backup.what')}</span><select name="service" value=${service} onChange=${(e) => setService(e.target.value)}>
+        <option value="">${t('backup.whole')}</option>${services.map((s) => html`<option value=${s.name} key=${s.name}>${s.name}</option>`)}</select></label>
+      <label class="field grow"><span>${t('backup.description')}</span><input name="description" maxlength="1000" value=${description} onInput=${(e) => setDescription(e.target.value)} /></label>
+      <label class="field short"><span>${t('backup.days')}</span><input name="days" type="number" min="1" max="36500" value=${days} onInput=${(e) => setDays(e.target.value)} /></label>
+      <${Act} type="submit" scope="backup" icon="archive" kind="primary" busy=${busy}>${t('backup.do')}<//>
+    </div>
+    <${ScopeNote} scope="backup" /><${Trouble} problem=${problem} />
+  </form>`;
+}
+
+/** How far what is being done with it is. */
+function Job({ job }) {
+  if (!job || job.status !== 'running') return null;
+  const { bytes: done, expectedBytes, tables, expectedTables } = job.progress;
+  const share = expectedBytes ? Math.min(1, done / expectedBytes) : 0;
+  return html`<div class="job" role="status"><span>${word('action', job.action)} · ${bytes(done)}${expectedTables ? html` · ${tables}/${expectedTables} ${t('tables')}` : ''}</span>
+    <div class="progress" role="progressbar" aria-label=${word('action', job.action)} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.round(share * 100)}><span class="moving" style=${{ width: `${share * 100}%` }}></span></div></div>`;
+}
+
+function Outcome({ job }) {
+  if (!job || job.status === 'running') return null;
+  if (job.error) return html`<${Trouble} problem=${{ message: t('backup.job.failed', { action: word('action', job.action) }), detail: job.error.message, cure: job.error.cure }} />`;
+  if (job.action !== 'restore') return null;
+  return html`<div class="note ok-note"><${Icon} name="check" /> <span>${t('backup.restored')} <code>${job.into}</code>
+    ${job.uncheckedKeys.length > 0 && html`<span class="hint"> · ${tn('backup.unchecked', job.uncheckedKeys.length)}</span>`}</span></div>`;
+}
+
+function Backup({ backup, act }) {
+  const verified = backup.verification;
+  const running = backup.job?.status === 'running';
+  const usable = backup.status === 'ready' && !running;
+  return html`<li class="backup card" data-backup=${backup.backupId}>
+    <div class="row spread">
+      <div><p class="backup-id mono">${backup.backupId}</p>
+        <p class="hint">${backup.services.length ? backup.services.join(', ') : t('backup.whole')}${backup.description ? html` · “${backup.description}”` : ''}</p></div>
+      <div class="row"><${State} of=${backup.status} /><${State} of=${verified.status} /></div>
+    </div>
+    <${Facts} of=${[
+      [t('backup.made'), html`<${Ago} at=${backup.createdAt} />`],
+      [t('history.by'), html`<span class="mono">${backup.madeBy}</span>`],
+      [t('size'), bytes(backup.size)],
+      [t('tables'), number(backup.tables)],
+      [t('rows'), number(backup.rows)],
+      [t('backup.verified'), verified.at && html`<${Ago} at=${verified.at} /> (${duration(verified.durationMs)})`],
+      [t('backup.keep'), backup.retentionDays && tn('days', backup.retentionDays)],
+      [t('backup.encrypted'), backup.encrypted ? t('yes') : t('no')],
+    ]} />
+    ${verified.findings?.length > 0 && html`<ul class="findings">${verified.findings.map((f) => html`<li class="error" lang="en" key=${f}>${f}</li>`)}</ul>`}
+    ${backup.error && html`<${Trouble} problem=${{ message: word('state', backup.status), detail: backup.error.message, cure: backup.error.cure }} />`}
+    <${Job} job=${backup.job} /><${Outcome} job=${backup.job} />
+    <div class="row">
+      ${running && html`<${Act} scope="backup" icon="cross" onClick=${() => act('cancel', backup)}>${t('cancel')}<//>`}
+      ${usable && html`<${Act} scope="backup" icon="check" onClick=${() => act('verify', backup)}>${t('backup.verify')}<//>
+        <${Act} scope="restore" icon="undo" onClick=${() => act('restore', backup)}>${t('backup.restore')}<//>`}
+      ${!running && backup.status !== 'deleted' && html`<${Act} scope="admin" icon="cross" kind="danger-plain" onClick=${() => act('delete', backup)}>${t('backup.delete')}<//>`}
+    </div>
+  </li>`;
+}
+
+function Restore({ backup, onClose, onDone }) {
+  const [into, setInto] = useState('');
+  const [restore, busy, problem] = useAction(async () => {
+    await post(`api/backup/restore/${part(backup.backupId)}`, { confirm: backup.backupId, into: into || undefined });
+    onDone();
+  });
+  return html`<${Confirm} title=${t('backup.restore.title')} name=${backup.backupId} verb=${t('backup.restore')} busy=${busy} problem=${problem} onClose=${onClose} onYes=${restore}>
+    <p>${t('backup.restore.how')}</p>
+    <label class="field"><span>${t('backup.into')}</span><input name="into" value=${into} placeholder="restored_…" spellcheck=${false} autocomplete="off" onInput=${(e) => setInto(e.target.value)} /></label>
+  <//>`;
+}
+
+function Delete({ backup, onClose, onDone }) {
+  const [remove, busy, problem] = useAction(async () => {
+    await call('DELETE', query(`api/backup/${part(backup.backupId)}`, { confirm: backup.backupId }));
+    onDone();
+  });
+  return html`<${Confirm} title=${t('backup.delete.title')} name=${backup.backupId} verb=${t('backup.delete')} busy=${busy} problem=${problem} onClose=${onClose} onYes=${remove}>
+    <p><${Icon} name="alert" /> ${t('backup.delete.how', { when: exact(backup.createdAt) })}</p><//>`;
+}
+
+function Inside({ environment, services }) {
+  const loaded = useLoad((signal) => get('api/backup/list', { environment, limit: PAGE }, { signal }), [environment]);
+  const [asking, setAsking] = useState(null);
+  const [simple, , problem] = useAction(async (what, backup) => {
+    await post(`api/backup/${part(backup.backupId)}/${what}`);
+    loaded.reload();
+  });
+  const busy = loaded.data?.backups.some((b) => b.status === 'running' || b.job?.status === 'running');
+  useEffect(() => {
+    if (!busy) return undefined;
+    const timer = setInterval(loaded.reload, 1000);
+    return () => clearInterval(timer);
+  }, [busy]);
+  const act = (what, backup) => (what === 'restore' || what === 'delete' ? setAsking({ what, backup }) : simple(what, backup));
+  const close = () => setAsking(null);
+  const done = () => {
+    close();
+    loaded.reload();
+  };
+  return html`<${Make} environment=${environment} services=${services} onMade=${loaded.reload} />
+    <${Trouble} problem=${problem} />
+    <${Loaded} from=${loaded} lines=${6}>${(data) => html`
+      <h2>${tn('backup.title', data.total)}</h2>
+      ${data.backups.length === 0 && html`<${Empty} title=${t('backup.empty', { environment })} icon="archive"><p>${t('backup.empty.next')}</p><//>`}
+      <ul class="backups">${data.backups.map((backup) => html`<${Backup} backup=${backup} act=${act} key=${backup.backupId} />`)}</ul>`}<//>
+    ${asking?.what === 'restore' && html`<${Restore} backup=${asking.backup} onClose=${close} onDone=${done} />`}
+    ${asking?.what === 'delete' && html`<${Delete} backup=${asking.backup} onClose=${close} onDone=${done} />`}`;
+}
+
+export default function Backups({ route }) {
+  const environments = useEnvironments();
+  const list = environments.data;
+  const env = list && chosen(list, route.query.env);
+  return html`<${Head} title=${t('nav.backups')} lead=${t('backup.lead')}>
+      ${list && html`<${EnvironmentChoice} environments=${list} value=${env.environment} />`}<//>
+    <${Loaded} from=${environments}>${() => html`<${Inside} environment=${env.environment} services=${env.services} key=${env.environment} />`}<//>`;
+}

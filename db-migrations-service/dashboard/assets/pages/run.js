@@ -1,0 +1,125 @@
+// One run, as it happens and afterwards.
+
+import { html, useEffect, useRef } from '../vendor/htm-preact.js';
+import { call, get, part } from '../parts/api.js';
+import { useRun } from '../parts/follow.js';
+import { duration, exact, intent, migration } from '../parts/format.js';
+import { to, useAction, useLoad, useNow } from '../parts/hooks.js';
+import { t, tn, word } from '../parts/i18n.js';
+import { Findings, Gates } from '../parts/proof.js';
+import { Caret, Sql } from '../parts/sql.js';
+import { Icon, State } from '../parts/states.js';
+import { Act, Blockers, Facts, Head, Loaded, Trouble } from '../parts/ui.js';
+
+/** Why it failed: the place, what PostgreSQL said, what was left behind, what to do. */
+function Failure({ error, message }) {
+  const { location, sql } = error;
+  return html`<section class="failure" role="alert" aria-labelledby="failure">
+    <h2 id="failure"><${Icon} name="cross" /> ${message || t('run.failed')}</h2>
+    ${!sql && html`<p class="failure-message" lang="en">${error.message}</p>`}
+    ${location && html`<${Caret} location=${location} />`}
+    ${sql && html`<${Facts} of=${[
+      ['SQLSTATE', html`<code>${sql.sqlstate}</code>`],
+      ['PostgreSQL', html`<span lang="en">${sql.message}</span>`],
+      [t('failure.detail'), sql.detail],
+      [t('failure.hint'), sql.hint],
+    ]} />`}
+    ${location?.statementText && html`<details><summary>${t('failure.statement', { n: location.statement })}</summary>
+      <${Sql} text=${location.statementText} label=${t('failure.statement', { n: location.statement })} from=${1} /></details>`}
+    <${Findings} of=${error.findings} />
+    ${error.blockers?.length > 0 && html`<${Blockers} of=${error.blockers} />`}
+    <p class="cure"><strong>${t('failure.left')}</strong> <span lang="en">${error.leftBehind || t('failure.left.nothing')}</span></p>
+    ${error.cure && html`<p class="cure"><strong>${t('cure')}</strong> <span lang="en">${error.cure}</span></p>`}
+  </section>`;
+}
+
+/** Small marks for a migration's statements: which are done, which one runs, which one failed. */
+function Ticks({ of }) {
+  const total = of.statements || 0;
+  if (!total || total > 60) return null;
+  const failed = of.error?.location?.statement;
+  const done = of.state === 'done' ? total : of.transactional ? 0 : of.done?.length || 0;
+  const kind = (n) => (failed ? (n === failed ? 'bad' : n < failed && !of.transactional ? 'ok' : '') : n <= done ? 'ok' : n === done + 1 && of.state !== 'done' ? 'now' : '');
+  return html`<span class="ticks" aria-hidden="true">${Array.from({ length: total }, (_, i) => html`<i class=${kind(i + 1)} key=${i}></i>`)}</span>`;
+}
+
+function Row({ id, of }) {
+  const { schema, version } = migration(id);
+  return html`<li class="run-row ${of?.state || 'none'}" data-migration=${id}>
+    <${State} of=${of?.state || 'none'} text=${of?.state ? undefined : t('state.waits')} />
+    <span class="run-name">${of?.name ? intent(of.name) : ''} <span class="mono dim">${schema}/${version}</span></span>
+    <span class="run-statements">${of?.statements ? html`<${Ticks} of=${of} /> ${tn('statements', of.statements)}${of.transactional ? html` · ${t('run.one')}` : ''}` : ''}</span>
+    <span class="num">${of?.ms != null ? duration(of.ms) : ''}</span>
+    ${(of?.done?.length > 0 || of?.now) && html`<ol class="run-done">${of.done.map((s) => html`<li key=${s.statement}><${Icon} name="check" /> ${s.statement}/${s.of} <code>${s.tag}</code> <span class="num">${duration(s.durationMs)}</span>${s.resumed ? html` <span class="tag">${t('run.resumed')}</span>` : ''}</li>`)}
+      ${of.now && html`<li><${Icon} name="play" /> ${of.now.statement}/${of.now.of} <code>${of.now.tag}</code></li>`}</ol>`}
+  </li>`;
+}
+
+/** What a screen reader hears: one sentence for each turn of events, not each event. */
+function spoken(state, run) {
+  if (run.status !== 'running') return `${word('kind', run.kind)}: ${word('state', run.status)}`;
+  if (state.waiting) return t('run.waiting');
+  const done = Object.values(state.by).filter((m) => m.state === 'done').length;
+  return state.order.length ? t('run.progress', { done, total: state.order.length }) : t('run.begins');
+}
+
+function Waiting({ event }) {
+  const text = { waiting: t('run.waiting'), retrying: t('run.retrying', { attempt: event.attempt, of: event.of }), yielded: t('run.yielded'), in_the_way: t('run.in_the_way') }[event.type];
+  const who = event.blockers || event.victims || [];
+  return html`<section class="waiting"><p class="waiting-title"><${Icon} name="clock" /> ${text}
+    ${event.waitedMs != null && html` <span class="num">${duration(event.waitedMs)}</span>`}</p>
+    ${who.length > 0 && html`<${Blockers} of=${who} title=${event.type === 'yielded' ? t('blockers.victims') : undefined} />`}</section>`;
+}
+
+function Watched({ id, run, reload }) {
+  const state = useRun(id);
+  const running = run.status === 'running' && !state.end;
+  const now = useNow(500, running);
+  const current = state.end || run;
+  const [cancel, cancelling, problem] = useAction(() => call('POST', `api/migrations/runs/${part(id)}/cancel`));
+  const asked = useRef(false);
+  useEffect(() => {
+    if (state.end && !asked.current) {
+      asked.current = true;
+      reload();
+    }
+  }, [state.end]);
+  const order = state.order.length ? state.order : current.migrations;
+  const done = Object.values(state.by).filter((m) => m.state === 'done').length || (current.kind.startsWith('seed') ? 0 : current.done.length);
+  const took = (current.finishedAt ? new Date(current.finishedAt) : now) - new Date(current.startedAt);
+  const error = current.error || Object.values(state.by).find((m) => m.error)?.error;
+  const share = order.length ? done / order.length : running ? 0 : 1;
+  return html`
+    <div class="run-head ${current.status}">
+      <div class="row spread">
+        <div class="row"><${State} of=${current.status} />${current.dryRun && html`<span class="tag">${t('plan.dry')}</span>`}
+          <span class="num" data-done=${done}>${done}/${order.length}</span><span class="num dim">${duration(Math.max(0, took))}</span>
+          ${running && current.estimatedTime * 1000 > took && html`<span class="dim">${t('run.estimate', { time: duration(current.estimatedTime * 1000) })}</span>`}</div>
+        ${running && html`<${Act} scope="migrate" icon="cross" kind="danger-plain" busy=${cancelling} onClick=${cancel}>${t('run.cancel')}<//>`}
+        ${!running && current.status !== 'completed' && html`<a class="button plain" href=${to(current.kind === 'rollback' ? 'rollback' : 'plan', [], { env: current.environment, service: current.service })}>
+          <${Icon} name="play" /><span>${t('run.again')}</span></a>`}
+      </div>
+      <div class="progress" role="progressbar" aria-label=${t('run.progress.label')} aria-valuemin="0" aria-valuemax=${order.length || 1} aria-valuenow=${done}><span class=${running ? 'moving' : ''} style=${{ width: `${share * 100}%` }}></span></div>
+      <p class="visually-hidden" aria-live="polite">${spoken(state, current)}</p>
+    </div>
+    <${Trouble} problem=${problem} />
+    ${running && state.waiting && html`<${Waiting} event=${state.waiting} />`}
+    ${state.validating && html`<p class="note"><${Icon} name="clock" /> ${t('run.validating')}</p>`}
+    ${error && html`<${Failure} error=${error} message=${current.message} />`}
+    ${state.gates && html`<${Gates} of=${state.gates} />`}
+    ${[...new Set([...current.notes, ...state.notes])].map((note) => html`<p class="note" lang="en" key=${note}><${Icon} name="alert" /> ${note}</p>`)}
+    ${order.length > 0 && html`<ol class="run-rows">${order.map((m) => html`<${Row} key=${m} id=${m} of=${state.by[m]} />`)}</ol>`}
+    ${current.kind.startsWith('seed') && html`<p>${tn('seed.files', current.done.length)}${current.rows != null ? html` · ${tn('seed.rows', current.rows)}` : ''}</p>`}
+    <details class="events"><summary>${t('run.events')} (${state.log.length})</summary>
+      <ol class="mono">${state.log.map((e) => html`<li key=${e.seq}><span class="dim">${exact(e.at).split(', ').at(-1)}</span> ${e.type} ${e.migration || ''} ${e.tag || ''}</li>`)}</ol></details>`;
+}
+
+export default function Run({ route }) {
+  const id = route.rest[0];
+  const loaded = useLoad((signal) => get(`api/migrations/runs/${part(id)}`, {}, { signal }), [id]);
+  const run = loaded.data;
+  return html`<${Head} title=${run ? `${word('kind', run.kind)} · ${run.environment}` : t('run')}
+      lead=${run && [run.service || t('service.all'), run.actor, exact(run.startedAt)].join(' · ')} />
+    <${Loaded} from=${loaded}>${() => html`<${Watched} id=${id} run=${run} reload=${loaded.reload} />`}<//>`;
+}
+

@@ -1,0 +1,89 @@
+// A run as its events tell it, folded into what a page shows.
+
+import { useEffect, useReducer } from '../vendor/htm-preact.js';
+import { part } from './api.js';
+
+const KINDS = [
+  'planned', 'preparing', 'validating', 'validated', 'migration_started', 'statement_started', 'statement_finished', 'waiting', 'yielded', 'in_the_way',
+  'retrying', 'repaired', 'not_tried', 'migration_finished', 'migration_failed', 'finished', 'end',
+];
+
+export const beginning = { order: [], by: {}, waiting: null, current: null, gates: null, notes: [], log: [], finished: null, end: null, seq: 0 };
+
+/** The next state after an event. Events that were seen are not told twice. */
+export function fold(state, event) {
+  if (event.seq && event.seq <= state.seq) return state;
+  const seq = event.seq || state.seq;
+  const log = event.type === 'end' ? state.log : [...state.log, event];
+  const next = { ...state, seq, log };
+  const change = (id, what) => ({ ...next, by: { ...state.by, [id]: { ...state.by[id], ...what } } });
+  switch (event.type) {
+    case 'planned':
+      return { ...next, order: event.migrations, dryRun: event.dryRun };
+    case 'validating':
+      return { ...next, validating: true, gates: event.gates.map((gate) => ({ gate, holds: null, required: true })) };
+    case 'validated':
+      return { ...next, validating: false, gates: event.gates };
+    case 'migration_started':
+      return {
+        ...change(event.migration, { state: 'running', name: event.name, service: event.service, statements: event.statements, transactional: event.transactional, startedAt: event.at, done: [] }),
+        order: state.order.includes(event.migration) ? state.order : [...state.order, event.migration],
+        current: event.migration,
+        waiting: null,
+      };
+    case 'statement_started':
+      return change(event.migration, { now: event });
+    case 'statement_finished':
+      return { ...change(event.migration, { now: null, done: [...(state.by[event.migration]?.done || []), event] }), waiting: null };
+    case 'waiting':
+    case 'retrying':
+    case 'yielded':
+      return { ...change(event.migration, { state: event.type === 'waiting' ? 'waiting' : event.type }), waiting: event };
+    case 'in_the_way':
+      return { ...next, waiting: event };
+    case 'repaired':
+      return { ...next, notes: [...state.notes, `${event.migration}: ${event.what}`] };
+    case 'not_tried':
+      return { ...change(event.migration, { state: 'skipped' }), notes: [...state.notes, `${event.migration}: ${event.why}`] };
+    case 'migration_finished':
+      return { ...change(event.migration, { state: 'done', now: null, ms: event.durationMs }), waiting: null, current: null };
+    case 'migration_failed':
+      return { ...change(event.migration, { state: 'failed', now: null, error: event.error }), waiting: null, current: null };
+    case 'finished':
+      return { ...next, finished: event, waiting: null, current: null };
+    case 'end':
+      return { ...next, end: event.run, waiting: null, current: null };
+    default:
+      return next;
+  }
+}
+
+/** Follows a run from its beginning; the browser comes again by itself where the stream breaks off. */
+export function useRun(id) {
+  const [state, tell] = useReducer((now, events) => events.reduce(fold, now), beginning);
+  useEffect(() => {
+    const source = new EventSource(`api/migrations/runs/${part(id)}/events`);
+    // Many events come at once for a run that is over: shown together, they cost one drawing.
+    let waiting = [];
+    let drawing = 0;
+    const draw = () => {
+      drawing = 0;
+      const events = waiting;
+      waiting = [];
+      tell(events);
+    };
+    for (const kind of KINDS) {
+      source.addEventListener(kind, (message) => {
+        const body = JSON.parse(message.data);
+        waiting.push(kind === 'end' ? { type: 'end', run: body } : { ...body, type: kind });
+        drawing ||= setTimeout(draw, 16);
+        if (kind === 'end') source.close();
+      });
+    }
+    return () => {
+      clearTimeout(drawing);
+      source.close();
+    };
+  }, [id]);
+  return state;
+}

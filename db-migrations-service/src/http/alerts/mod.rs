@@ -1,0 +1,3 @@
+//! `/api/alerts`: what is worth waking somebody for.
+
+pub(super) mod list;

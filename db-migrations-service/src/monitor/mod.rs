@@ -1,0 +1,41 @@
+//! What the service knows of itself and its targets, for whoever watches over them: Prometheus, and the alerts.
+//!
+//! Two sources: what happens in this process is counted as it happens ([`meters`]); everything else is looked at by a
+//! task that goes round every few seconds ([`sampler`]) and keeps the last [`sample`]. Whoever asks is given what is at
+//! hand: no question to a database hangs on a scrape, so scraping costs the targets nothing and does not wait for them.
+
+pub(crate) mod disk;
+mod exposition;
+mod families;
+pub(crate) mod meters;
+pub(crate) mod sample;
+mod sampler;
+
+use std::sync::Arc;
+
+use meters::{Meters, RunMeter};
+use sample::Samples;
+
+/// The counters of this process and the last samples. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Monitor {
+    meters: Arc<Meters>,
+    samples: Arc<Samples>,
+}
+
+impl Monitor {
+    /// What happened in this process.
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// What was looked at last.
+    pub(crate) fn samples(&self) -> &Samples {
+        &self.samples
+    }
+
+    /// Counts what happens in a run on this environment.
+    pub(crate) fn run(&self, environment: &str) -> RunMeter {
+        RunMeter::new(Arc::clone(&self.meters), environment)
+    }
+}

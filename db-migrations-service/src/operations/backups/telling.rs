@@ -1,0 +1,58 @@
+//! What is done with backups, told to whoever listens.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::job::{BackupHandle, Done, End};
+use super::job_view::{BackupAction, ErrorView, is_cancelled};
+use crate::master::events::NewEvent;
+use crate::operations::Operations;
+
+impl Operations {
+    /// Tells that a job begins, or with its end how it ended: `backup_started`, `verification_finished` …
+    pub(super) async fn tell_of_job(&self, job: &BackupHandle, end: Option<&End>) {
+        let (environment, services) = self.subject_of(job).await;
+        let what = match job.0.action {
+            BackupAction::Create => "backup",
+            BackupAction::Verify => "verification",
+            BackupAction::Restore => "restore",
+        };
+        let how = match end {
+            None => "started",
+            Some(Ok(_)) => "finished",
+            Some(Err(error)) if is_cancelled(error) => "cancelled",
+            Some(Err(_)) => "failed",
+        };
+        let mut event = json!({
+            "type": format!("{what}_{how}"),
+            "backupId": job.id(),
+            "services": services,
+            "actor": job.0.actor,
+        });
+        if let Some(restoring) = &job.0.restoring {
+            event["into"] = json!(restoring.record().database);
+        }
+        match end {
+            Some(Err(error)) => event["error"] = json!(ErrorView::from(error)),
+            Some(Ok(Done::Made)) => event["storedBytes"] = json!(job.record().and_then(|record| record.stored_bytes)),
+            Some(Ok(Done::Verified)) => event["findings"] = job.record().map_or(Value::Null, |r| json!(r.findings)),
+            Some(Ok(Done::Restored(_) | Done::InPlace)) | None => {}
+        }
+        let service = match services.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
+        self.tell(vec![NewEvent { at: OffsetDateTime::now_utc(), environment, service, event }]).await;
+    }
+
+    /// The environment and the services that the backup is of, where that is known.
+    async fn subject_of(&self, job: &BackupHandle) -> (Option<String>, Vec<String>) {
+        let mut record = job.record();
+        if record.is_none()
+            && let Ok(vault) = self.vault()
+        {
+            record = self.master().backup(vault.storage().shown(), job.id()).await.ok().flatten();
+        }
+        record.map_or((None, Vec::new()), |record| (Some(record.environment), record.services))
+    }
+}
