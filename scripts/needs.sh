@@ -4,7 +4,7 @@
 #
 #   scripts/needs.sh                    libclang, with which pg_query's build script reads C headers
 #   scripts/needs.sh default-database   that, and PostgreSQL's server binaries unless a server is named already
-#   scripts/needs.sh test-database      that, and PostgreSQL's server binaries
+#   scripts/needs.sh test-database      that, and PostgreSQL's server binaries, and the other programs that tests start
 set -eu
 
 stop() {
@@ -54,10 +54,18 @@ libclang_package() {
     echo "${version:+libclang1-$version}" | grep . || echo libclang-dev
 }
 
+# Programs that tests run, and Debian's packages that have them.
+test_programs="promtool=prometheus prometheus-alertmanager=prometheus-alertmanager redis-server=redis-server chromedriver=chromium-driver"
+
 packages() {
     has_libclang || libclang_package
     case $wanted in
-    test-database) has_postgres || echo postgresql ;;
+    test-database)
+        has_postgres || echo postgresql
+        for pair in $test_programs; do
+            command -v "${pair%=*}" >/dev/null 2>&1 || echo "${pair#*=}"
+        done
+        ;;
     default-database) names_a_server || has_postgres || echo postgresql ;;
     esac
 }
@@ -91,8 +99,20 @@ fi
 $as_root apt-get update -q </dev/null || echo "going on with the package lists that are there" >&2
 missing=$(packages)
 echo "installing: $(echo $missing)"
+# Nor shall a server that a test starts for itself run on this machine: this file forbids it while packages are installed.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+    trap '$as_root rm -f "$policy"' EXIT
+fi
 # shellcheck disable=SC2086 # words are wanted
 $as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get install -q -y --no-install-recommends \
     -o DPkg::Lock::Timeout=120 $missing </dev/null
+for pair in $test_programs; do
+    case " $(echo $missing) " in *" ${pair#*=} "*)
+        $as_root systemctl disable --quiet "${pair#*=}" >/dev/null 2>&1 || true ;;
+    esac
+done
 missing=$(packages)
 [ -z "$missing" ] || stop "apt-get installed $(echo $missing), and still it is not found; set LIBCLANG_PATH or PG_BIN to its folder."

@@ -1,8 +1,22 @@
 //! The service as its callers meet it: a real server on a free port, a real PostgreSQL, a project of its own per test.
 
+#[path = "http/redis_server.rs"]
+mod redis_server;
 #[path = "http/world.rs"]
 mod world;
 
+#[path = "http/alert_receivers.rs"]
+mod alert_receivers;
+#[path = "http/alert_rules.rs"]
+mod alert_rules;
+#[path = "http/alert_servers.rs"]
+mod alert_servers;
+#[path = "http/alert_ways.rs"]
+mod alert_ways;
+#[path = "http/alertmanager.rs"]
+mod alertmanager;
+#[path = "http/alerts.rs"]
+mod alerts;
 #[path = "http/audit.rs"]
 mod audit;
 #[path = "http/backup_policy.rs"]
@@ -11,6 +25,8 @@ mod backup_policy;
 mod backups;
 #[path = "http/backups_in_place.rs"]
 mod backups_in_place;
+#[path = "http/database.rs"]
+mod database;
 #[path = "http/document.rs"]
 mod document;
 #[path = "http/door.rs"]
@@ -27,12 +43,18 @@ mod idempotency;
 mod inspection;
 #[path = "http/lifecycle.rs"]
 mod lifecycle;
+#[path = "http/metrics.rs"]
+mod metrics;
+#[path = "http/live_events.rs"]
+mod live_events;
 #[path = "http/problems.rs"]
 mod problems;
 #[path = "http/runs.rs"]
 mod runs;
 #[path = "http/seeds.rs"]
 mod seeds;
+#[path = "http/session.rs"]
+mod session;
 #[path = "http/tokens.rs"]
 mod tokens;
 #[path = "http/validate.rs"]

@@ -131,6 +131,7 @@ pub async fn world_with(setup: Setup) -> World {
     variables.insert("MIGRATION_SERVICE_PORT".to_owned(), "0".to_owned());
     // A look seals and verifies the audit: only in tests that are about it.
     variables.insert("MIGRATION_SERVICE_WATCH_INTERVAL".to_owned(), "off".to_owned());
+    variables.insert("MIGRATION_SERVICE_SAMPLE_INTERVAL".to_owned(), "off".to_owned());
     variables.extend(setup.variables.iter().map(|(name, value)| ((*name).to_owned(), value.replace("{s}", &suffix))));
     let lookup = |name: &str| variables.get(name).cloned();
     let settings = Settings::read(&lookup).expect("good settings");

@@ -1,0 +1,188 @@
+//! What holds on every page: nothing serious for axe, nothing wider than the screen, no error in the console, nothing
+//! from elsewhere; and both languages and themes.
+
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::walk;
+use crate::world::{World, world};
+
+/// axe-core 4.14.1 as published on npm (axe.min.js): Copyright (c) Deque Systems, Inc., Mozilla Public License 2.0.
+const AXE: &str = include_str!("axe.min.js");
+
+/// A world with something on every page: applied, pending and failed migrations, a backup, an audit.
+async fn lived_in() -> (World, Vec<String>) {
+    let world = world().await;
+    let to = format!("{}/20260102000000", world.schema);
+    world.post("/api/migrations/run", json!({ "to": to, "wait": true })).await.is(200);
+    world.post("/api/backup/create", json!({ "wait": true })).await.is(200);
+    let failing = format!("migrations/{}/20260103000000_add_nothing.up.sql", world.schema);
+    for (path, text) in [
+        (failing.clone(), format!("ALTER TABLE {}.nada ADD COLUMN x int;", world.schema)),
+        (failing.replace(".up.", ".down."), "SELECT 1;".to_owned()),
+    ] {
+        std::fs::write(world.project.path().join(path), text).expect("a file");
+    }
+    let refused = world.post("/api/migrations/run", json!({ "service": "cursos-service", "wait": true })).await;
+    let runs = world.get("/api/migrations/runs").await.is(200);
+    let run = runs["runs"][0]["migrationId"].as_str().unwrap_or_else(|| panic!("a run: {refused:?}")).to_owned();
+    let table = format!("{}.alumno", world.schema);
+    let pages = vec![
+        "overview".to_owned(),
+        "service/alumnos-service".to_owned(),
+        "service/alumnos-service?tab=history".to_owned(),
+        "service/alumnos-service?tab=schema".to_owned(),
+        "plan".to_owned(),
+        format!("run/{run}"),
+        "rollback".to_owned(),
+        "backups".to_owned(),
+        "database".to_owned(),
+        "erd".to_owned(),
+        format!("erd?table={table}"),
+        "audit".to_owned(),
+        "alerts".to_owned(),
+        "nowhere".to_owned(),
+    ];
+    (world, pages)
+}
+
+async fn arrive(page: &Browser, place: &str) {
+    page.run(&format!("location.hash = '#/{place}'")).await;
+    page.until("document.querySelector('main h1, main .empty') && !document.querySelector('.bones')").await;
+}
+
+/// What axe finds that is serious or worse, in words.
+async fn serious(page: &Browser) -> Vec<String> {
+    let found = page
+        .run_async(
+            "axe.run(document, { resultTypes: ['violations'] }).then((r) => done(r.violations \
+             .filter((v) => ['serious', 'critical'].includes(v.impact)) \
+             .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 160)} ${n.any.map((a) => a.message).join('; ')}`))), \
+             (e) => done([String(e)]))",
+        )
+        .await;
+    found.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_accessible_and_fits() {
+    let (world, pages) = lived_in().await;
+    walk(&world, async |page| {
+        page.run(AXE).await;
+        let mut wrong = Vec::new();
+        for (theme, width) in [("light", 1280), ("dark", 1280), ("dark", 360), ("light", 360)] {
+            page.theme(theme).await;
+            page.resize(width, 800).await;
+            for place in &pages {
+                arrive(page, place).await;
+                let over = page
+                    .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                    .await;
+                if over.as_i64() > Some(0) {
+                    wrong.push(format!("{place} at {width}: {over} pixels too wide"));
+                }
+                // Contrast depends on the theme, the rest on the width; two of the four see all of it.
+                if (theme, width) != ("light", 360) {
+                    wrong
+                        .extend(serious(page).await.into_iter().map(|what| format!("{place} {theme} {width}: {what}")));
+                }
+            }
+        }
+        // What lies over a page, and the page of those who are not signed in.
+        arrive(page, "backups").await;
+        page.press(".backup button", "Restore").await;
+        page.see("dialog[open]", "It is restored into a new database").await;
+        wrong.extend(serious(page).await.into_iter().map(|what| format!("a dialog: {what}")));
+        page.key("\u{e00c}").await;
+        page.press(".menu", "").await;
+        page.press(".who button", "Sign in").await;
+        page.see("h1", "Sign in").await;
+        wrong.extend(serious(page).await.into_iter().map(|what| format!("signing in: {what}")));
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_comes_from_elsewhere_and_the_console_is_quiet() {
+    let (world, pages) = lived_in().await;
+    walk(&world, async |page| {
+        page.run("window.said = []; for (const k of ['error', 'warn']) console[k] = (...a) => said.push(a.join(' ')); \
+                  addEventListener('error', (e) => said.push(e.message)); addEventListener('unhandledrejection', (e) => said.push(String(e.reason))); \
+                  addEventListener('securitypolicyviolation', (e) => said.push(e.violatedDirective + ' ' + e.blockedURI))")
+            .await;
+        for place in &pages {
+            arrive(page, place).await;
+        }
+        assert_eq!(page.run("return window.said").await, json!([]));
+        let entries = "performance.getEntriesByType('resource')";
+        let foreign = page.run(&format!("return {entries}.map((e) => e.name).filter((n) => !n.startsWith(location.origin))")).await;
+        assert_eq!(foreign, json!([]));
+        let bytes = page.run(&format!("return {entries}.filter((e) => e.name.includes('/assets/')).reduce((sum, e) => sum + e.transferSize, 0)")).await;
+        let files = page.run(&format!("return {entries}.filter((e) => e.name.includes('/assets/')).length")).await;
+        assert!(bytes.as_u64() < Some(100_000) && files.as_u64() > Some(20), "{bytes} bytes in {files} files");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_language_and_the_theme_are_kept() {
+    let world = world().await;
+    walk(&world, async |page| {
+        page.see("h1", "Overview").await;
+        assert_eq!(page.run("return document.documentElement.lang").await, "en");
+        page.theme("light").await;
+        let ground = "getComputedStyle(document.body).backgroundColor";
+        let light = page.run(&format!("return {ground}")).await;
+        page.press("button[aria-pressed]", "").await;
+        page.until(&format!("{ground} !== {light}")).await;
+        page.press("button[lang=es]", "ES").await;
+        page.go(&format!("http://{}/", world.address)).await;
+        page.see("h1", "Vista general").await;
+        assert_eq!(page.run("return document.documentElement.lang").await, "es");
+        assert_ne!(page.run(&format!("return {ground}")).await, light, "still dark");
+        // A problem's own words come in that language too.
+        page.run("location.hash = '#/service/nadie'").await;
+        page.see(".trouble", "No existe").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_say_that_they_are_not_there() {
+    let world = world().await;
+    let known = world.get("/api/alerts").await.status;
+    walk(&world, async |page| {
+        page.press("nav a", "Alerts").await;
+        if known == 404 || known == 501 {
+            page.see(".empty", "This version of the service has no alerts yet").await;
+        } else {
+            page.see("h1", "Alerts").await;
+        }
+    })
+    .await;
+}
+
+/// Everything that the pointer can do on the way to a run, by keyboard alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_is_enough() {
+    const TAB: &str = "\u{e004}";
+    const ENTER: &str = "\u{e007}";
+    let world = world().await;
+    walk(&world, async |page| {
+        page.see(".matrix td", "pending").await;
+        page.key(TAB).await;
+        page.until("document.activeElement.className === 'skip'").await;
+        page.run("document.querySelector('nav a[href=\"#/plan\"]').focus()").await;
+        page.key(ENTER).await;
+        page.until("document.activeElement.tagName === 'H1' && document.activeElement.textContent.includes('Plan')")
+            .await;
+        page.see("button.primary", "Apply 3").await;
+        page.run("document.querySelector('button.primary').focus()").await;
+        page.key(ENTER).await;
+        page.until("document.querySelector('dialog[open]')?.contains(document.activeElement)").await;
+        page.key("\u{e00c}").await;
+        page.until("!document.querySelector('dialog[open]')").await;
+    })
+    .await;
+}

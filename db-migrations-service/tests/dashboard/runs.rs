@@ -1,0 +1,132 @@
+//! Migrations: planned, run, watched, failed, cancelled, taken back.
+
+use serde_json::json;
+
+use crate::walk;
+use crate::world::{Setup, admin, world, world_with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_planned_started_and_watched_to_its_end() {
+    let world = world().await;
+    walk(&world, async |page| {
+        page.see("h1", "Overview").await;
+        page.see(".attention li", "3 migrations pending").await;
+        page.see(".matrix td", "2 pending").await;
+        page.press(".attention a", "Plan & run").await;
+        page.see("h1", "Plan & run").await;
+        page.until("document.querySelectorAll('.step').length === 3").await;
+        page.see(".gates", "Stays home").await;
+        page.see(".step", "nobody waits").await;
+        page.press(".step .fold", "add email").await;
+        page.see(".step .sql", "ADD COLUMN email text").await;
+        assert!(page.run("return document.querySelectorAll('.step .sql-k').length").await.as_u64() > Some(2));
+
+        page.press("button.primary", "Apply 3 migrations").await;
+        page.see("dialog[open]", "3 migrations will be applied to development").await;
+        page.press("dialog button.primary", "Apply").await;
+        page.see("h1", "Run · development").await;
+        page.until("document.activeElement.tagName === 'H1'").await;
+        page.see(".run-head.completed", "3/3").await;
+        page.until("document.querySelectorAll('.run-row.done').length === 3").await;
+        page.see("[aria-live]", "Run: Completed").await;
+
+        page.press("nav a", "Overview").await;
+        page.see(".matrix td", "Up to date").await;
+        page.press(".matrix a", "alumnos-service").await;
+        page.see("h1", "alumnos-service").await;
+        page.press(".fold", "create alumno").await;
+        page.see(".details .sql", "CREATE TABLE").await;
+        page.press("button", "Check everything").await;
+        page.see("td .state", "Certified").await;
+        page.see(".details .proof", "Applied, taken back and applied again").await;
+        page.press("[role=tab]", "Schema").await;
+        page.see("[role=tabpanel]", "alumno").await;
+    })
+    .await;
+    let applied = world.get("/api/migrations/history").await.is(200);
+    assert_eq!((&applied["total"], &applied["history"][0]["appliedBy"]), (&json!(3), &json!("local")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_one_is_shown_with_its_caret() {
+    let files = vec![
+        (
+            "migrations/alumnos{s}/20260103000000_add_phone.up.sql",
+            "ALTER TABLE alumnos{s}.alumno ADD COLUMN phone text;\nALTER TABLE alumnos{s}.alumno\n  ADD CHECK (telefono <> '');",
+        ),
+        ("migrations/alumnos{s}/20260103000000_add_phone.down.sql", "SELECT 1;"),
+    ];
+    let world = world_with(Setup { files, ..Setup::default() }).await;
+    walk(&world, async |page| {
+        page.press("nav a", "Plan & run").await;
+        page.press("button.primary", "Apply 4 migrations").await;
+        page.press("dialog button.primary", "Apply").await;
+        page.see(".run-head.failed", "Failed").await;
+        page.see(".failure", "\"telefono\" does not exist").await;
+        page.see(".failure .facts", "42703").await;
+        page.see(".caret figcaption", "20260103000000_add_phone.up.sql:").await;
+        page.see(".failure", "Left behind: nothing").await;
+        page.see(".run-row.failed", "add phone").await;
+        let mark = page.run("return document.querySelector('.caret-mark').textContent").await;
+        let line = page.run("return document.querySelector('.caret .marked .sql-text').textContent").await;
+        let (mark, line) = (mark.as_str().expect("text"), line.as_str().expect("text"));
+        assert!(mark.trim_end().ends_with('^') && !line.trim().is_empty(), "{line}\n{mark}");
+        assert_eq!(page.run("return document.querySelectorAll('.run-row.failed .ticks i.bad').length").await, 1);
+
+        page.press("nav a", "Overview").await;
+        page.see(".attention li.bad", "1 migration failed").await;
+        page.see(".matrix td", "Failed").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_the_way_is_shown_and_the_run_can_be_cancelled() {
+    let world = world().await;
+    let first = format!("{}/20260101000001", world.schema);
+    world.post("/api/migrations/run", json!({ "to": first, "wait": true })).await.is(200);
+    let holder = admin(&format!("dev{}", world.suffix())).await;
+    holder.batch(&format!("BEGIN; LOCK TABLE {}.alumno IN EXCLUSIVE MODE", world.schema)).await.expect("a lock");
+    walk(&world, async |page| {
+        page.press("nav a", "Plan & run").await;
+        page.press("button.primary", "Apply 2 migrations").await;
+        page.press("dialog button.primary", "Apply").await;
+        page.see(".waiting .blockers li", "LOCK TABLE").await;
+        page.see(".run-head", "Running").await;
+        page.press("button", "Cancel the run").await;
+        page.see(".run-head.cancelled", "Cancelled").await;
+        holder.batch("ROLLBACK").await.expect("it ends");
+
+        page.press("a.button", "Plan again").await;
+        page.press("button.primary", "Apply 2 migrations").await;
+        page.press("dialog button.primary", "Apply").await;
+        page.see(".run-head.completed", "2/2").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn taken_back_after_its_name_was_typed() {
+    let world = world().await;
+    world.post("/api/migrations/run", json!({ "environment": "production", "wait": true })).await.is(200);
+    walk(&world, async |page| {
+        page.press("nav a", "Rollback").await;
+        page.choose("#environment", "production").await;
+        page.fill("input[name=steps]", "2").await;
+        page.press("button", "Show what would be taken back").await;
+        page.until("document.querySelectorAll('.plain-steps .step').length === 2").await;
+        page.press(".plain-steps summary", "Down SQL").await;
+        page.see(".plain-steps .sql", "DROP").await;
+        page.press("button.danger", "Roll back 2 migrations").await;
+        page.fill("dialog input[name=confirm]", "development").await;
+        assert_eq!(page.run("return document.querySelector('dialog button.danger').disabled").await, true);
+        page.fill("dialog input[name=confirm]", "production").await;
+        page.press("dialog button.danger", "Roll back").await;
+        page.see("h1", "Rollback · production").await;
+        page.see(".run-head.completed", "2/2").await;
+    })
+    .await;
+    let status = world.get("/api/migrations/status?environment=production").await.is(200);
+    let pending = status["services"].as_array().expect("services").iter();
+    assert_eq!(pending.filter_map(|service| service["pendingMigrations"].as_u64()).sum::<u64>(), 2);
+}
