@@ -101,6 +101,21 @@ def figures(results):
         out.append("### A cloned, migrated database")
         out.append(f"{c['count']} clones of the platform's database, each with a connection of its own: median {ms(c['median_ms'])} ms, "
                    f"nine in ten under {ms(c['p90_ms'])} ms, {ms(c['least_ms'])} to {ms(c['most_ms'])} ms.")
+    if "metrics" in results:
+        m = results["metrics"]
+        out.append("### A scrape of /metrics")
+        out.append(f"Not measured: {m['absent']}." if "absent" in m else
+                   f"{m['services']} services on {m['environments']} environments, {m['series']:,} series, {m['kib']:,.0f} KiB, "
+                   f"{m['scrapes']} scrapes over a new connection each while every target is looked at once a second, {m['binary']} "
+                   f"build: median {ms(m['median_ms'])} ms, 99 in 100 under {ms(m['p99_ms'])} ms.")
+    if "listeners" in results:
+        e = results["listeners"]
+        out.append("### Listeners on the event stream")
+        out.append(f"Not measured: {e['absent']}." if "absent" in e else
+                   f"{e['listeners']:,} listeners, runs of {e['migrations']} migrations, each event sent to each ({e['sent_mib']:,.0f} MiB a "
+                   f"run), {e['binary']} build: a run takes {ms(e['watched_ms'])} ms, without listeners {ms(e['alone_ms'])} ms; the median "
+                   f"of the pairs' differences is {e['delay_percent']:+.1f} %. The service's peak is {e['watched_peak_mib']:.0f} MiB, before "
+                   f"anybody listened it had {e['before_mib']:.0f} MiB; its processor time {e['processor_watched_s']:.2f} s against {e['processor_alone_s']:.2f} s.")
     if "backup" in results:
         out += backup(results["backup"])
     return "\n\n".join(out)
