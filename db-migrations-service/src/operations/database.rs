@@ -9,7 +9,5 @@ mod size;
 pub use connections::{ConnectionsView, Session};
 pub use health::{DatabaseHealth, SchemaHealth, TargetHealth};
 pub use order::DatabaseOrder;
-pub use performance::{
-    Activity, Bloat, MissingIndex, Performance, StatementFigures, TableActivity, UnusedIndex,
-};
+pub use performance::{Activity, Bloat, MissingIndex, Performance, StatementFigures, TableActivity, UnusedIndex};
 pub use size::{SchemaSize, SizeView, TableSize};

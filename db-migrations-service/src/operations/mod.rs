@@ -37,8 +37,8 @@ pub use backups::{
 };
 pub use caller::Caller;
 pub use database::{
-    Activity, Bloat, ConnectionsView, DatabaseHealth, DatabaseOrder, MissingIndex, Performance, SchemaHealth, SchemaSize,
-    Session, SizeView, StatementFigures, TableActivity, TableSize, TargetHealth, UnusedIndex,
+    Activity, Bloat, ConnectionsView, DatabaseHealth, DatabaseOrder, MissingIndex, Performance, SchemaHealth,
+    SchemaSize, Session, SizeView, StatementFigures, TableActivity, TableSize, TargetHealth, UnusedIndex,
 };
 pub use error::{OperationError, RefusalCode};
 pub use events::{Follower, Recorded};

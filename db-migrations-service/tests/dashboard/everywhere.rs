@@ -148,21 +148,6 @@ async fn the_language_and_the_theme_are_kept() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn alerts_say_that_they_are_not_there() {
-    let world = world().await;
-    let known = world.get("/api/alerts").await.status;
-    walk(&world, async |page| {
-        page.press("nav a", "Alerts").await;
-        if known == 404 || known == 501 {
-            page.see(".empty", "This version of the service has no alerts yet").await;
-        } else {
-            page.see("h1", "Alerts").await;
-        }
-    })
-    .await;
-}
-
 /// Everything that the pointer can do on the way to a run, by keyboard alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keyboard_is_enough() {

@@ -168,14 +168,20 @@ async fn a_service_without_a_recent_backup_fires_until_there_is_one() {
 async fn a_damaged_backup_drift_and_a_broken_audit_fire() {
     let world = quiet_world(&[], "[alerts.drift]\nfor = \"0s\"\n").await;
     world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
-    world.post("/api/backup/create", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
+    let made = world.post("/api/backup/create", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
     assert_eq!(evaluate(&world, 0).await, []);
-    let master = admin(&format!("master{}", world.suffix())).await;
-    let verified = "UPDATE migration_service.backup SET verified_at = now(), verification_ms = 1, findings =";
-    master.batch(&format!("{verified} ARRAY['a row is missing']")).await.expect("it may");
+    let id = made["backupId"].as_str().expect("an id");
+    let verify = async || world.post(&format!("/api/backup/{id}/verify"), json!({ "wait": true })).await.is(200);
+    let part = world.project.path().join("backups").join(id).join("data-1.000");
+    let whole = std::fs::read(&part).expect("a part");
+    let mut spoilt = whole.clone();
+    spoilt[whole.len() / 2] ^= 1;
+    std::fs::write(&part, spoilt).expect("our own file");
+    assert_eq!(verify().await["verification"]["status"], "failed");
     assert_eq!(evaluate(&world, 0).await, fires("failed-backup"));
     assert_eq!(listed(&world, "?state=firing").await[0]["subject"], "verification");
-    master.batch(&format!("{verified} ARRAY[]::text[]")).await.expect("it may");
+    std::fs::write(&part, whole).expect("our own file");
+    assert_eq!(verify().await["verification"]["status"], "verified");
     assert_eq!(evaluate(&world, 0).await, over("failed-backup"));
 
     let session = admin(&format!("dev{}", world.suffix())).await;

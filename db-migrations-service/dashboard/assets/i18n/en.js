@@ -3,8 +3,6 @@ export default {
   "action.create": "Creating",
   "action.restore": "Restoring",
   "action.verify": "Verifying",
-  "alerts.absent": "This version of the service has no alerts yet",
-  "alerts.absent.next": "What needs attention stands on the overview.",
   "alerts.lead": "What the service warns of by itself.",
   "alerts.name": "Alert",
   "alerts.none": "No alert is active",

@@ -3,8 +3,6 @@ export default {
   "action.create": "Creando",
   "action.restore": "Restaurando",
   "action.verify": "Verificando",
-  "alerts.absent": "Esta versión del servicio todavía no tiene alertas",
-  "alerts.absent.next": "Lo que requiere atención está en la vista general.",
   "alerts.lead": "Lo que el servicio avisa por sí mismo.",
   "alerts.name": "Alerta",
   "alerts.none": "Ninguna alerta activa",
