@@ -136,14 +136,8 @@ impl Operations {
         mut filter: FindingFilter,
         caller: &Caller,
     ) -> Result<Vec<Finding>, OperationError> {
-        if let Some(name) = service {
-            self.catalogue().service(name)?;
-            caller.check(service)?;
-        }
-        if filter.environment.is_some() {
-            self.environment(filter.environment.as_deref())?;
-        }
-        filter.services = service.map(|name| vec![name.to_owned()]).or_else(|| caller.services.clone());
+        self.check_listed(service, filter.environment.as_deref(), caller)?;
+        filter.services = caller.listed(service);
         Ok(self.master().findings(&filter).await?)
     }
 

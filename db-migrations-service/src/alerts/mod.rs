@@ -119,14 +119,8 @@ impl Operations {
         mut filter: AlertFilter,
         caller: &Caller,
     ) -> Result<Vec<Alert>, OperationError> {
-        if let Some(name) = service {
-            self.catalogue().service(name)?;
-            caller.check(service)?;
-        }
-        if filter.environment.is_some() {
-            self.environment(filter.environment.as_deref())?;
-        }
-        filter.services = service.map(|name| vec![name.to_owned()]).or_else(|| caller.services.clone());
+        self.check_listed(service, filter.environment.as_deref(), caller)?;
+        filter.services = caller.listed(service);
         Ok(self.master().alerts(&filter).await?)
     }
 }

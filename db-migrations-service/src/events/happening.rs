@@ -77,10 +77,10 @@ impl Wanted {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn event(id: i64, kind: &str, service: Option<&str>) -> Happening {
+    pub(in crate::events) fn event(id: i64, kind: &str, service: Option<&str>) -> Happening {
         let document = format!("{{\"id\": {id}}}");
         let kept = KeptEvent {
             id,

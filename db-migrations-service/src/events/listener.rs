@@ -94,20 +94,12 @@ impl Drop for Listener {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::happening;
     use super::super::hub::{KEPT, TAKEN_BYTES};
     use super::*;
-    use crate::master::events::KeptEvent;
 
     fn event(id: i64, kind: &str, service: Option<&str>) -> Arc<Happening> {
-        let document = format!("{{\"id\": {id}}}");
-        let kept = KeptEvent {
-            id,
-            kind: kind.to_owned(),
-            environment: Some("production".to_owned()),
-            service: service.map(str::to_owned),
-            document,
-        };
-        Arc::new(kept.into())
+        Arc::new(happening::tests::event(id, kind, service))
     }
 
     async fn hub_with(ids: std::ops::RangeInclusive<i64>) -> Arc<Hub> {

@@ -1,4 +1,4 @@
-//! How many entries a page of a list has.
+//! Pages of a list: how many entries they have, of what, and where the next one begins.
 
 use web::{Problem, kinds};
 
@@ -15,4 +15,28 @@ pub(super) fn size(asked: Option<u32>, usual: u32, longest: u32) -> Result<u32, 
         .detail(format!("the parameter \"limit\" is {size}, expected 1 to {longest}"))
         .cure("ask for less at once, and for the next page with the parameter \"before\"")
         .with("parameter", "limit"))
+}
+
+/// Where the next page begins: after the last entry of a full one.
+pub(super) fn next<T, Id>(entries: &[T], limit: usize, id: impl FnOnce(&T) -> Id) -> Option<Id> {
+    entries.last().filter(|_| entries.len() == limit).map(id)
+}
+
+/// The value that is called `word`, of `all` that a `thing` can have.
+///
+/// # Errors
+/// A word that none of them is called.
+pub(super) fn one_of<T: Copy, const N: usize>(
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+    parameter: &'static str,
+    word: &str,
+    thing: &str,
+) -> Result<T, Problem> {
+    all.into_iter().find(|value| name(*value) == word).ok_or_else(|| {
+        Problem::new(kinds::INVALID_QUERY)
+            .detail(format!("the parameter {parameter:?} is {word:?}, which no {thing} can have"))
+            .cure(format!("use one of: {}", all.map(name).join(", ")))
+            .with("parameter", parameter)
+    })
 }

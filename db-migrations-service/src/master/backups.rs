@@ -7,7 +7,7 @@ use postgres_link::tokio_postgres::types::Type;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::runs::select_running;
+use super::runs::{mark_interrupted, select_running};
 use super::{Master, MasterError};
 
 /// How a backup's making ended.
@@ -89,6 +89,41 @@ pub struct BackupRecord {
     pub deleted_at: Option<OffsetDateTime>,
     /// By whom.
     pub deleted_by: Option<String>,
+}
+
+impl BackupRecord {
+    /// One that begins at `started_at`, of which nothing else is known yet.
+    pub fn begun(
+        id: String,
+        storage: &str,
+        environment: String,
+        services: Vec<String>,
+        actor: String,
+        started_at: OffsetDateTime,
+    ) -> Self {
+        Self {
+            id,
+            storage: storage.to_owned(),
+            environment,
+            services,
+            description: None,
+            retention_days: None,
+            state: BackupState::Running,
+            actor,
+            request_id: None,
+            started_at,
+            finished_at: None,
+            progress: None,
+            stored_bytes: None,
+            manifest_sha256: None,
+            error: None,
+            verified_at: None,
+            verification_ms: None,
+            findings: Vec::new(),
+            deleted_at: None,
+            deleted_by: None,
+        }
+    }
 }
 
 /// The columns that [`record`] reads, in its order.
@@ -177,16 +212,7 @@ impl Master {
 
     /// Marks the backups of processes that are gone as interrupted; returns how many.
     pub async fn settle_backups(&self) -> Result<usize, MasterError> {
-        let dead: Vec<String> = self.left_running(select_running!("backup")).await?;
-        if !dead.is_empty() {
-            self.query(
-                "UPDATE migration_service.backup SET state = 'interrupted', finished_at = seen_at \
-                 WHERE id = ANY ($1) AND state = 'running'",
-                &[(&dead, Type::TEXT_ARRAY)],
-            )
-            .await?;
-        }
-        Ok(dead.len())
+        self.settle_left::<String>(select_running!("backup"), mark_interrupted!("backup"), Type::TEXT_ARRAY).await
     }
 
     /// What was not made is of interest for a while.

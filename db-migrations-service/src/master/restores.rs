@@ -6,7 +6,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::runs::select_running;
+use super::runs::{mark_interrupted, select_running};
 use super::{Master, MasterError};
 
 /// How a restore ended.
@@ -164,16 +164,7 @@ impl Master {
 
     /// Marks the restores of processes that are gone as interrupted; returns how many.
     pub async fn settle_restores(&self) -> Result<usize, MasterError> {
-        let dead: Vec<Uuid> = self.left_running(select_running!("restore")).await?;
-        if !dead.is_empty() {
-            self.query(
-                "UPDATE migration_service.restore SET state = 'interrupted', finished_at = seen_at \
-                 WHERE id = ANY ($1) AND state = 'running'",
-                &[(&dead, Type::UUID_ARRAY)],
-            )
-            .await?;
-        }
-        Ok(dead.len())
+        self.settle_left::<Uuid>(select_running!("restore"), mark_interrupted!("restore"), Type::UUID_ARRAY).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs and their events, as they are kept.
 
 use postgres_link::tokio_postgres::Row;
-use postgres_link::tokio_postgres::types::{FromSql, Type};
+use postgres_link::tokio_postgres::types::{FromSql, ToSql, Type};
 use uuid::Uuid;
 
 use super::events::{notify, turn};
@@ -19,6 +19,18 @@ macro_rules! select_running {
     };
 }
 pub(super) use select_running;
+
+/// Marks those of a table whose process is gone, by their numbers.
+macro_rules! mark_interrupted {
+    ($table:literal) => {
+        concat!(
+            "UPDATE migration_service.",
+            $table,
+            " SET state = 'interrupted', finished_at = seen_at WHERE id = ANY ($1) AND state = 'running'"
+        )
+    };
+}
+pub(super) use mark_interrupted;
 
 /// Tells of the runs of a part of the statement that something began or ended.
 macro_rules! told_of_run {
@@ -191,6 +203,23 @@ impl Master {
         let dead =
             running.iter().filter(|row| row.get::<_, bool>(5) || self.instance().knows_dead(&instance_at(row, 1)));
         Ok(dead.map(|row| row.get(0)).collect())
+    }
+
+    /// Marks what [`left_running`](Self::left_running) finds by `running` with `mark`; returns how many.
+    pub(super) async fn settle_left<Id>(
+        &self,
+        running: &'static str,
+        mark: &'static str,
+        ids: Type,
+    ) -> Result<usize, MasterError>
+    where
+        Id: for<'a> FromSql<'a> + ToSql + Sync,
+    {
+        let dead: Vec<Id> = self.left_running(running).await?;
+        if !dead.is_empty() {
+            self.query(mark, &[(&dead, ids)]).await?;
+        }
+        Ok(dead.len())
     }
 
     /// Marks the runs of processes that are gone as interrupted; returns how many.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backup_vault::storage::folder_of;
 use futures_util::future::join_all;
 use migration_engine::Target;
 use migration_engine::proof::report::Gate;
@@ -60,7 +61,7 @@ impl Operations {
 
     async fn sample_backup_disk(&self, asker: &mut Asker) {
         let Some(folder) = self.backup_place().and_then(|place| folder_of(place.url()?)) else { return };
-        let room = asker.ask(move || room(folder.as_ref())).await;
+        let room = asker.ask(move || room(&folder)).await;
         self.monitor().samples().put(|snapshot| snapshot.backup_room = room);
     }
 }
@@ -89,12 +90,6 @@ impl<'a> Round<'a> {
         });
         tokio::join!(join_all(looks), operations.sample_master(), operations.sample_backup_disk(&mut self.backup_disk));
     }
-}
-
-/// The folder that a storage's URL names, where it names one.
-fn folder_of(url: &str) -> Option<String> {
-    let path = url.strip_prefix("file://").unwrap_or(url);
-    (!path.contains("://")).then(|| path.to_owned())
 }
 
 /// Looks at one target, and remembers what need not be asked each time.
@@ -284,19 +279,5 @@ impl From<&ConnectError> for Trouble {
 impl From<&BatchError> for Trouble {
     fn from(error: &BatchError) -> Self {
         Self { sqlstate: error.sqlstate().map(str::to_owned), message: error.to_string() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::folder_of;
-
-    #[test]
-    fn only_a_folder_has_a_disk() {
-        assert_eq!(folder_of("/var/backups").as_deref(), Some("/var/backups"));
-        assert_eq!(folder_of("file:///var/backups").as_deref(), Some("/var/backups"));
-        for url in ["s3://bucket/prefix", "gs://bucket", "az://container"] {
-            assert_eq!(folder_of(url), None, "{url}");
-        }
     }
 }

@@ -28,6 +28,11 @@ impl Caller {
         self.services.as_ref().is_none_or(|allowed| allowed.iter().any(|name| name == service))
     }
 
+    /// The services that a list shows them which was asked for `service`, or for all that there are; `None` is all.
+    pub fn listed(&self, service: Option<&str>) -> Option<Vec<String>> {
+        service.map(|name| vec![name.to_owned()]).or_else(|| self.services.clone())
+    }
+
     /// Refuses a service that they may not touch; `None` means all services.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ impl Operations {
         service: Option<&str>,
         caller: &Caller,
     ) -> Result<i64, OperationError> {
-        let services = service.map(|name| vec![name.to_owned()]).or_else(|| caller.services.clone());
+        let services = caller.listed(service);
         let sql =
             "SELECT to_jsonb(count(*)) FROM migration_service.history WHERE $1::text[] IS NULL OR service = ANY($1)";
         self.inspect(environment).await?.document(sql, &[(&services, Type::TEXT_ARRAY)]).await

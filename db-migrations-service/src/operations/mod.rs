@@ -198,6 +198,23 @@ impl Operations {
         })
     }
 
+    /// Refuses a list of what is not there, or is not the caller's.
+    pub(crate) fn check_listed(
+        &self,
+        service: Option<&str>,
+        environment: Option<&str>,
+        caller: &Caller,
+    ) -> Result<(), OperationError> {
+        if service.is_some() {
+            self.known_service(service)?;
+            caller.check(service)?;
+        }
+        if environment.is_some() {
+            self.environment(environment)?;
+        }
+        Ok(())
+    }
+
     /// Refuses a service that the catalogue does not have.
     fn known_service(&self, service: Option<&str>) -> Result<(), OperationError> {
         match service {

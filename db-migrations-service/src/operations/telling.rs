@@ -112,13 +112,7 @@ impl Operations {
     /// # Errors
     /// Unknown names, a service that the caller may not touch, a master database that is away.
     pub async fn listen(&self, order: EventOrder, caller: &Caller) -> Result<Events, OperationError> {
-        if order.service.is_some() {
-            self.known_service(order.service.as_deref())?;
-            caller.check(order.service.as_deref())?;
-        }
-        if order.environment.is_some() {
-            self.environment(order.environment.as_deref())?;
-        }
+        self.check_listed(order.service.as_deref(), order.environment.as_deref(), caller)?;
         let (after, gap) = match order.after {
             Some(after) => self.place_after(after).await?,
             None => (self.place_now().await?, None),

@@ -42,8 +42,7 @@ pub struct MakeRequest {
 }
 
 impl Vault {
-    /// Backs up the database of `connect` as it is at this moment. `progress` tells how far it has come; what it is of is known as
-    /// soon as `total` was called, with the bytes of the tables at the server.
+    /// Backs up the database of `connect` as it is at this moment. `progress` tells how far it has come.
     ///
     /// # Errors
     /// Whatever stops it; then nothing of it stays.

@@ -34,6 +34,7 @@ pub use error::StorageError;
 pub use patience::Patience;
 pub use reading::Reading;
 pub use upload::{Stored, Upload};
+pub use url::folder_of;
 
 use error::Doing;
 

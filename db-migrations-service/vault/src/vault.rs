@@ -45,14 +45,6 @@ impl Vault {
         Self { storage, keys, jobs, variables }
     }
 
-    /// How many parts are made or restored at the same time; unless said, as many as there are processors, three at most, since each
-    /// takes some 30 MiB.
-    #[must_use]
-    pub fn with_jobs(mut self, jobs: usize) -> Self {
-        self.jobs = jobs.max(1);
-        self
-    }
-
     /// Where the backups lie.
     pub fn storage(&self) -> &Storage {
         &self.storage
@@ -63,6 +55,8 @@ impl Vault {
         &self.keys
     }
 
+    /// How many parts are made or restored at the same time: as many as there are processors, three at most, since each takes some
+    /// 30 MiB.
     pub(crate) fn jobs(&self) -> usize {
         self.jobs
     }

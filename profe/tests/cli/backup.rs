@@ -1,5 +1,7 @@
 //! Backups on the command line, without a server that runs.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 use testkit::{block_on, server};
 
@@ -8,12 +10,13 @@ use crate::support::{Done, Workplace, run};
 const UP: &str = "create table alpha.t (id int primary key, title text not null);\n";
 const DOWN: &str = "drop table alpha.t;\n";
 
-struct Place {
-    work: Workplace,
+/// A table with rows, and a storage for backups of it.
+pub struct Place {
+    pub work: Workplace,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let work = Workplace::new();
         work.project.migration("alpha/1_create_t", UP, DOWN);
         let place = Self { work };
@@ -22,13 +25,17 @@ impl Place {
         place
     }
 
-    fn command(&self) -> std::process::Command {
+    pub fn copies(&self) -> PathBuf {
+        self.work.folder.path().join("copies")
+    }
+
+    pub fn command(&self) -> std::process::Command {
         let mut command = self.work.profe();
-        command.env("MIGRATION_SERVICE_BACKUP_STORAGE", self.work.folder.path().join("copies"));
+        command.env("MIGRATION_SERVICE_BACKUP_STORAGE", self.copies());
         command
     }
 
-    fn profe(&self, arguments: &[&str]) -> Done {
+    pub fn profe(&self, arguments: &[&str]) -> Done {
         run(&mut self.command(), arguments)
     }
 
@@ -136,7 +143,7 @@ fn a_backup_that_is_not_what_was_stored_ends_with_1() {
     let place = Place::new();
     let made = place.json(&["backup", "create", "--service", "alpha-service"], 0);
     let id = made["backupId"].as_str().expect("an id");
-    let folder = place.work.folder.path().join("copies").join(made["backupId"].as_str().expect("a folder"));
+    let folder = place.copies().join(made["backupId"].as_str().expect("a folder"));
     let part = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let part = part.into_iter().find(|path| path.to_string_lossy().contains("/data-1.")).expect("a part with rows");
     let mut bytes = std::fs::read(&part).expect("a part");

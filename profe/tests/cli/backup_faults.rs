@@ -10,38 +10,10 @@ use rustix::process::{Signal, kill_process_group};
 use serde_json::Value;
 use testkit::{block_on, server};
 
-use crate::support::{Done, Running, Workplace, run, until};
-
-const UP: &str = "create table alpha.t (id int primary key, title text not null);\n";
-const DOWN: &str = "drop table alpha.t;\n";
-
-struct Place {
-    work: Workplace,
-}
+use crate::backup::Place;
+use crate::support::{Running, run, until};
 
 impl Place {
-    fn new() -> Self {
-        let work = Workplace::new();
-        work.project.migration("alpha/1_create_t", UP, DOWN);
-        run(&mut work.profe(), &["migrate", "run"]).ok(0);
-        work.value("insert into alpha.t select n, 'title ' || n from generate_series(1, 100) n");
-        Self { work }
-    }
-
-    fn copies(&self) -> PathBuf {
-        self.work.folder.path().join("copies")
-    }
-
-    fn command(&self) -> Command {
-        let mut command = self.work.profe();
-        command.env("MIGRATION_SERVICE_BACKUP_STORAGE", self.copies());
-        command
-    }
-
-    fn profe(&self, arguments: &[&str]) -> Done {
-        run(&mut self.command(), arguments)
-    }
-
     fn made(&self) -> String {
         let out = self.profe(&["backup", "create", "--output", "json"]).ok(0);
         let made: Value = serde_json::from_str(&out).expect("JSON");

@@ -58,32 +58,22 @@ pub(in crate::http) async fn list_alerts(
     Who(caller): Who,
     Query(query): Query<AlertQuery>,
 ) -> Result<Json<AlertsAnswer>, Problem> {
-    let limit = i64::from(page::size(query.limit, PAGE, LONGEST_PAGE)?);
-    let state = query.state.map(|word| one_of(AlertState::ALL, AlertState::as_str, "state", &word)).transpose()?;
-    let rule = query.rule.map(|word| one_of(AlertRule::ALL, AlertRule::as_str, "rule", &word)).transpose()?;
+    let limit = page::size(query.limit, PAGE, LONGEST_PAGE)?;
+    let state = query
+        .state
+        .map(|word| page::one_of(AlertState::ALL, AlertState::as_str, "state", &word, "alert"))
+        .transpose()?;
+    let rule =
+        query.rule.map(|word| page::one_of(AlertRule::ALL, AlertRule::as_str, "rule", &word, "alert")).transpose()?;
     let filter = AlertFilter {
         rule: rule.map(|rule| rule.as_str().to_owned()),
         environment: query.environment,
         state,
         before: query.before,
-        limit,
+        limit: limit.into(),
         ..AlertFilter::default()
     };
     let alerts = api.operations.alerts(query.service.as_deref(), filter, &caller).await?;
-    let next = (alerts.len() as i64 == limit).then(|| alerts.last().map(|alert| alert.id)).flatten();
+    let next = page::next(&alerts, limit as usize, |alert| alert.id);
     Ok(Json(AlertsAnswer { alerts, next }))
-}
-
-fn one_of<T: Copy, const N: usize>(
-    all: [T; N],
-    name: fn(T) -> &'static str,
-    parameter: &str,
-    word: &str,
-) -> Result<T, Problem> {
-    all.into_iter().find(|value| name(*value) == word).ok_or_else(|| {
-        Problem::new(web::kinds::INVALID_QUERY)
-            .detail(format!("the parameter {parameter:?} is {word:?}, which no alert can have"))
-            .cure(format!("use one of: {}", all.map(name).join(", ")))
-            .with("parameter", parameter)
-    })
 }

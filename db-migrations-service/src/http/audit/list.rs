@@ -90,10 +90,10 @@ pub(in crate::http) async fn list_audit(
     };
     let environment = api.operations.environment(query.environment.as_deref())?.environment.clone();
     let order = AuditOrder { environment: Some(environment.clone()), service: query.service, filter };
-    let page = api.operations.audit(order, &caller).await?;
-    let next = (page.entries.len() == limit).then(|| page.entries.last().map(|entry| entry.id)).flatten();
-    let entries = page.entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
-    Ok(Json(AuditAnswer { environment, off: page.off, entries, next }))
+    let log = api.operations.audit(order, &caller).await?;
+    let next = page::next(&log.entries, limit, |entry| entry.id);
+    let entries = log.entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
+    Ok(Json(AuditAnswer { environment, off: log.off, entries, next }))
 }
 
 fn time(parameter: &'static str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Problem> {

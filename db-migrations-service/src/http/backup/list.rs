@@ -55,7 +55,10 @@ pub(in crate::http) async fn list_backups(
     Query(query): Query<BackupsQuery>,
 ) -> Result<Json<BackupsAnswer>, Problem> {
     let limit = page::size(query.limit, PAGE, LONGEST_PAGE)? as usize;
-    let status = query.status.as_deref().map(status).transpose()?;
+    let status = query
+        .status
+        .map(|word| page::one_of(BackupStatus::ALL, BackupStatus::as_str, "status", &word, "backup"))
+        .transpose()?;
     let environment = query.environment.as_deref();
     let environment = environment.map(|name| api.operations.environment(Some(name))).transpose()?;
     let filter = BackupFilter {
@@ -66,15 +69,6 @@ pub(in crate::http) async fn list_backups(
         limit,
     };
     let (backups, total) = api.operations.backups(&filter, &caller).await?;
-    let next = (backups.len() == limit).then(|| backups.last().map(|backup| backup.backup_id.clone())).flatten();
+    let next = page::next(&backups, limit, |backup| backup.backup_id.clone());
     Ok(Json(BackupsAnswer { backups, total, next }))
-}
-
-fn status(word: &str) -> Result<BackupStatus, Problem> {
-    BackupStatus::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
-        Problem::new(web::kinds::INVALID_QUERY)
-            .detail(format!("the parameter \"status\" is {word:?}, which no backup can have"))
-            .cure(format!("use one of: {}", BackupStatus::ALL.map(BackupStatus::as_str).join(", ")))
-            .with("parameter", "status")
-    })
 }

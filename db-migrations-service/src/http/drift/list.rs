@@ -57,24 +57,19 @@ pub(in crate::http) async fn list_drift(
     Who(caller): Who,
     Query(query): Query<DriftQuery>,
 ) -> Result<Json<DriftAnswer>, Problem> {
-    let limit = i64::from(page::size(query.limit, PAGE, LONGEST_PAGE)?);
-    let open = query.state.as_deref().map(is_open).transpose()?;
+    let limit = page::size(query.limit, PAGE, LONGEST_PAGE)?;
+    let name = |open| if open { "open" } else { "resolved" };
+    let open = query.state.map(|word| page::one_of([true, false], name, "state", &word, "finding")).transpose()?;
     let environment = query.environment;
-    let filter =
-        FindingFilter { environment: environment.clone(), open, before: query.before, limit, ..Default::default() };
+    let filter = FindingFilter {
+        environment: environment.clone(),
+        open,
+        before: query.before,
+        limit: limit.into(),
+        ..Default::default()
+    };
     let findings = api.operations.findings(query.service.as_deref(), filter, &caller).await?;
     let looks = api.operations.looks(environment.as_deref()).await?;
-    let next = (findings.len() as i64 == limit).then(|| findings.last().map(|finding| finding.id)).flatten();
+    let next = page::next(&findings, limit as usize, |finding| finding.id);
     Ok(Json(DriftAnswer { findings, looks, next }))
-}
-
-fn is_open(word: &str) -> Result<bool, Problem> {
-    match word {
-        "open" => Ok(true),
-        "resolved" => Ok(false),
-        _ => Err(Problem::new(web::kinds::INVALID_QUERY)
-            .detail(format!("the parameter \"state\" is {word:?}, which no finding can have"))
-            .cure("use one of: open, resolved")
-            .with("parameter", "state")),
-    }
 }

@@ -84,7 +84,7 @@ pub(in crate::http) async fn migration_history(
     // Without an entry there may be no table to count in.
     let total =
         if entries.is_empty() { 0 } else { operations.history_count(Some(&environment), service, &caller).await? };
-    let next = (entries.len() == limit).then(|| entries.last().map(|entry| entry.id)).flatten();
+    let next = page::next(&entries, limit, |entry| entry.id);
     let history = entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
     Ok(Json(HistoryAnswer { environment, history, total, next }))
 }

@@ -59,20 +59,20 @@ pub(in crate::http) async fn list_runs(
     headers: HeaderMap,
     Query(query): Query<RunsQuery>,
 ) -> Result<Json<RunsAnswer>, Problem> {
-    let limit = i64::from(page::size(query.limit, PAGE, LONGEST_PAGE)?);
-    if let Some(word) = query.status.as_deref().filter(|word| !STATES.iter().any(|state| state.as_str() == *word)) {
-        return Err(unknown_state(word));
+    let limit = page::size(query.limit, PAGE, LONGEST_PAGE)?;
+    if let Some(word) = &query.status {
+        page::one_of(STATES, RunState::as_str, "status", word, "run")?;
     }
     let filter = RunFilter {
         environment: query.environment,
         service: query.service,
         state: query.status,
-        limit,
+        limit: limit.into(),
         before: query.before,
         services: None,
     };
     let (records, total) = api.operations.runs(filter, &caller).await?;
-    let next = (records.len() as i64 == limit).then(|| records.last().map(|run| run.id)).flatten();
+    let next = page::next(&records, limit as usize, |run| run.id);
     let language = Language::of(&headers);
     let runs = records
         .into_iter()
@@ -82,12 +82,4 @@ pub(in crate::http) async fn list_runs(
         })
         .collect();
     Ok(Json(RunsAnswer { runs, total, next }))
-}
-
-fn unknown_state(word: &str) -> Problem {
-    let known = STATES.map(RunState::as_str).join(", ");
-    Problem::new(web::kinds::INVALID_QUERY)
-        .detail(format!("the parameter \"status\" is {word:?}, which no run can have"))
-        .cure(format!("use one of: {known}"))
-        .with("parameter", "status")
 }

@@ -120,27 +120,16 @@ impl Operations {
 
 /// What can be known of one that was made through another master database.
 pub(super) fn record_of(vault: &Vault, manifest: &Manifest) -> BackupRecord {
+    let (environment, services) = (manifest.environment.clone(), manifest.scope.services.clone());
+    let (storage, actor) = (vault.storage().shown(), manifest.made_by.clone());
     BackupRecord {
-        id: manifest.id.to_string(),
-        storage: vault.storage().shown().to_owned(),
-        environment: manifest.environment.clone(),
-        services: manifest.scope.services.clone(),
         description: manifest.description.clone(),
         retention_days: manifest.retention_days.and_then(|days| days.try_into().ok()),
         state: BackupState::Ready,
-        actor: manifest.made_by.clone(),
-        request_id: None,
-        started_at: manifest.created_at,
         finished_at: Some(manifest.finished_at),
-        progress: None,
         stored_bytes: i64::try_from(manifest.stored_bytes()).ok(),
         manifest_sha256: Some(manifest.sha256.clone()),
-        error: None,
-        verified_at: None,
-        verification_ms: None,
-        findings: Vec::new(),
-        deleted_at: None,
-        deleted_by: None,
+        ..BackupRecord::begun(manifest.id.to_string(), storage, environment, services, actor, manifest.created_at)
     }
 }
 

@@ -64,27 +64,13 @@ impl Operations {
         };
         let started_at = OffsetDateTime::now_utc();
         let id = BackupId::generate(started_at, label).map_err(of_vault)?;
+        let (environment, actor) = (target.environment.clone(), caller.actor.to_string());
+        let storage = vault.storage().shown();
         let record = BackupRecord {
-            id: id.to_string(),
-            storage: vault.storage().shown().to_owned(),
-            environment: target.environment.clone(),
-            services: scope.services.clone(),
             description: order.description.clone(),
             retention_days: order.retention_days.and_then(|days| days.try_into().ok()),
-            state: BackupState::Running,
-            actor: caller.actor.to_string(),
             request_id: caller.request_id.clone(),
-            started_at,
-            finished_at: None,
-            progress: None,
-            stored_bytes: None,
-            manifest_sha256: None,
-            error: None,
-            verified_at: None,
-            verification_ms: None,
-            findings: Vec::new(),
-            deleted_at: None,
-            deleted_by: None,
+            ..BackupRecord::begun(id.to_string(), storage, environment, scope.services.clone(), actor, started_at)
         };
         self.keep(&record).await?;
         let job = BackupHandle::new(&record.id, BackupAction::Create, caller, None, Some(record.clone()));

@@ -58,6 +58,14 @@ pub(super) fn parse(text: &str) -> Result<Address, StorageError> {
     }
 }
 
+/// The folder that a storage's URL names, where it names one that can be used.
+pub fn folder_of(url: &str) -> Option<PathBuf> {
+    match parse(url) {
+        Ok(Address::Folder(path)) => Some(path),
+        _ => None,
+    }
+}
+
 fn folder(url: &Url) -> Result<Address, StorageError> {
     no_options(url)?;
     let path = url.to_file_path().map_err(|()| refused("a file:// URL has three slashes and an absolute path"))?;
@@ -111,6 +119,17 @@ mod tests {
         match parse(url) {
             Err(error) => error.to_string(),
             Ok(_) => panic!("{url} was taken"),
+        }
+    }
+
+    #[test]
+    fn only_a_folder_has_a_disk() {
+        let folder = |url| folder_of(url).map(|path| path.display().to_string());
+        assert_eq!(folder("/var/backups").as_deref(), Some("/var/backups"));
+        assert_eq!(folder("file:///var/backups").as_deref(), Some("/var/backups"));
+        assert_eq!(folder("file:///var/our%20backups").as_deref(), Some("/var/our backups"));
+        for url in ["s3://bucket/prefix", "gs://bucket", "az://container"] {
+            assert_eq!(folder(url), None, "{url}");
         }
     }
 
