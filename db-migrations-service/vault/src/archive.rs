@@ -6,21 +6,24 @@
 //! table holds, so a table's checksum is the sum of its lines' hashes.
 
 mod cursor;
+mod frozen;
 mod joined;
 mod rows;
 mod toc;
 
 use std::collections::{BTreeMap, HashMap};
 
+use postgres_link::quote::identifier;
 pub use rows::Figures;
 use rows::Rows;
 use serde::{Deserialize, Serialize};
 
 use self::cursor::Cursor;
+pub(crate) use self::frozen::Frozen;
 pub use self::joined::Joined;
 
 /// A table, or the large objects of a database.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
     /// Its schema; empty for the large objects.
     pub schema: String,
@@ -32,6 +35,11 @@ impl TableName {
     /// What stands for all large objects of a database.
     pub fn large_objects() -> Self {
         Self { schema: String::new(), name: "large objects".to_owned() }
+    }
+
+    /// As SQL has it, and pg_dump's patterns too: within quotes all signs but the quote itself stand for themselves.
+    pub(crate) fn quoted(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
     }
 }
 

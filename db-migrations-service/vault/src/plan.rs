@@ -44,9 +44,9 @@ pub(crate) fn data_parts(tables: &[Sized], within: Vec<String>, jobs: usize) -> 
     for (at, (_, tables)) in bins.iter().enumerate() {
         parts.push(DataPart {
             name: format!("data-{}", at + 1),
-            arguments: tables.iter().map(|table| format!("--table={}", pattern(table))).collect(),
+            arguments: tables.iter().map(|table| format!("--table={}", table.quoted())).collect(),
         });
-        rest.arguments.extend(tables.iter().map(|table| format!("--exclude-table-data={}", pattern(table))));
+        rest.arguments.extend(tables.iter().map(|table| format!("--exclude-table-data={}", table.quoted())));
     }
     parts.push(rest);
     parts
@@ -59,11 +59,6 @@ pub(crate) fn schemas(scope: &Scope) -> Vec<String> {
     }
     let own = scope.schemas.iter().map(String::as_str).filter(|schema| *schema != HISTORY_SCHEMA);
     own.chain([HISTORY_SCHEMA]).map(|schema| format!("--schema={}", quoted(schema))).collect()
-}
-
-/// A pattern that fits this table alone: within quotes all signs but the quote itself stand for themselves.
-fn pattern(table: &TableName) -> String {
-    format!("{}.{}", quoted(&table.schema), quoted(&table.name))
 }
 
 pub(crate) fn quoted(name: &str) -> String {

@@ -1,13 +1,15 @@
 //! PostgreSQL's own programs, as children that end with whoever started them.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use embedded_postgres::{Tools, die_with_parent};
 use postgres_link::ConnectOptions;
+use rustix::io::ioctl_fionread;
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +19,9 @@ const KEPT: usize = 4_000;
 
 /// What a pipe should hold, bytes.
 const PIPE: usize = 1 << 20;
+
+/// How long one end of a pipe rests at once: a fraction of the time in which the other end fills or empties it.
+const REST: Duration = Duration::from_millis(1);
 
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -106,8 +111,6 @@ impl Program {
         let told = told.recv().map_err(|_| failed(io::Error::other("its thread broke down")))?;
         let mut child = told.map_err(failed)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
-        input.iter().for_each(widen);
-        output.iter().for_each(widen);
         Ok(Running { name, child: Arc::new(Mutex::new(child)), input, output, complaints })
     }
 }
@@ -124,12 +127,12 @@ pub(crate) struct Running {
 impl Running {
     /// What it prints; once.
     pub(crate) fn take_output(&mut self) -> impl Read + Send + use<> {
-        Optional(self.output.take())
+        Unhurried::of(self.output.take())
     }
 
     /// Where it reads from; once. Dropping it tells the end.
-    pub(crate) fn take_input(&mut self) -> Option<ChildStdin> {
-        self.input.take()
+    pub(crate) fn take_input(&mut self) -> Option<Unhurried<ChildStdin>> {
+        self.input.take().map(|input| Unhurried::of(Some(input)))
     }
 
     /// Tells it to stop when `cancel` is; it cancels what the server does for it.
@@ -177,16 +180,50 @@ impl Drop for Running {
     }
 }
 
-/// Who waits at a wider pipe is woken less often. Where the system does not allow it, the pipe stays as it is.
-fn widen(pipe: &impl AsFd) {
-    let _ = fcntl_setpipe_size(pipe, PIPE);
+/// One end of a pipe whose other end a program has. Programs read and write 4 KiB at once, and whoever waits at the pipe would be
+/// woken for each: a third of the time of a dump. So this end sleeps until there is much to read or much room to write. The pipe is
+/// wide enough for the program not to wait meanwhile.
+pub(crate) struct Unhurried<P> {
+    pipe: Option<P>,
+    /// What it holds, bytes. Where the system does not allow it to be wide, nobody sleeps.
+    capacity: u64,
 }
 
-struct Optional(Option<ChildStdout>);
+impl<P: AsFd> Unhurried<P> {
+    fn of(pipe: Option<P>) -> Self {
+        let capacity = pipe.as_ref().and_then(|pipe| fcntl_setpipe_size(pipe, PIPE).ok()).unwrap_or(0);
+        Self { pipe, capacity: capacity as u64 }
+    }
 
-impl Read for Optional {
+    /// Sleeps until `enough` holds of what is in the pipe, or that no longer changes.
+    fn rest_until(&self, enough: impl Fn(u64) -> bool) {
+        let Some(pipe) = self.pipe.as_ref().filter(|_| self.capacity >= PIPE as u64) else { return };
+        let mut before = None;
+        while let Ok(held) = ioctl_fionread(pipe) {
+            if enough(held) || before == Some(held) {
+                return;
+            }
+            before = Some(held);
+            thread::sleep(REST);
+        }
+    }
+}
+
+impl Read for Unhurried<ChildStdout> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.as_mut().map_or(Ok(0), |output| output.read(buffer))
+        self.rest_until(|held| held >= (PIPE / 4) as u64);
+        self.pipe.as_mut().map_or(Ok(0), |pipe| pipe.read(buffer))
+    }
+}
+
+impl Write for Unhurried<ChildStdin> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest_until(|held| held <= (PIPE / 2) as u64);
+        self.pipe.as_mut().map_or(Ok(0), |pipe| pipe.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::ArchiveReader;
+use crate::archive::{ArchiveReader, Frozen, TableName};
 use crate::beside;
 use crate::error::VaultError;
 use crate::make::{Ended, blocking, settle, unless};
@@ -22,6 +22,14 @@ use crate::roles::{self, Extent};
 use crate::stream::{self as pipe, PIECES, Passed, Progress, StreamError};
 use crate::unnamed::Unnamed;
 use crate::vault::Vault;
+
+/// A table with fewer rows is not worth emptying first, which makes it a new file.
+const FREEZING: u64 = 1_000;
+
+/// Tables that are what they seem, and that no extension has made.
+const ORDINARY_TABLES: &str = "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+     WHERE c.relkind = 'r' AND NOT EXISTS (SELECT FROM pg_depend d \
+       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
 
 /// What came of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,8 +188,9 @@ impl<'a> Side<'a> {
         let definitions = self.definitions(progress).await?;
         let list = Lists::of(&self.list(&definitions).await?, &self.manifest.outside_keys);
         self.restore(&definitions, &["--section=pre-data"], None, cancel).await?;
+        let freezing = Arc::new(self.freezing(&conn).await?);
         let parts = self.manifest.parts.iter().filter(|part| part.kind == PartKind::Data);
-        let rows: Vec<_> = parts.map(|part| self.rows(part, progress, cancel)).collect();
+        let rows: Vec<_> = parts.map(|part| self.rows(part, &freezing, progress, cancel)).collect();
         stream::iter(rows).buffer_unordered(self.vault.jobs()).try_collect::<Vec<()>>().await?;
         let jobs = format!("--jobs={}", self.vault.jobs());
         self.restore(&definitions, &["--section=post-data", &jobs], Some(&list.most), cancel).await?;
@@ -193,6 +202,19 @@ impl<'a> Side<'a> {
         }
         conn.close().await;
         Ok(())
+    }
+
+    /// The tables whose rows come in frozen: those that are worth it. What an extension has made may hold rows already.
+    async fn freezing(&self, conn: &AdminConn) -> Result<HashSet<TableName>, VaultError> {
+        let large = self.manifest.tables.iter().filter(|table| table.figures.rows >= FREEZING);
+        let large: HashSet<&TableName> = large.map(|table| &table.name).collect();
+        if large.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let made = conn.batch(ORDINARY_TABLES).await.map_err(own("looking for the tables to fill"))?;
+        let field = |row: &[Option<String>], at: usize| row.get(at).cloned().flatten().unwrap_or_default();
+        let named = made.rows().map(|row| TableName { schema: field(row, 0), name: field(row, 1) });
+        Ok(named.filter(|name| large.contains(name)).collect())
     }
 
     /// A part that is small, in memory.
@@ -270,16 +292,25 @@ impl<'a> Side<'a> {
     }
 
     /// Restores a part with rows, as it comes.
-    async fn rows(&self, part: &Part, progress: &Arc<Progress>, cancel: &CancellationToken) -> Result<(), VaultError> {
+    async fn rows(
+        &self,
+        part: &Part,
+        freezing: &Arc<HashSet<TableName>>,
+        progress: &Arc<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<(), VaultError> {
         let (send, receive) = channel(PIECES);
         let (keys, encrypted, watched) = (self.vault.keys().clone(), self.is_encrypted(), Arc::clone(progress));
         let mut running = self.pg_restore().arguments(["--section=data"]).start()?;
         running.end_with(cancel);
-        let input = running.take_input();
+        let (input, freezing) = (running.take_input(), Arc::clone(freezing));
         let unpacked = blocking(move || {
             let reader = Some(ArchiveReader::default());
             let passed = match input {
-                Some(mut input) => pipe::unpack(receive, encrypted, &keys, reader, &mut input, &watched),
+                Some(input) => {
+                    let mut input = Frozen::new(input, &freezing);
+                    pipe::unpack(receive, encrypted, &keys, reader, &mut input, &watched)
+                }
                 None => Err(pipe::StreamError::Refused),
             };
             settle(passed, running)

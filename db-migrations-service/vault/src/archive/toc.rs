@@ -64,28 +64,58 @@ pub(super) enum Entry {
     Data(i32, TableName),
 }
 
+impl Format {
+    /// Writes a text as the archive has it: a sign, its length with the lowest byte first, itself.
+    pub(super) fn put_text(&self, text: &str, to: &mut Vec<u8>) {
+        to.push(0);
+        let length = text.len().to_le_bytes();
+        to.extend((0..self.int_size).map(|at| length.get(at).copied().unwrap_or(0)));
+        to.extend_from_slice(text.as_bytes());
+    }
+}
+
 pub(super) fn entry(cursor: &mut Cursor<'_>, format: &Format) -> Result<Entry, ArchiveError> {
     let Some(raw) = fields(cursor, format) else { return Ok(Entry::Begun) };
     if !raw.has_data {
         return Ok(Entry::Definition);
     }
-    let name = |text: Text<'_>| String::from_utf8_lossy(text.0.unwrap_or_default()).into_owned();
     match raw.description.0 {
-        Some(b"TABLE DATA") => Ok(Entry::Data(raw.id, TableName { schema: name(raw.schema), name: name(raw.tag) })),
+        Some(b"TABLE DATA") => Ok(Entry::Data(raw.id, raw.name())),
         Some(b"BLOBS") => Ok(Entry::Data(raw.id, TableName::large_objects())),
         _ => Err(ArchiveError::Damaged("data of an unknown kind")),
     }
 }
 
-struct Raw<'a> {
+pub(super) struct Raw<'a> {
     id: i32,
     has_data: bool,
     tag: Text<'a>,
     description: Text<'a>,
     schema: Text<'a>,
+    pub copy: Field<'a>,
 }
 
-fn fields<'a>(cursor: &mut Cursor<'a>, format: &Format) -> Option<Raw<'a>> {
+/// A text, and where it stands with its length.
+pub(super) struct Field<'a> {
+    pub start: usize,
+    pub text: Text<'a>,
+    pub end: usize,
+}
+
+impl Raw<'_> {
+    /// It has a table's rows.
+    pub(super) fn is_rows(&self) -> bool {
+        self.has_data && self.description.0 == Some(b"TABLE DATA")
+    }
+
+    /// The table's name, where it is one's.
+    pub(super) fn name(&self) -> TableName {
+        let name = |text: Text<'_>| String::from_utf8_lossy(text.0.unwrap_or_default()).into_owned();
+        TableName { schema: name(self.schema), name: name(self.tag) }
+    }
+}
+
+pub(super) fn fields<'a>(cursor: &mut Cursor<'a>, format: &Format) -> Option<Raw<'a>> {
     let size = format.int_size;
     let id = cursor.int(size)?;
     let has_data = cursor.int(size)? != 0;
@@ -95,10 +125,12 @@ fn fields<'a>(cursor: &mut Cursor<'a>, format: &Format) -> Option<Raw<'a>> {
     let tag = cursor.text(size)?;
     let description = cursor.text(size)?;
     let _section = cursor.int(size)?;
-    // What creates it, what drops it, the COPY.
-    for _ in 0..3 {
-        cursor.text(size)?;
-    }
+    // What creates it, what drops it.
+    cursor.text(size)?;
+    cursor.text(size)?;
+    let start = cursor.position();
+    let text = cursor.text(size)?;
+    let copy = Field { start, text, end: cursor.position() };
     let schema = cursor.text(size)?;
     // The tablespace, the access method.
     cursor.text(size)?;
@@ -113,5 +145,5 @@ fn fields<'a>(cursor: &mut Cursor<'a>, format: &Format) -> Option<Raw<'a>> {
     while cursor.text(size)?.0.is_some() {}
     // Where its data are, which a stream does not know.
     cursor.take(1 + format.offset_size)?;
-    Some(Raw { id, has_data, tag, description, schema })
+    Some(Raw { id, has_data, tag, description, schema, copy })
 }
