@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up build test check format clippy docs deny tests generated clean
+.PHONY: help up build test check format clippy docs deny deploy tests generated clean
 
 # `make up PROFILE=release` for speed at run time; the default is there sooner and shares its work with the tests.
 PROFILE ?= dev
@@ -33,7 +33,7 @@ build: ## the binary as it is shipped, in target/release/profe
 
 test: check tests ## installs what is missing, then runs every check and every test
 
-check: format clippy docs deny ## formatting, lints, documentation, dependencies
+check: format clippy docs deny deploy ## formatting, lints, documentation, dependencies, deploy/
 
 format:
 	cargo fmt --all --check
@@ -49,6 +49,9 @@ docs:
 
 deny:
 	@scripts/deny.sh
+
+deploy:
+	@scripts/deploy.sh
 
 # One PostgreSQL serves all test programs; it is started for the run and leaves nothing behind.
 tests: ## only the tests
