@@ -8,6 +8,8 @@ mod attempt;
 mod classify;
 mod dial;
 mod error;
+mod pooler;
+mod settings;
 mod socket;
 mod standing;
 
@@ -19,7 +21,9 @@ use tokio_postgres::config::{ChannelBinding as DriverBinding, SslMode as DriverS
 pub(crate) use attempt::Wire;
 pub(crate) use classify::full_text;
 pub(crate) use dial::Route;
+pub(crate) use error::Place as ServerPlace;
 pub use error::{ConnectError, ConnectErrorKind};
+pub(crate) use pooler::Opener;
 pub(crate) use socket::Socket;
 
 use crate::options::{ChannelBinding, ConnectOptions, Endpoint, SslMode, TargetSession};
@@ -42,13 +46,13 @@ pub async fn connect(options: &ConnectOptions) -> Result<AdminConn, ConnectError
             .map_err(|reason| ConnectError::new(ConnectErrorKind::BadOptions, &Place::of(options, None), reason))?,
     );
     if options.target_session == TargetSession::PreferStandby {
-        match connect_to(options, &tls, TargetSession::Standby).await {
+        match Box::pin(connect_to(options, &tls, TargetSession::Standby)).await {
             Err(error) if error.lets_try_the_next_host() => {}
             result => return result,
         }
-        return connect_to(options, &tls, TargetSession::Any).await;
+        return Box::pin(connect_to(options, &tls, TargetSession::Any)).await;
     }
-    connect_to(options, &tls, options.target_session).await
+    Box::pin(connect_to(options, &tls, options.target_session)).await
 }
 
 async fn connect_to(
@@ -128,8 +132,14 @@ async fn connect_address(
     };
     let mut failed: Option<ConnectError> = None;
     for encryption in tries {
-        let config = driver_config(options, endpoint, *encryption);
-        let result = attempt::open(&config, place, route, *encryption, target).await;
+        let opener = Opener {
+            config: driver_config(options, endpoint, *encryption),
+            options: options.options.clone(),
+            poolers: options.poolers,
+            route: Arc::clone(route),
+            encryption: *encryption,
+        };
+        let result = attempt::open(opener, target).await;
         match result {
             Ok(session) => {
                 if let Some(error) = failed {
@@ -170,9 +180,6 @@ fn driver_config(options: &ConnectOptions, endpoint: &Endpoint, encryption: Encr
     });
     if let Some(name) = &options.application_name {
         config.application_name(name);
-    }
-    if !options.options.is_empty() {
-        config.options(&options.options);
     }
     let from_file = || {
         let path = options.passfile.as_deref()?;

@@ -22,7 +22,7 @@ mod tls;
 pub use connect::{ConnectError, ConnectErrorKind, connect};
 pub use options::{ChannelBinding, ConnectOptions, Lookup, OptionsError, SslMode, TargetSession, process_environment};
 pub use session::{
-    AdminConn, BatchError, BatchFailure, BatchOutcome, Canceller, Closed, Notification, StatementOutcome,
+    AdminConn, BatchError, BatchFailure, BatchOutcome, Canceller, Closed, Flight, Notification, StatementOutcome,
 };
 pub use sql_error::SqlError;
 

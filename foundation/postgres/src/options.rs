@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use defaults::{Lookup, process_environment};
 pub use types::{ChannelBinding, OptionsError, SslMode, TargetSession};
-pub(crate) use types::{Endpoint, Host, Keepalive, RootCertificate, Secret};
+pub(crate) use types::{Endpoint, Host, Keepalive, Poolers, RootCertificate, Secret};
 
 /// A parsed description of a server, a database and who connects.
 ///
@@ -44,6 +44,7 @@ pub struct ConnectOptions {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) target_session: TargetSession,
     pub(crate) keepalive: Keepalive,
+    pub(crate) poolers: Poolers,
 }
 
 impl ConnectOptions {
@@ -113,6 +114,23 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(Secret::new(password.into()));
+        self
+    }
+
+    /// Takes poolers that give each transaction another session of the server, which are refused otherwise. For whoever
+    /// needs nothing to last beyond a transaction: no setting, no lock, no LISTEN, no prepared statement.
+    #[must_use]
+    pub fn through_any_pooler(mut self) -> Self {
+        self.poolers = Poolers::Any;
+        self
+    }
+
+    /// Saves the round trip that looks for a pooler, for whoever calls
+    /// [`ensure_own_server`](crate::AdminConn::ensure_own_server) before anything is to last beyond a transaction. Poolers
+    /// that give themselves away at the login, as PgBouncer does, are found all the same.
+    #[must_use]
+    pub fn looking_for_poolers_later(mut self) -> Self {
+        self.poolers = Poolers::RefusedLater;
         self
     }
 

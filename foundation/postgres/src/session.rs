@@ -7,10 +7,11 @@ mod batch;
 mod cancel;
 mod closed;
 mod driver;
+mod flight;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use tokio::sync::watch;
 use tokio_postgres::Client;
@@ -20,8 +21,9 @@ pub use cancel::Canceller;
 pub use closed::Closed;
 pub use driver::Notification;
 use driver::Shared;
+pub use flight::Flight;
 
-use crate::connect::{ConnectError, Route, Wire};
+use crate::connect::{ConnectError, Opener, ServerPlace, Wire};
 use crate::sql_error::SqlError;
 
 /// An open session. Dropping it closes the session; a batch that was abandoned half-way is cancelled as well.
@@ -30,21 +32,25 @@ pub struct AdminConn {
     shared: Arc<Shared>,
     closed: watch::Receiver<Option<Closed>>,
     canceller: Canceller,
-    backend_pid: i32,
+    backend_pid: AtomicI32,
+    login_pid: i32,
+    opener: Arc<Opener>,
     server_version_num: u32,
     abandoned: AtomicBool,
 }
 
 impl AdminConn {
     /// Takes the driver's two halves and starts the task that moves their bytes.
-    pub(crate) async fn start(client: Client, wire: Box<dyn Wire>, route: Arc<Route>) -> Self {
+    pub(crate) async fn start(client: Client, wire: Box<dyn Wire>, opener: Arc<Opener>) -> Self {
         let token = client.cancel_token();
-        let backend_pid = cancel::backend_pid(&token).await;
+        let login_pid = cancel::backend_pid(&token).await;
+        let backend_pid = AtomicI32::new(login_pid);
         let server_version_num = wire.parameter("server_version").map_or(0, version_number);
         let shared = Arc::new(Shared::new(wire));
         let closed = driver::spawn(&shared);
-        let canceller = Canceller::new(token, route);
-        Self { client, shared, closed, canceller, backend_pid, server_version_num, abandoned: AtomicBool::new(false) }
+        let canceller = Canceller::new(token, Arc::clone(&opener.route));
+        let abandoned = AtomicBool::new(false);
+        Self { client, shared, closed, canceller, backend_pid, login_pid, opener, server_version_num, abandoned }
     }
 
     /// The driver's client, for parameterised queries and COPY.
@@ -66,13 +72,16 @@ impl AdminConn {
     /// The first statement that fails ends the batch; [`BatchError`] holds the outcomes before it. Whether those are
     /// undone depends on the transaction they ran in.
     pub async fn batch(&self, sql: &str) -> Result<BatchOutcome, BatchError> {
-        let guard = Abandoned { flag: &self.abandoned, done: false };
-        let result = batch::run(&self.client, sql).await;
-        guard.done();
-        if result.as_ref().is_err_and(BatchError::leaves_the_server_waiting) {
-            self.shared.break_off();
-        }
-        result
+        let mut flight = self.flight(&[sql])?;
+        flight.next().await.unwrap_or_else(|| Ok(BatchOutcome::default()))
+    }
+
+    /// Sends all `messages` at once, without waiting for an answer in between.
+    ///
+    /// # Errors
+    /// Nothing was sent: the session is gone, or a message cannot be sent at all.
+    pub fn flight(&self, messages: &[&str]) -> Result<Flight<'_>, BatchError> {
+        Flight::start(self, messages)
     }
 
     /// Asks the server to stop what this session runs now. Only the statement's own error (57014) says that it did.
@@ -101,7 +110,30 @@ impl AdminConn {
 
     /// The process at the server, as in `pg_stat_activity.pid`. Known from the login, no round trip.
     pub fn backend_pid(&self) -> i32 {
-        self.backend_pid
+        self.backend_pid.load(Ordering::Acquire)
+    }
+
+    /// Whether a pooler stands before the server and was found.
+    pub fn is_pooled(&self) -> bool {
+        self.backend_pid() != self.login_pid
+    }
+
+    /// The login's number is the pooler's where one is found.
+    pub(crate) fn set_backend_pid(&self, process: i32) {
+        self.backend_pid.store(process, Ordering::Release);
+    }
+
+    pub(crate) fn place(&self) -> &ServerPlace {
+        &self.opener.route.place
+    }
+
+    /// Makes sure that one process of the server answers everything that this session asks. One round trip, unless a
+    /// pooler is found. Must be called outside of a transaction.
+    ///
+    /// # Errors
+    /// A pooler gives each transaction another process, or has none left; or the session broke.
+    pub async fn ensure_own_server(&self) -> Result<(), ConnectError> {
+        self.opener.check(self, false).await
     }
 
     /// The server's version as in `server_version_num`, for example 150018 for 15.18; 0 when it did not say.
@@ -154,7 +186,7 @@ impl Drop for AdminConn {
 impl std::fmt::Debug for AdminConn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AdminConn")
-            .field("backend_pid", &self.backend_pid)
+            .field("backend_pid", &self.backend_pid())
             .field("server_version_num", &self.server_version_num)
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()

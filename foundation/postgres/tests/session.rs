@@ -81,6 +81,68 @@ async fn a_failed_batch_tells_where_and_what_came_before() {
 }
 
 #[tokio::test]
+async fn a_flight_is_answered_message_by_message_while_the_rest_is_on_its_way() {
+    let server = Server::start();
+    let (session, watcher) = (server.connect().await, server.connect().await);
+    watcher.batch("create table gate (a int)").await.expect("a table");
+    watcher.batch("begin; lock gate").await.expect("a lock");
+    let messages = ["begin; create table f (a int)", "insert into f values (1), (2)", "lock gate", "select 3; commit"];
+    let mut flight = session.flight(&messages).expect("sent");
+    let first = in_time(flight.next()).await.expect("an answer").expect("it went through");
+    assert_eq!(first.statements.len(), 2);
+    assert_eq!(in_time(flight.next()).await.expect("an answer").expect("rows").statements[0].rows_affected, 2);
+    // The third one waits, and giving up the call loses nothing of it.
+    assert!(futures_util::FutureExt::now_or_never(flight.next()).is_none());
+    watcher.batch("rollback").await.expect("let go");
+    in_time(flight.next()).await.expect("an answer").expect("the lock");
+    assert_eq!(in_time(flight.next()).await.expect("an answer").expect("the end").value(0, 0), Some("3"));
+    assert!(flight.next().await.is_none());
+    drop(flight);
+    assert_eq!(session.batch("select count(*) from f").await.expect("committed").value(0, 0), Some("2"));
+}
+
+#[tokio::test]
+async fn the_first_refusal_ends_a_flight_and_nothing_behind_it_counts() {
+    let server = Server::start();
+    let session = server.connect().await;
+    let messages = ["begin; create table f (a int)", "select 1; select 1 / 0", "select 2", "select 3; commit"];
+    let mut flight = session.flight(&messages).expect("sent");
+    flight.next().await.expect("an answer").expect("it went through");
+    let error = flight.next().await.expect("an answer").expect_err("a division by zero");
+    assert_eq!((error.message, error.completed(), error.sqlstate()), (1, 1, Some("22012")));
+    assert!(flight.next().await.is_none());
+    drop(flight);
+    // Not even the commit was reached: the message that holds it was refused at its beginning.
+    assert_eq!(session.batch("select 1").await.expect_err("in a failed transaction").sqlstate(), Some("25P02"));
+    session.batch("rollback").await.expect("back to normal");
+    assert_eq!(session.batch("select to_regclass('f')").await.expect("it goes on").value(0, 0), None);
+
+    let error = session.flight(&["select 1", "select\0 2"]).expect_err("a NUL");
+    assert!(matches!(&error.failure, BatchFailure::Unsendable(text) if text.contains("NUL")), "{error:?}");
+    session.batch("select 1").await.expect("nothing was sent");
+    let mut flight = session.flight(&["create table c (a int)", "copy c from stdin", "select 1"]).expect("sent");
+    in_time(flight.next()).await.expect("an answer").expect("a table");
+    let error = in_time(flight.next()).await.expect("an answer").expect_err("no data");
+    assert!(matches!(&error.failure, BatchFailure::Protocol(text) if text.contains("COPY")), "{error:?}");
+    in_time(session.closed()).await;
+    assert!(session.flight(&["select 1"]).expect_err("gone").is_connection_loss());
+}
+
+#[tokio::test]
+async fn dropping_a_session_with_an_abandoned_flight_cancels_it() {
+    let server = Server::start();
+    let (session, watcher) = (server.connect().await, server.connect().await);
+    let pid = session.backend_pid();
+    let mut flight = session.flight(&["begin", "select pg_sleep(600)", "commit"]).expect("sent");
+    in_time(flight.next()).await.expect("an answer").expect("a transaction");
+    wait_until_running(&watcher, pid).await;
+    drop(flight);
+    let closed = session.closed();
+    drop(session);
+    assert_eq!(in_time(closed).await, Closed::ByUs);
+}
+
+#[tokio::test]
 async fn copy_in_a_batch_is_refused_with_the_reason() {
     let server = Server::start();
     let session = server.connect().await;

@@ -8,7 +8,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 
 use super::dial::Route;
 use super::error::{ConnectError, ConnectErrorKind, Place};
-use super::socket::Socket;
+use super::pooler::Opener;
 use super::{classify, standing};
 use crate::options::TargetSession;
 use crate::session::AdminConn;
@@ -46,21 +46,15 @@ where
     }
 }
 
-pub(super) async fn open(
-    config: &Config,
-    place: &Place,
-    route: &Arc<Route>,
-    encryption: Encryption,
-    target: TargetSession,
-) -> Result<AdminConn, ConnectError> {
+pub(super) async fn open(opener: Opener, target: TargetSession) -> Result<AdminConn, ConnectError> {
+    let opener = Arc::new(opener);
+    let place = &opener.route.place;
     let work = async {
-        let socket = route.dial().await.map_err(|error| classify::io(place, &error))?;
-        let (client, wire) = log_in(config, place, route, socket, encryption).await?;
-        let session = AdminConn::start(client, wire, Arc::clone(route)).await;
+        let session = opener.open().await?;
         standing::check(&session, place, target).await?;
         Ok(session)
     };
-    match route.timeout {
+    match opener.route.timeout {
         None => work.await,
         Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             let reason = format!("no session was ready within {} s", limit.as_secs_f32());
@@ -69,13 +63,13 @@ pub(super) async fn open(
     }
 }
 
-async fn log_in(
+pub(super) async fn log_in(
     config: &Config,
     place: &Place,
     route: &Route,
-    socket: Socket,
     encryption: Encryption,
 ) -> Result<(Client, Box<dyn Wire>), ConnectError> {
+    let socket = route.dial().await.map_err(|error| classify::io(place, &error))?;
     let with_tls = encryption != Encryption::Plain;
     let refused = |error: tokio_postgres::Error| classify::driver(place, &error, with_tls.then_some(&*route.tls));
     if with_tls {

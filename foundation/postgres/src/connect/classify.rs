@@ -86,12 +86,14 @@ pub(crate) fn full_text(error: &dyn StdError) -> String {
     text
 }
 
-fn server(place: &Place, sql: SqlError) -> ConnectError {
+pub(super) fn server(place: &Place, sql: SqlError) -> ConnectError {
     let said = sql.message.as_str();
     let kind = match sql.sqlstate.as_str() {
         sqlstate::INVALID_AUTHORIZATION if said.contains("client certificate") => Kind::TlsClientCertificate,
         sqlstate::INVALID_AUTHORIZATION if said.contains("pg_hba.conf") => Kind::NoPgHbaEntry,
         sqlstate::INVALID_CATALOG_NAME => Kind::DatabaseMissing,
+        // PgBouncer passes on the server's words without its code, or has words of its own.
+        sqlstate::PROTOCOL_VIOLATION if names_no_database(said) => Kind::DatabaseMissing,
         sqlstate::TOO_MANY_CONNECTIONS => Kind::TooManyConnections,
         sqlstate::CANNOT_CONNECT_NOW => Kind::StartingUp,
         _ if sql.sqlstate_class() == sqlstate::CLASS_INVALID_AUTHORIZATION => Kind::AuthenticationFailed,
@@ -102,6 +104,10 @@ fn server(place: &Place, sql: SqlError) -> ConnectError {
         None => format!("the server says: {said}"),
     };
     ConnectError::new(kind, place, reason).with_sql(sql)
+}
+
+fn names_no_database(said: &str) -> bool {
+    said.contains("no such database") || (said.contains("database \"") && said.contains("\" does not exist"))
 }
 
 fn tls(place: &Place, error: &rustls::Error) -> ConnectError {

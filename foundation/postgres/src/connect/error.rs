@@ -45,6 +45,10 @@ pub enum ConnectErrorKind {
     StartingUp,
     /// A server of another kind than `target_session_attrs` asks for.
     WrongSession,
+    /// A pooler gives each transaction another session of the server.
+    TransactionPooler,
+    /// A pooler has no session of the server left.
+    PoolerFull,
     /// Anything else; the text says what.
     Other,
 }
@@ -181,6 +185,10 @@ impl ConnectError {
             K::TooManyConnections => "Close sessions that are idle, or raise max_connections.",
             K::StartingUp => "Try again in a moment; the server's log says how far it is.",
             K::WrongSession => "Name the right host, or leave target_session_attrs out.",
+            K::TransactionPooler => {
+                "Give the server's own address instead of the pooler's, or a pooler with pool_mode=session: locks and settings need one session."
+            }
+            K::PoolerFull => "Give the server's own address instead of the pooler's, or raise default_pool_size there.",
             K::Other => "See the server's log.",
         }
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{ConnectOptions, Endpoint, Given, Host, Keepalive, OptionsError, RootCertificate, SslMode, keyword};
+use super::{
+    ConnectOptions, Endpoint, Given, Host, Keepalive, OptionsError, Poolers, RootCertificate, SslMode, keyword,
+};
 
 /// Where environment variables are looked up, so that tests need no global state.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -105,6 +107,7 @@ pub(super) fn complete(given: Given, environment: Lookup<'_>) -> Result<ConnectO
             count: given.keepalives_count,
             user_timeout: given.tcp_user_timeout,
         },
+        poolers: Poolers::default(),
     })
 }
 

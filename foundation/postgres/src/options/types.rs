@@ -195,3 +195,15 @@ pub(crate) struct Keepalive {
     pub(crate) count: Option<u32>,
     pub(crate) user_timeout: Option<Duration>,
 }
+
+/// What is done about a pooler that keeps no sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Poolers {
+    /// It is looked for at the login and refused.
+    #[default]
+    Refused,
+    /// The same, where the login gives it away; the rest is looked for later.
+    RefusedLater,
+    /// It will do.
+    Any,
+}

@@ -1,13 +1,9 @@
 //! Several statements in one message, each with its own outcome.
 
 use std::fmt;
-use std::pin::pin;
 
-use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::connect::full_text;
 use crate::sql_error::SqlError;
 
 /// What one statement of a batch did.
@@ -58,7 +54,9 @@ pub enum BatchFailure {
 /// A batch that did not get to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchError {
-    /// The statements before the one that failed. Without COMMIT between them they are undone.
+    /// Which of the messages of a flight failed, counted from 0; 0 for a batch.
+    pub message: usize,
+    /// The statements of that message before the one that failed. Without COMMIT between them they are undone.
     /// After a lost connection only those whose answer arrived: the server holds answers back until it has several,
     /// so more may have run.
     pub completed: Vec<StatementOutcome>,
@@ -67,7 +65,7 @@ pub struct BatchError {
 }
 
 impl BatchError {
-    /// How many statements had completed; the one with this index, counted from 0, failed. A message that does not
+    /// How many statements of the message had completed; the one with this index, counted from 0, failed. A message that does not
     /// parse fails as a whole before its first statement, so the number is 0 then.
     pub fn completed(&self) -> usize {
         self.completed.len()
@@ -94,10 +92,6 @@ impl BatchError {
             BatchFailure::Protocol(_) | BatchFailure::Unsendable(_) => false,
         }
     }
-
-    pub(super) fn leaves_the_server_waiting(&self) -> bool {
-        matches!(self.failure, BatchFailure::Protocol(_))
-    }
 }
 
 impl fmt::Display for BatchError {
@@ -111,47 +105,3 @@ impl fmt::Display for BatchError {
 }
 
 impl std::error::Error for BatchError {}
-
-/// Sends `sql` and gathers what it answers.
-pub(super) async fn run(client: &Client, sql: &str) -> Result<BatchOutcome, BatchError> {
-    let mut done = Vec::new();
-    let mut current = StatementOutcome::default();
-    if sql.contains('\0') {
-        let reason = "the SQL holds a NUL character, which PostgreSQL cannot take; remove it from the file".to_owned();
-        return Err(BatchError { completed: done, failure: BatchFailure::Unsendable(reason) });
-    }
-    let stream = match client.simple_query_raw(sql).await {
-        Ok(stream) => stream,
-        Err(error) => return Err(failed(done, client, &error)),
-    };
-    let mut stream = pin!(stream);
-    while let Some(message) = stream.next().await {
-        match message {
-            Ok(SimpleQueryMessage::RowDescription(columns)) => {
-                current.columns = columns.iter().map(|column| column.name().to_owned()).collect();
-            }
-            Ok(SimpleQueryMessage::Row(row)) => {
-                current.rows.push((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect());
-            }
-            Ok(SimpleQueryMessage::CommandComplete(count)) => {
-                current.rows_affected = count;
-                done.push(std::mem::take(&mut current));
-            }
-            Ok(_) => {}
-            Err(error) => return Err(failed(done, client, &error)),
-        }
-    }
-    Ok(BatchOutcome { statements: done })
-}
-
-fn failed(completed: Vec<StatementOutcome>, client: &Client, error: &tokio_postgres::Error) -> BatchError {
-    let failure = match SqlError::from_driver(error) {
-        Some(error) => BatchFailure::Sql(Box::new(error)),
-        None if error.is_closed() || client.is_closed() => BatchFailure::ConnectionLost(full_text(error)),
-        None => BatchFailure::Protocol(format!(
-            "the server answered with something a batch cannot handle; COPY FROM STDIN and COPY TO STDOUT are not possible here ({})",
-            full_text(error)
-        )),
-    };
-    BatchError { completed, failure }
-}

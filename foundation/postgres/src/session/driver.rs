@@ -54,6 +54,11 @@ impl Shared {
         *lock(&self.notification) = Some(listener);
     }
 
+    /// Nothing is sent or read while what this returns is held. It must be let go at once.
+    pub(super) fn hold_back(&self) -> impl Sized {
+        lock(&self.wire)
+    }
+
     /// Ends the session without goodbye: for one that waits for something this side cannot give.
     pub(super) fn break_off(&self) {
         self.broken_off.notify_one();
