@@ -81,7 +81,7 @@ impl<'a> Follower<'a> {
         let everything = read::everything(&self.scope, self.server());
         let outcome = read::send(self.conn, &format!("{everything};\nCOMMIT")).await?;
         let mut held = Held { marks, ..Held::default() };
-        held.add(outcome, self.server())?;
+        held.add(outcome, self.server(), &self.scope)?;
         Ok(held)
     }
 
@@ -106,7 +106,7 @@ impl<'a> Follower<'a> {
         held.marks = marks;
         queries.push("COMMIT".to_owned());
         let outcome = read::send(self.conn, &queries.join(";\n")).await?;
-        held.add(outcome, self.server())?;
+        held.add(outcome, self.server(), &self.scope)?;
         Ok(held)
     }
 
@@ -151,8 +151,11 @@ impl<'a> Follower<'a> {
 }
 
 impl Held {
-    fn add(&mut self, outcome: BatchOutcome, server: u32) -> Result<(), ReadError> {
+    fn add(&mut self, outcome: BatchOutcome, server: u32, scope: &Scope) -> Result<(), ReadError> {
         read::add(outcome, server, |unit, id, properties| {
+            if scope.leaves_out(&id) {
+                return;
+            }
             let id = self.snapshot.insert(id, properties);
             self.objects.entry(unit).or_default().push(id);
         })

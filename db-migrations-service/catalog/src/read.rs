@@ -38,6 +38,8 @@ const PUBLICATION_SCHEMAS: &str = "\
 pub struct Scope {
     schemas: Option<Vec<String>>,
     except: Vec<String>,
+    /// Relations, by schema and name.
+    left_out: Vec<(String, String)>,
     database: bool,
 }
 
@@ -45,13 +47,13 @@ impl Scope {
     /// All schemas, and what belongs to the database as a whole: extensions, event triggers, publications, default
     /// privileges of no one schema.
     pub fn all() -> Self {
-        Self { schemas: None, except: Vec::new(), database: true }
+        Self { schemas: None, except: Vec::new(), left_out: Vec::new(), database: true }
     }
 
     /// These schemas only. One that does not exist is no error: it has no objects.
     pub fn schemas<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
-        Self { schemas: Some(names), except: Vec::new(), database: false }
+        Self { schemas: Some(names), except: Vec::new(), left_out: Vec::new(), database: false }
     }
 
     /// Without these schemas.
@@ -59,6 +61,31 @@ impl Scope {
     pub fn except<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.except.extend(names.into_iter().map(Into::into));
         self
+    }
+
+    /// Without these tables, by schema and name, and what hangs on them: bookkeeping of others.
+    #[must_use]
+    pub fn without_tables(mut self, tables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.left_out.extend(tables);
+        self
+    }
+
+    /// Whether the object is one of those that are not wanted, or part of one.
+    pub(crate) fn leaves_out(&self, id: &ObjectId) -> bool {
+        let is_of = |(schema, table): &(String, String)| {
+            id.schema.as_deref() == Some(schema)
+                && match (&id.of, id.kind) {
+                    (Some(of), _) => of == table,
+                    (None, Kind::Table) => id.name == quoted(table),
+                    // As `serial` and identities name theirs.
+                    (None, Kind::Sequence) => {
+                        let name = id.name.trim_matches('"');
+                        name.starts_with(&format!("{table}_")) && name.ends_with("_seq")
+                    }
+                    _ => false,
+                }
+        };
+        self.left_out.iter().any(is_of)
     }
 
     /// With or without the objects that belong to the database.
@@ -106,7 +133,11 @@ impl Snapshot {
         let queries = everything(scope, server);
         let outcome = send(conn, &format!("{BEGIN};\n{SETTINGS};\n{queries};\nCOMMIT")).await?;
         let mut snapshot = Self::default();
-        add(outcome, server, |_, id, properties| _ = snapshot.insert(id, properties))?;
+        add(outcome, server, |_, id, properties| {
+            if !scope.leaves_out(&id) {
+                snapshot.insert(id, properties);
+            }
+        })?;
         Ok(snapshot)
     }
 }
@@ -121,7 +152,11 @@ impl Snapshot {
         let server = conn.server_version_num();
         let outcome = send(conn, &format!("{SETTINGS};\n{}", everything(scope, server))).await?;
         let mut snapshot = Self::default();
-        add(outcome, server, |_, id, properties| _ = snapshot.insert(id, properties))?;
+        add(outcome, server, |_, id, properties| {
+            if !scope.leaves_out(&id) {
+                snapshot.insert(id, properties);
+            }
+        })?;
         Ok(snapshot)
     }
 }

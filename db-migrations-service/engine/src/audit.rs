@@ -7,6 +7,7 @@
 //! installed. It keeps nothing outside of the target: whoever calls it writes the head of the chain down elsewhere and hands it
 //! to [`Engine::verify_audit`], which finds even a log that was rewritten as a whole.
 
+mod adoption;
 mod chain;
 mod history;
 mod install;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub(crate) use adoption::tell as tell_adoption;
 pub(crate) use chain::try_seal;
 pub(crate) use install::{off, tell_preparation};
 pub use marker::told_by_caller;
@@ -64,9 +66,9 @@ pub struct AuditEntry {
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     /// `ddl_command_end` and `sql_drop`: an event trigger saw a command; `error`: it saw one and could not read it; `migration`,
-    /// `preparation`, `installation`, `run`, `restore`: the service tells what it did.
+    /// `preparation`, `installation`, `run`, `adoption`, `restore`: the service tells what it did.
     pub event: String,
-    /// PostgreSQL's command tag; `RUN`, `MIGRATE`, `ROLLBACK`, `PREPARE`, `INSTALL`, `RESTORE` where the service
+    /// PostgreSQL's command tag; `RUN`, `MIGRATE`, `ROLLBACK`, `PREPARE`, `INSTALL`, `ADOPT`, `RESTORE` where the service
     /// tells it.
     pub command: String,
     /// Who signed in.

@@ -11,9 +11,22 @@ use crate::error::{EngineError, ErrorCode};
 use crate::proof::report::Gate;
 use alerts::{AlertRule, AlertSettings, Alerts};
 
+mod backfill;
 mod backup;
+mod folder;
+mod databases;
+mod fleets;
 
+mod releases;
+mod webhooks;
+
+pub use backfill::BackfillSettings;
 pub use backup::{BackupSettings, CronExpression, Schedule};
+pub use databases::{Elsewhere, Housing, MAIN, OwnDatabase};
+pub use fleets::{Canary, FailureBudget, Fleet};
+pub use folder::MigrationFolder;
+pub use releases::ReleaseNeeds;
+pub use webhooks::{WebhookEvent, Webhooks};
 
 /// The parsed and checked catalogue. Services and environments keep the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,8 +37,12 @@ pub struct Catalogue {
     /// How runs wait for locks.
     #[serde(default)]
     pub run: RunSettings,
-    /// Where each environment's database is.
+    /// Where each environment's database is. A database that services of an environment have for themselves follows it as one
+    /// of its own, `<environment>/<database>`.
     pub environments: IndexMap<String, Environment>,
+    /// Databases that all hold one service's schema.
+    #[serde(default)]
+    pub fleets: IndexMap<String, Fleet>,
     /// Cluster-wide roles that migrations name.
     #[serde(default)]
     pub roles: BTreeMap<String, SharedRole>,
@@ -35,6 +52,12 @@ pub struct Catalogue {
     /// Services by name.
     #[serde(default)]
     pub services: IndexMap<String, Service>,
+    /// Schemas of services that do not live in the database that this catalogue was narrowed to.
+    #[serde(skip)]
+    elsewhere: BTreeMap<String, Elsewhere>,
+    /// It was narrowed to a database.
+    #[serde(skip)]
+    is_narrow: bool,
 }
 
 /// `[project]`.
@@ -65,6 +88,8 @@ pub struct RunSettings {
     /// For how long a migration may keep others waiting, milliseconds. A forecast beyond it is a hazard; a migration that
     /// goes beyond it is taken back and tried again.
     pub blocking_budget_ms: u64,
+    /// How rows are filled batch by batch.
+    pub backfill: BackfillSettings,
 }
 
 impl Default for RunSettings {
@@ -76,6 +101,7 @@ impl Default for RunSettings {
             concurrent_timeout_s: 900,
             rehearsal_timeout_s: 120,
             blocking_budget_ms: 1_000,
+            backfill: BackfillSettings::default(),
         }
     }
 }
@@ -96,6 +122,13 @@ pub struct Environment {
     /// When it is backed up, and for how long backups are kept.
     #[serde(default)]
     pub backup: BackupSettings,
+    /// Databases beside the main one, as they were written; empty in a catalogue that was read, which has them among its
+    /// environments.
+    #[serde(default)]
+    pub databases: IndexMap<String, OwnDatabase>,
+    /// Who lives here.
+    #[serde(skip)]
+    pub housing: Housing,
 }
 
 impl Environment {
@@ -132,6 +165,13 @@ pub struct Service {
     pub member_of: Vec<String>,
     /// The port that it listens on by default.
     pub port: Option<u16>,
+    /// Where its migrations lie when they are another tool's.
+    pub migrations: Option<MigrationFolder>,
+    /// Which release needs which versions; a name also stands for those that begin with it, as `2.4` does for `2.4.1`.
+    #[serde(default)]
+    pub releases: IndexMap<String, ReleaseNeeds>,
+    /// Who is told of its migrations.
+    pub webhooks: Option<Webhooks>,
 }
 
 impl Service {
@@ -153,9 +193,16 @@ impl Catalogue {
             let (line, column) = error.span().map_or((1, 1), |span| line_column(text, span.start));
             invalid(format!("config/services.toml:{line}:{column}: {}", error.message().replace('\n', " ")))
         })?;
-        let problems = catalogue.problems();
+        let mut catalogue = catalogue.checked()?;
+        databases::unfold(&mut catalogue);
+        Ok(catalogue)
+    }
+
+    /// Refuses what contradicts itself, all at once.
+    pub(crate) fn checked(self) -> Result<Self, EngineError> {
+        let problems = self.problems();
         if problems.is_empty() {
-            Ok(catalogue)
+            Ok(self)
         } else {
             Err(invalid(format!("config/services.toml: {}", problems.join("; "))))
         }
@@ -177,6 +224,7 @@ impl Catalogue {
                     .to_owned(),
             );
         }
+        problems.extend(backfill::problem(&self.run.backfill));
         for (name, environment) in &self.environments {
             problems.extend(backup::problems(name, &environment.backup, |service| self.services.contains_key(service)));
         }
@@ -199,6 +247,9 @@ impl Catalogue {
                     problems.push(format!("{service}: role {role:?} is not a plain lower-case name"));
                 }
             }
+            if let Some(folder) = &entry.migrations {
+                problems.extend(folder.problems(service, entry));
+            }
             for role in &entry.member_of {
                 if !self.roles.contains_key(role) {
                     problems.push(format!("{service}: member_of names {role:?}, which [roles] does not have"));
@@ -212,6 +263,10 @@ impl Catalogue {
                 }
             }
         }
+        problems.extend(databases::problems(self));
+        problems.extend(fleets::problems(self));
+        problems.extend(releases::problems(self));
+        problems.extend(webhooks::problems(self));
         problems.extend(self.alerts.problems(&self.environments));
         problems
     }
@@ -220,7 +275,7 @@ impl Catalogue {
     /// that there is not.
     pub fn alert(&self, rule: AlertRule, environment: Option<&str>) -> Option<AlertSettings> {
         match environment {
-            Some(name) => self.alerts.settings(rule, Some((name, self.environments.get(name)?))),
+            Some(name) => self.alerts.settings(rule, Some((self.whole_of(name), self.environments.get(name)?))),
             None => self.alerts.settings(rule, None),
         }
     }

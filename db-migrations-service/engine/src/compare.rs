@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::{MigrationId, Version};
 use crate::project::Project;
-use crate::status::{MigrationState, MigrationStatus, ServiceStatus};
+use crate::status::{BackfillStatus, MigrationState, MigrationStatus, ServiceStatus};
 use crate::target::store::{Direction, State};
 
 /// The state of each file of the project, in the project's order, and the applied migrations without a file.
@@ -27,9 +27,15 @@ impl Comparison {
 
 /// SHA-256 over the bytes of every up file. Runs on a thread of its own beside the connecting.
 pub(crate) async fn hash_files(project: &Arc<Project>) -> Result<Vec<String>, EngineError> {
+    if let Some(known) = project.known_hashes() {
+        return Ok(known);
+    }
     let project = Arc::clone(project);
     let hashing = tokio::task::spawn_blocking(move || {
-        project.migrations().iter().map(|m| project.up_bytes(m).map(|bytes| sql_grammar::sha256_hex(&bytes))).collect()
+        let hash = |m| project.up_bytes(m).map(|bytes| sql_grammar::sha256_hex(&bytes));
+        let hashes = project.migrations().iter().map(hash).collect::<Result<Vec<_>, EngineError>>()?;
+        project.keep_hashes(&hashes);
+        Ok(hashes)
     });
     hashing.await.map_err(|error| EngineError::new(ErrorCode::Internal, format!("hashing the files: {error}")))?
 }
@@ -65,7 +71,9 @@ pub(crate) fn compare(project: &Project, hashes: &[String], state: &State) -> Re
         });
     }
     let known: std::collections::HashSet<&MigrationId> = project.migrations().iter().map(|m| &m.id).collect();
-    let mut missing: Vec<MigrationId> = state.applied.keys().filter(|id| !known.contains(id)).cloned().collect();
+    // What its service left behind when it moved to a database of its own has its files there.
+    let lacks_file = |id: &&MigrationId| !known.contains(id) && project.catalogue.elsewhere(&id.schema).is_none();
+    let mut missing: Vec<MigrationId> = state.applied.keys().filter(lacks_file).cloned().collect();
     missing.sort();
     let open = project.migrations().iter().map(|m| !state.applied.contains_key(&m.id)).collect();
     Ok(Comparison { files, open, missing })
@@ -110,6 +118,7 @@ pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &Sta
             state: *file_state,
             applied_at: applied.and_then(|a| time_of(a.since_us)),
             error: state.failures.get(&migration.id).and_then(|json| serde_json::from_str(json).ok()),
+            backfills: backfills(state, &migration.id),
         });
     }
     for id in &comparison.missing {
@@ -121,6 +130,7 @@ pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &Sta
             state: MigrationState::Missing,
             applied_at: time_of(applied.since_us),
             error: None,
+            backfills: backfills(state, id),
         });
     }
     project
@@ -136,6 +146,23 @@ pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &Sta
             ServiceStatus { name: name.clone(), schemas: service.schemas.clone(), migrations }
         })
         .collect()
+}
+
+fn backfills(state: &State, id: &MigrationId) -> Vec<BackfillStatus> {
+    let own = state.backfills.values().filter(|begun| begun.id == *id);
+    own.map(|begun| BackfillStatus {
+        statement: begun.statement + 1,
+        relation: begun.relation.clone(),
+        rows_done: begun.rows_done,
+        rows_estimated: begun.rows_estimated.max(begun.rows_done),
+        rows_per_second: begun.rows_per_second,
+        batches: begun.batches,
+        is_filled: begun.is_filled,
+        waits_for: begun.waits_for.clone(),
+        begun_at: time_of(begun.since_us),
+        at: time_of(begun.at_us),
+    })
+    .collect()
 }
 
 pub(crate) fn time_of(microseconds: i64) -> Option<time::OffsetDateTime> {

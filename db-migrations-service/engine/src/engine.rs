@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use postgres_link::ConnectOptions;
 
+use crate::adopt::{AdoptRequest, AdoptionReport, refuse_unadopted};
 use crate::compare::{self, Comparison};
 use crate::error::EngineError;
+use crate::hold::Hold;
 use crate::migration::MigrationId;
 use crate::plan::Plan;
 use crate::planning;
@@ -44,9 +46,16 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Brings a project and a target together; nothing is read or connected yet.
+    /// Brings a project and a target together, of which the target has the services that live in it; nothing is read or
+    /// connected yet.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever makes an engine gives the project to it")]
     pub fn new(project: Arc<Project>, target: Target) -> Self {
-        Self { project, target }
+        Self { project: project.on(&target.environment), target }
+    }
+
+    /// The project.
+    pub fn project(&self) -> &Project {
+        &self.project
     }
 
     /// Where the target stands. One round trip after connecting; the files are hashed meanwhile.
@@ -74,7 +83,8 @@ impl Engine {
         let mut missing = BTreeMap::new();
         for (migration, _) in self.project.migrations().iter().zip(&comparison.open).filter(|(_, open)| **open) {
             let hash = |sql: String| sql_grammar::sha256_hex(sql.as_bytes());
-            let (up, down) = (hash(self.project.up_sql(migration)?), hash(self.project.down_sql(migration)?));
+            let up = self.project.up_hash(migration, &self.project.up_sql(migration)?)?;
+            let down = hash(self.project.down_sql(migration)?);
             let holds = certificates.get(&migration.id).is_some_and(|c| c.up_hash == up && c.down_hash == down);
             if !holds {
                 *missing.entry(migration.service.clone()).or_default() += 1;
@@ -120,6 +130,9 @@ impl Engine {
             None => State::default(),
         };
         let mut comparison = compare::compare(&self.project, &hashes, &state)?;
+        if let Some(conn) = conn.as_ref().filter(|_| comparison.has_open()) {
+            refuse_unadopted(conn, &self.project, &state, &request.scope).await?;
+        }
         let mut sessions = None;
         if let Some(conn) = conn
             && (comparison.has_open() || !self.is_prepared(&state))
@@ -159,6 +172,9 @@ impl Engine {
             target: self.target.clone(),
             overrides: request.overrides,
             without_backup: None,
+            shared_proofs: None,
+            contract_hold: Hold::none(),
+            despite_hold: None,
         })
     }
 
@@ -202,7 +218,7 @@ impl Engine {
     /// # Errors
     /// As [`drift`](Self::drift).
     pub async fn undo_drift(&self, scope: &Scope, context: &RunContext) -> Result<Undoing, EngineError> {
-        adopt::undo(&self.project, &self.target, scope, context).await
+        Box::pin(adopt::undo(&self.project, &self.target, scope, context)).await
     }
 
     /// The migration that would make the drift of `schema`, tried on a throwaway database. Nothing is changed.
@@ -210,7 +226,7 @@ impl Engine {
     /// # Errors
     /// As [`drift`](Self::drift); a schema that nobody owns.
     pub async fn propose_adoption(&self, schema: &str, context: &RunContext) -> Result<Adoption, EngineError> {
-        adopt::propose(&self.project, &self.target, schema, context).await
+        Box::pin(adopt::propose(&self.project, &self.target, schema, context)).await
     }
 
     /// Records a migration of the project as applied here without running it, because drift has made what it makes;
@@ -220,6 +236,19 @@ impl Engine {
     /// No such file, a busy target, a refusal of the server: nothing was changed.
     pub async fn adopt(&self, id: &MigrationId, align: &[String], context: &RunContext) -> Result<(), EngineError> {
         adopt::adopt(&self.project, &self.target, id, align, context).await
+    }
+
+    /// Takes over a folder that another tool has run here. One transaction: all of it is there afterwards, or nothing.
+    ///
+    /// # Errors
+    /// A history that says that something is unfinished, edited or gone; files that make another schema than the live one;
+    /// objects that no service of the catalogue has a place for; a busy target.
+    pub async fn adopt_folder(
+        &self,
+        request: &AdoptRequest,
+        context: &RunContext,
+    ) -> Result<AdoptionReport, EngineError> {
+        Box::pin(crate::adopt::adopt(&self.project, &self.target, request, context)).await
     }
 
     /// What a rollback would do (with the down SQL); refused with the list while something applied depends on it.
@@ -257,6 +286,9 @@ impl Engine {
             target: self.target.clone(),
             overrides: Vec::new(),
             without_backup: None,
+            shared_proofs: None,
+            contract_hold: Hold::none(),
+            despite_hold: None,
         })
     }
 

@@ -39,6 +39,8 @@ pub enum ErrorCode {
     DependencyCycle,
     /// A migration names something that nothing creates.
     UnresolvedReference,
+    /// A migration names something that lives in another database.
+    CrossesDatabases,
     /// An applied migration's file has changed.
     Edited,
     /// Something applied depends on what should be rolled back.
@@ -53,6 +55,10 @@ pub enum ErrorCode {
     LockTimeout,
     /// Others waited for a migration longer than the budget, in every attempt.
     BlocksOthers,
+    /// Rows were not filled when a backfill was at its end, so its contract was not taken.
+    RowsLeft,
+    /// A backfill paused, for a standby or for the load, for longer than it may.
+    BackfillStalled,
     /// A seed was refused by PostgreSQL.
     SeedFailed,
     /// A gate that the environment requires does not hold.
@@ -71,6 +77,8 @@ pub enum ErrorCode {
     TlsFailed,
     /// The server is older than PostgreSQL 14.
     ServerTooOld,
+    /// A pooler before the server gives each transaction another of its sessions.
+    TransactionPooler,
     /// The target takes no writes.
     ReadOnly,
     /// The database user lacks a right that preparing the target needs.
@@ -81,6 +89,12 @@ pub enum ErrorCode {
     DiskFull,
     /// The environment wants a backup before this, and there is none.
     BackupRequired,
+    /// A live release still needs what a contract takes away.
+    ContractHeld,
+    /// A folder or a history of another tool cannot be taken over as it is.
+    NotAdoptable,
+    /// A folder makes another schema than the live one.
+    SchemaDiffers,
     /// The environment is protected from what was asked.
     Protected,
     /// PostgreSQL refused one of the engine's own statements.

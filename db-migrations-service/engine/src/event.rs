@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,9 @@ pub enum Outcome {
     /// It was cancelled; what was in hand was taken back.
     Cancelled,
 }
+
+/// A statement that runs so long is worth telling by itself.
+pub const LASTING: Duration = Duration::from_millis(50);
 
 /// One thing that happened in a run.
 #[derive(Debug, Clone, Serialize)]
@@ -111,37 +115,59 @@ pub enum Event {
         /// Older than the newest applied of its schema.
         late: bool,
     },
-    /// A statement of a non-transactional migration begins.
+    /// A statement begins. Those before it are done.
     StatementStarted {
         /// Which migration.
         migration: MigrationId,
         /// 1-based.
         statement: usize,
+        /// The last of those that went in the same message: more than one only in files of very many.
+        through: usize,
         /// How many there are.
         of: usize,
+        /// The line of the file that it begins at, 1-based.
+        line: usize,
         /// What it is: `CREATE INDEX` …
         tag: String,
+        /// Its first line.
+        text: String,
+        /// Worth telling by itself: it is told a second time, with this set, when it has run for [`LASTING`], and now and
+        /// then in a file of many short ones. A statement with a journal is told once.
+        #[serde(skip)]
+        lasts: bool,
     },
-    /// A statement of a non-transactional migration is done.
+    /// A statement is done. What it did counts when the migration's transaction has ended, if it is in one.
     StatementFinished {
         /// Which migration.
         migration: MigrationId,
         /// 1-based.
         statement: usize,
+        /// The last of those that went in the same message.
+        through: usize,
         /// How many there are.
         of: usize,
+        /// The line of the file that it begins at, 1-based.
+        line: usize,
         /// What it was: `CREATE INDEX` …
         tag: String,
+        /// The rows that it wrote or read, as the server counts them; 0 for most.
+        rows: u64,
         /// Done by an earlier, interrupted run.
         resumed: bool,
         /// Wall time, milliseconds.
-        duration_ms: u64,
+        duration_ms: f64,
+        /// Its beginning was worth telling, so its end is.
+        #[serde(skip)]
+        lasted: bool,
     },
     /// The server waits for a lock on our behalf.
     Waiting {
         /// Which migration.
         migration: MigrationId,
-        /// How long so far, milliseconds.
+        /// Which of its statements, 1-based; `None` at its commit and between statements.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        statement: Option<usize>,
+        /// How long it has run so far, milliseconds.
         waited_ms: u64,
         /// Who holds it.
         blockers: Vec<Blocker>,
@@ -160,7 +186,7 @@ pub enum Event {
         /// Who.
         blockers: Vec<Blocker>,
     },
-    /// A lock was not had in time; the migration was taken back and will be tried again.
+    /// A lock was not had in time; the migration was taken back and will be tried again, from its first statement.
     Retrying {
         /// Which migration.
         migration: MigrationId,
@@ -179,6 +205,35 @@ pub enum Event {
         migration: MigrationId,
         /// What was done, in words.
         what: String,
+    },
+    /// How far the batches of a backfill have come; told about twice a second.
+    BackfillProgress {
+        /// Which migration.
+        migration: MigrationId,
+        /// Which of its statements, 1-based.
+        statement: usize,
+        /// The table, `schema.name`.
+        relation: String,
+        /// Rows behind it, those of earlier runs included.
+        rows_done: u64,
+        /// About how many there are.
+        rows_estimated: u64,
+        /// Of the last batches.
+        rows_per_second: u64,
+        /// About how long it still takes, milliseconds; absent while nobody can tell.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left_ms: Option<u64>,
+        /// How many rows the next batch has.
+        batch_rows: u64,
+    },
+    /// The batches of a backfill pause.
+    BackfillPaused {
+        /// Which migration.
+        migration: MigrationId,
+        /// For what, in words.
+        why: String,
+        /// How long so far, or for how long, milliseconds.
+        waited_ms: u64,
     },
     /// A part that a dry run could not try.
     NotTried {
@@ -213,6 +268,12 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it is one of the many that nobody needs to be told one by one: a short statement begins or ends. What is
+    /// told of a later one tells that it is done.
+    pub fn is_brief(&self) -> bool {
+        matches!(self, Self::StatementStarted { lasts: false, .. } | Self::StatementFinished { lasted: false, .. })
+    }
+
     /// The migration that it is about.
     pub fn migration(&self) -> Option<&MigrationId> {
         match self {
@@ -223,6 +284,8 @@ impl Event {
             | Self::Yielded { migration, .. }
             | Self::Retrying { migration, .. }
             | Self::Repaired { migration, .. }
+            | Self::BackfillProgress { migration, .. }
+            | Self::BackfillPaused { migration, .. }
             | Self::NotTried { migration, .. }
             | Self::MigrationFinished { migration, .. }
             | Self::MigrationFailed { migration, .. } => Some(migration),

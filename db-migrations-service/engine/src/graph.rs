@@ -13,6 +13,7 @@ use sql_grammar::{ObjectKind, ObjectName, QualifiedName, Reference};
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Script;
+use crate::run::pieces::Cuts;
 use makers::{Makers, Mark};
 
 /// What the graph knows of one pending migration; its SQL is not kept.
@@ -24,7 +25,7 @@ pub(crate) struct Node {
     pub statements: usize,
     pub transactional: bool,
     pub sets_session: bool,
-    pub code: Vec<std::ops::Range<usize>>,
+    pub cuts: Cuts,
     /// Moved into the graph's makers when it is built.
     creates: Box<[Mark]>,
     /// Without what it creates itself.
@@ -32,7 +33,10 @@ pub(crate) struct Node {
     references: Box<[Reference]>,
     /// Sorted.
     mentions: Box<[QualifiedName]>,
-    requires: Vec<MigrationId>,
+    pub requires: Vec<MigrationId>,
+    pub contract_of: Vec<MigrationId>,
+    /// Tables that it fills batch by batch.
+    pub fills: Vec<QualifiedName>,
 }
 
 impl Node {
@@ -60,12 +64,15 @@ impl Node {
             statements: script.statements.len(),
             transactional: script.is_transactional(),
             sets_session: script.sets_session(),
-            code: script.code(),
+            cuts: script.cuts(),
             alters: alters.difference(&creates).cloned().collect(),
             creates: creates.iter().map(Mark::of).collect(),
             references: references.into_iter().collect(),
             mentions: mentions.into_iter().collect(),
-            requires: script.directives.requires.clone(),
+            // What is taken away was replaced first.
+            requires: script.directives.requires.iter().chain(&script.directives.contract_of).cloned().collect(),
+            contract_of: script.directives.contract_of.clone(),
+            fills: script.fills(),
         }
     }
 }
@@ -119,7 +126,7 @@ impl Graph {
         for (at, node) in nodes.iter().enumerate() {
             for required in &node.requires {
                 match index.get(required) {
-                    Some(&to) => edges[at].push(Edge { to, why: Why::Header }),
+                    Some(&to) => push(&mut edges[at], Edge { to, why: Why::Header }),
                     None if exists(required) => {}
                     None => {
                         return Err(EngineError::new(
@@ -157,6 +164,13 @@ impl Graph {
             }
         }
         open
+    }
+
+    /// References into schemas for which `elsewhere` is true, with the node's index: no database can follow them.
+    pub(crate) fn crossing(&self, elsewhere: impl Fn(&str) -> bool) -> Vec<(usize, &Reference)> {
+        let nodes = self.nodes.iter().enumerate();
+        let all = nodes.flat_map(|(at, node)| node.references.iter().map(move |reference| (at, reference)));
+        all.filter(|(_, reference)| elsewhere(&reference.object.name.schema)).collect()
     }
 
     /// The migrations that create `object`, when all of them come later in the referencing migration's own schema.

@@ -135,7 +135,7 @@ pub(crate) async fn bless(
         "UPDATE migration_service.history SET first_checksum = coalesce(first_checksum, checksum), checksum = {}, file_hash = {}, \
          down_sql = {}, blessed_at = clock_timestamp(), blessed_by = {}, blessed_reason = {} WHERE id = {} AND rolled_back_at IS NULL RETURNING 1",
         literal(&checksum),
-        literal(&sql_grammar::sha256_hex(up.as_bytes())),
+        literal(&project.up_hash(migration, &up)?),
         literal(&down),
         literal(actor),
         literal(reason),

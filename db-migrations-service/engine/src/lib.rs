@@ -7,10 +7,12 @@
 //! It knows nothing of HTTP, of command lines, or of how many targets there are. It prints nothing: progress is a
 //! stream of [`event::Event`], and every failure is an [`error::EngineError`] that names the cure.
 
+pub mod adopt;
 pub mod audit;
 pub mod catalogue;
 pub mod error;
 pub mod event;
+pub mod hold;
 pub mod migration;
 pub mod plan;
 pub mod project;
@@ -35,6 +37,7 @@ pub use catalogue::Catalogue;
 pub use engine::{Engine, Target};
 pub use error::{EngineError, ErrorCode};
 pub use event::{Event, EventSink};
+pub use foreign_migrations::{Layout, NewFiles, UnknownLayout};
 pub use migration::{MigrationId, Version};
 pub use plan::Plan;
 pub use project::{Migration, Project, Seed};

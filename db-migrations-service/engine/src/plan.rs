@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::migration::MigrationId;
+use crate::run::pieces::Cuts;
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,15 +27,24 @@ pub struct PlannedMigration {
     pub resume_after: usize,
     /// The pending migrations that it waits for.
     pub waits_for: Vec<MigrationId>,
+    /// The migrations whose old shape it takes away: it is held while a live release still needs that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contract_of: Vec<MigrationId>,
+    /// The migrations in other databases that must be applied before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs_elsewhere: Vec<MigrationId>,
+    /// Tables whose rows it fills batch by batch, `schema.name`; absent where it has no backfill.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fills: Vec<String>,
     /// The SQL that would be run (the down SQL for a rollback).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sql: Option<String>,
     /// It sets something for the rest of its session.
     #[serde(skip)]
     pub(crate) sets_session: bool,
-    /// Where in the SQL the statements stand that may run code of their author.
+    /// Where in the SQL its statements stand.
     #[serde(skip)]
-    pub(crate) code: Vec<std::ops::Range<usize>>,
+    pub(crate) cuts: Cuts,
 }
 
 /// A backup that was made before migrations were applied.

@@ -1,5 +1,9 @@
 //! From files and history to an ordered plan. Whatever can be refused without touching the target is refused here.
 
+mod crossing;
+
+pub(crate) use crossing::KEEP_THE_ID;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -36,6 +40,7 @@ pub(crate) async fn plan(
         ..Plan::default()
     };
     note_missing(comparison, &mut plan);
+    crossing::note_moved(project, state, &mut plan);
     let open: Vec<(&Migration, MigrationState)> = project
         .migrations()
         .iter()
@@ -46,13 +51,14 @@ pub(crate) async fn plan(
         .collect();
     let nodes = read_nodes(project, state, &open)?;
     let newest = crate::compare::newest_applied(state);
-    let graph = Graph::build(nodes, |id| state.applied.contains_key(id))?;
+    let graph = Graph::build(nodes, |id| state.applied.contains_key(id) || project.is_elsewhere(id))?;
     let wanted = wanted(&graph, &open, project, state, scope, to)?;
     let chosen = graph.closure(wanted.iter().copied());
     let services: BTreeSet<&str> = chosen.iter().map(|&at| open[at].0.service.as_str()).collect();
     crate::compare::refuse_edited(project, comparison, |service| {
         in_scope(scope, service) || services.contains(service)
     })?;
+    crossing::refuse(project, &graph, &chosen)?;
     refuse_unresolved(project, &graph, &chosen, conn).await?;
     plan.touches = graph
         .touched(&chosen)
@@ -81,10 +87,16 @@ pub(crate) async fn plan(
             prerequisite: !in_scope(scope, &migration.service),
             resume_after: journal.map_or(0, |j| j.values().filter(|entry| entry.done).count()),
             waits_for: graph.edges[at].iter().map(|edge| graph.nodes[edge.to].id.clone()).collect(),
+            contract_of: node.contract_of.clone(),
+            fills: node.fills.iter().map(ToString::to_string).collect(),
+            needs_elsewhere: node.requires.iter().filter(|id| project.is_elsewhere(id)).cloned().collect(),
             sql: None,
             sets_session: node.sets_session,
-            code: node.code.clone(),
+            cuts: node.cuts.clone(),
         });
+    }
+    if let Some(conn) = conn {
+        note_fills(conn, &mut plan).await?;
     }
     Ok(plan)
 }
@@ -126,6 +138,10 @@ fn read_nodes(
 /// Both files of a pair are parsed: a down that cannot be read is found now, not in the night it is needed.
 fn read_node(project: &Project, state: &State, migration: &Migration) -> Result<Node, EngineError> {
     let schema = &migration.id.schema;
+    let journal = state.journal.get(&(migration.id.clone(), Direction::Up));
+    if let Some(known) = project.known_node(&migration.id).filter(|_| journal.is_none()) {
+        return Ok(known);
+    }
     let named = |error: EngineError| error.migration(&migration.id);
     let up = Script::parse(&migration.up, project.up_sql(migration)?, schema).map_err(named)?;
     let down = Script::parse(&migration.down, project.down_sql(migration)?, schema).map_err(named)?;
@@ -134,10 +150,14 @@ fn read_node(project: &Project, state: &State, migration: &Migration) -> Result<
             .cure("write the way back; where there is none, say so: `-- irreversible: <why>`")
             .migration(&migration.id));
     }
+    crate::project::check_parts(&up, &down).map_err(named)?;
     let rank = project.catalogue.services.get_index_of(&migration.service).unwrap_or(usize::MAX);
-    let journal = state.journal.get(&(migration.id.clone(), Direction::Up));
     let was_begun = |index: usize| journal.is_some_and(|j| j.contains_key(&index));
-    Ok(Node::new(migration.id.clone(), rank, &up, was_begun))
+    let node = Node::new(migration.id.clone(), rank, &up, was_begun);
+    if journal.is_none() {
+        project.keep_node(&node);
+    }
+    Ok(node)
 }
 
 fn wanted(
@@ -162,6 +182,26 @@ fn note_missing(comparison: &Comparison, plan: &mut Plan) {
         let names: Vec<String> = comparison.missing.iter().map(ToString::to_string).collect();
         plan.notes.push(format!("applied, but without a file: {}", names.join(", ")));
     }
+}
+
+/// How much there is to fill batch by batch, as far as the server knows.
+async fn note_fills(conn: &AdminConn, plan: &mut Plan) -> Result<(), EngineError> {
+    let mut notes = Vec::new();
+    for planned in &plan.migrations {
+        for table in &planned.fills {
+            let Some((schema, name)) = table.split_once('.') else { continue };
+            let name = literal(&format!("{}.{}", identifier(schema), identifier(name)));
+            let query = format!(
+                "SELECT sum(greatest(c.reltuples, 0))::int8 FROM pg_class c WHERE c.oid = to_regclass({name}) \
+                 OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass({name})))"
+            );
+            let outcome = conn.batch(&query).await.map_err(|e| own_statement(&e, "looking at what is to be filled"))?;
+            let rows = outcome.value(0, 0).unwrap_or("0");
+            notes.push(format!("{} fills about {rows} rows of {table} batch by batch", planned.migration));
+        }
+    }
+    plan.notes.extend(notes);
+    Ok(())
 }
 
 /// References that nothing pending creates must stand in the target; else the run is refused before it begins.

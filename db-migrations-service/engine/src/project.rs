@@ -4,13 +4,22 @@
 //! does not grow with the number of migrations.
 
 mod discover;
+pub(crate) mod foreign;
+mod memory;
+mod narrow;
+mod parts;
 mod script;
 mod source;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+pub(crate) use foreign::Foreign;
+pub use foreign::NewForeign;
+use memory::Memory;
+pub(crate) use parts::{Backfill, Parts, check_parts};
 pub(crate) use script::Script;
 pub(crate) use source::Source;
 
@@ -30,6 +39,8 @@ pub struct Migration {
     /// Paths relative to the project.
     pub(crate) up: String,
     pub(crate) down: String,
+    /// Its reader, where another tool's folder holds it.
+    pub(crate) foreign: Option<Arc<Foreign>>,
 }
 
 /// One seed file: `<name>.sql` for every environment, `<name>.<environment>.sql` for one.
@@ -54,7 +65,11 @@ pub struct Project {
     migrations: Vec<Migration>,
     places: HashMap<MigrationId, usize>,
     seeds: Vec<Seed>,
-    source: Source,
+    source: Arc<Source>,
+    /// What it was narrowed from, where it was.
+    whole: Option<Arc<Self>>,
+    /// What was read of the files, where the same ones are planned again and again.
+    memory: Option<Memory>,
 }
 
 impl Project {
@@ -77,16 +92,20 @@ impl Project {
 
     fn from_source(source: Source) -> Result<Self, EngineError> {
         let text = source.read_text("config/services.toml")?;
-        let catalogue = Catalogue::parse(&text)?;
+        Self::with_catalogue(source, Catalogue::parse(&text)?)
+    }
+
+    /// The same files under another catalogue.
+    pub(crate) fn with_catalogue(source: Source, catalogue: Catalogue) -> Result<Self, EngineError> {
         let migrations = discover::migrations(&source, &catalogue)?;
         let seeds = discover::seeds(&source, &catalogue)?;
         let places = migrations.iter().enumerate().map(|(at, m)| (m.id.clone(), at)).collect();
-        Ok(Self { catalogue, migrations, places, seeds, source })
+        Ok(Self { catalogue, migrations, places, seeds, source: Arc::new(source), whole: None, memory: None })
     }
 
     /// The folder, where it is one.
     pub fn root(&self) -> Option<&PathBuf> {
-        match &self.source {
+        match &*self.source {
             Source::Folder(root) => Some(root),
             Source::Embedded(_) => None,
         }
@@ -114,17 +133,35 @@ impl Project {
 
     /// The text of a migration's up file.
     pub fn up_sql(&self, migration: &Migration) -> Result<String, EngineError> {
-        self.source.read_text(&migration.up)
+        match &migration.foreign {
+            Some(foreign) => foreign.up_sql(&self.source),
+            None => self.source.read_text(&migration.up),
+        }
     }
 
     /// The text of a migration's down file.
     pub fn down_sql(&self, migration: &Migration) -> Result<String, EngineError> {
-        self.source.read_text(&migration.down)
+        match &migration.foreign {
+            Some(foreign) => foreign.down_sql(&self.source),
+            None => self.source.read_text(&migration.down),
+        }
     }
 
     /// The up file's bytes, not yet checked to be text.
     pub(crate) fn up_bytes(&self, migration: &Migration) -> Result<Cow<'_, [u8]>, EngineError> {
         self.source.read(&migration.up)
+    }
+
+    /// SHA-256 of the up file's bytes, of which the SQL was read: of a file that holds more than the way there, the file's.
+    pub(crate) fn up_hash(&self, migration: &Migration, up_sql: &str) -> Result<String, EngineError> {
+        match &migration.foreign {
+            Some(_) => Ok(sql_grammar::sha256_hex(&self.up_bytes(migration)?)),
+            None => Ok(sql_grammar::sha256_hex(up_sql.as_bytes())),
+        }
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
     }
 
     pub(crate) fn seed_sql(&self, seed: &Seed) -> Result<String, EngineError> {

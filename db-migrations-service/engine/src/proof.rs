@@ -2,10 +2,12 @@
 //!
 //! How it is built, and why: `docs/adr/0007-proofs.md`.
 
+pub(crate) mod adoption;
 pub mod certificate;
 pub mod data;
 pub mod drift;
 pub mod report;
+pub mod shared;
 
 mod gate_keeper;
 mod hazards;

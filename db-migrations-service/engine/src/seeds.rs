@@ -13,7 +13,8 @@ use crate::project::{Project, Script, Seed};
 use crate::request::{RunContext, Scope};
 use crate::run::apply::{StepEnd, ended};
 use crate::run::attempt::Hands;
-use crate::run::steps::{PRELUDE, Part, Record, Step};
+use crate::run::envelope::{PRELUDE, Part};
+use crate::run::steps::{Record, Step};
 use crate::status::{SeedReport, SeedState, SeedStatus};
 use crate::target::lock;
 use crate::target::quote::{identifier, literal};
@@ -149,7 +150,7 @@ async fn apply(hands: &Hands<'_>, project: &Project, seed: &Seed, script: Script
         has_leftovers: false,
     };
     let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, &closing);
-    match hands.send_with_retries(&step.id, &envelope.message).await {
+    match hands.send_quietly(&step, &envelope).await {
         Ok(outcome) => {
             let own = outcome.statements.iter().skip(PRELUDE).zip(&step.script().statements);
             // What writes rows goes through the door, which answers how many.

@@ -46,6 +46,39 @@ pub struct MigrationStatus {
     pub applied_at: Option<time::OffsetDateTime>,
     /// Why it failed last time.
     pub error: Option<Box<EngineError>>,
+    /// How far its backfills have come, where it is under way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backfills: Vec<BackfillStatus>,
+}
+
+/// One UPDATE that is run batch by batch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackfillStatus {
+    /// Which statement of the migration, 1-based.
+    pub statement: usize,
+    /// The table, `schema.name`.
+    pub relation: String,
+    /// Rows behind it.
+    pub rows_done: u64,
+    /// About how many there are.
+    pub rows_estimated: u64,
+    /// Of its last batches, rows in a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_per_second: Option<f64>,
+    /// How many batches it took so far.
+    pub batches: u64,
+    /// Every row is filled; what is left is the contract.
+    pub is_filled: bool,
+    /// What it waits for, in words: a standby, the load, a release that holds the contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// When it was begun, RFC 3339.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub begun_at: Option<time::OffsetDateTime>,
+    /// When it was last heard of, RFC 3339.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub at: Option<time::OffsetDateTime>,
 }
 
 /// One service on one target.

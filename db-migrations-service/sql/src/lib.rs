@@ -11,9 +11,11 @@ mod ffi;
 mod parse;
 mod position;
 mod tokens;
+mod update;
 
 pub use checksum::{checksum, sha256_hex};
 pub use facts::{Alone, Facts, ObjectKind, ObjectName, QualifiedName, Reference, facts};
 pub use parse::{Statement, SyntaxError, parse};
 pub use position::{Position, position_at_byte, position_at_char};
 pub use tokens::{Token, TokenKind, tokens};
+pub use update::{Assignment, NotPlain, Update, update};

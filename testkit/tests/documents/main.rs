@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 mod erd;
-mod readme;
+mod walks;
 
 /// The repository.
 fn root() -> PathBuf {

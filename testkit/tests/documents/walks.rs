@@ -1,4 +1,4 @@
-//! The README's walk, done as it is written.
+//! The walks of documents, done as they are written.
 //!
 //! `<!-- walk -->` before a `sh` block runs it, `<!-- walk: exit 3 -->` expects that exit code, and
 //! `<!-- walk: write path -->` writes the next block into the one file that the path (with at most one `*` in its last
@@ -106,17 +106,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-#[test]
-fn the_first_migration_is_made_as_the_readme_says() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
-    let steps = steps(&readme);
-    assert!(steps.len() > 5, "the README has no walk: {steps:#?}");
-
-    let place = tempfile::tempdir().expect("a temporary folder");
-    for part in ["config", "migrations", "seeds"] {
-        copy(&root().join("db-migrations-service").join(part), &place.path().join("db-migrations-service").join(part));
-    }
-    let database = testkit::block_on(testkit::server().platform_database());
+/// Does what the document says, in `place`.
+fn walk(document: &str, place: &Path, variables: &[(&str, &str)]) {
+    let text = fs::read_to_string(root().join(document)).expect("it is there");
+    let steps = steps(&text);
+    assert!(steps.len() > 5, "{document} has no walk: {steps:#?}");
     let path = format!("{}:{}", program_folder().display(), std::env::var("PATH").unwrap_or_default());
 
     // What one block exports holds in the next, as in a terminal.
@@ -124,29 +118,51 @@ fn the_first_migration_is_made_as_the_readme_says() {
     let mut printed = String::new();
     for (line, step) in steps {
         match step {
-            Step::Write { path, text } => fs::write(only_file(place.path(), &path), text).expect("written"),
+            Step::Write { path, text } => fs::write(only_file(place, &path), text).expect("written"),
             Step::Printed(expected) => {
-                assert!(fits(&expected, &printed), "README.md:{line}: expected\n{expected}\nbut it printed\n{printed}");
+                assert!(
+                    fits(&expected, &printed),
+                    "{document}:{line}: expected\n{expected}\nbut it printed\n{printed}"
+                );
             }
             Step::Run { script, exit } => {
                 let output = Command::new("sh")
-                    .args(["-c", &format!("{exported}{script}")])
-                    .current_dir(place.path())
+                    .args(["-c", &format!("set -e\n{exported}{script}")])
+                    .current_dir(place)
                     .env_clear()
-                    .envs([("PATH", path.as_str()), ("HOME", place.path().to_str().expect("UTF-8")), ("USER", "ada")])
-                    .env("DATABASE_URL", database.url())
+                    .envs([("PATH", path.as_str()), ("HOME", place.to_str().expect("UTF-8")), ("USER", "ada")])
+                    .envs(variables.iter().copied())
                     .output()
                     .expect("sh runs");
                 printed = String::from_utf8_lossy(&output.stdout).into_owned();
                 let mut told = printed.clone();
                 let _ = write!(told, "{}", String::from_utf8_lossy(&output.stderr));
-                assert_eq!(output.status.code(), Some(exit), "README.md:{line}:\n{script}\n{told}");
+                assert_eq!(output.status.code(), Some(exit), "{document}:{line}:\n{script}\n{told}");
                 for export in script.lines().filter(|line| line.starts_with("export ")) {
                     let _ = writeln!(exported, "{export}");
                 }
             }
         }
     }
+}
+
+#[test]
+fn the_first_migration_is_made_as_the_readme_says() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    for part in ["config", "migrations", "seeds"] {
+        copy(&root().join("db-migrations-service").join(part), &place.path().join("db-migrations-service").join(part));
+    }
+    let database = testkit::block_on(testkit::server().platform_database());
+    walk("README.md", place.path(), &[("DATABASE_URL", &database.url())]);
+}
+
+/// On private clusters, whose server is another account than root.
+#[test]
+fn a_lost_server_is_replaced_as_the_operations_guide_says() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o777)).expect("our own folder");
+    walk("docs/operations.md", place.path(), &[]);
 }
 
 #[test]

@@ -36,16 +36,7 @@ pub(super) async fn install(conn: &AdminConn, superuser: bool, run_id: Uuid) -> 
         conn.batch(&query).await.map_err(own)?;
         return Ok(false);
     }
-    let message = format!(
-        "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL backtrace_functions = '{}';\n{TABLES}\n{};\n{};\n{};\n\
-         INSERT INTO migration_service.audit_entry (event, command, acting_role, objects, via_service, run_id) \
-         VALUES ('installation', 'INSTALL', current_user, '[]', true, '{run_id}');\n{};\nCOMMIT",
-        marker::value(run_id, Telling::Engine),
-        function(),
-        trigger("migration_service_audit", "ddl_command_end"),
-        trigger("migration_service_audit_drops", "sql_drop"),
-        store::set_meta("audit", ON),
-    );
+    let message = format!("BEGIN; SET LOCAL lock_timeout = '5s';\n{};\nCOMMIT", inside(run_id));
     if let Err(error) = conn.batch(&message).await {
         let _ = conn.batch("ROLLBACK").await;
         let reason = format!("it could not be installed: {error}");
@@ -53,6 +44,25 @@ pub(super) async fn install(conn: &AdminConn, superuser: bool, run_id: Uuid) -> 
         return Ok(false);
     }
     Ok(true)
+}
+
+/// The statements of an installation, for a superuser's transaction that somebody else ends.
+pub(super) fn inside(run_id: Uuid) -> String {
+    format!(
+        "SET LOCAL backtrace_functions = '{}';\n{TABLES}\n{};\n{};\n{};\n\
+         INSERT INTO migration_service.audit_entry (event, command, acting_role, objects, via_service, run_id) \
+         VALUES ('installation', 'INSTALL', current_user, '[]', true, '{run_id}');\n{}",
+        marker::value(run_id, Telling::Engine),
+        function(),
+        trigger("migration_service_audit", "ddl_command_end"),
+        trigger("migration_service_audit_drops", "sql_drop"),
+        store::set_meta("audit", ON),
+    )
+}
+
+/// Whether the log is kept, given what the target remembers of it.
+pub(super) fn is_on(state: Option<&str>) -> bool {
+    state == Some(ON)
 }
 
 fn function() -> String {

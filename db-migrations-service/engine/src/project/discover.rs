@@ -15,6 +15,9 @@ pub(super) fn migrations(source: &Source, catalogue: &Catalogue) -> Result<Vec<M
     let mut found = Vec::new();
     for (schema, service) in schemas(source, catalogue, "migrations")? {
         let folder = format!("migrations/{schema}");
+        if is_foreign(catalogue, &service, &schema) {
+            continue;
+        }
         let mut pairs: BTreeMap<Version, (Half, Half)> = BTreeMap::new();
         for (file, is_folder) in source.list(&folder)? {
             if is_ignored(&file) {
@@ -48,10 +51,26 @@ pub(super) fn migrations(source: &Source, catalogue: &Catalogue) -> Result<Vec<M
                 }
                 (None, None) => continue,
             };
-            found.push(Migration { id: MigrationId::new(&schema, version), service: service.clone(), name, up, down });
+            let id = MigrationId::new(&schema, version);
+            found.push(Migration { id, service: service.clone(), name, up, down, foreign: None });
         }
     }
+    let foreign = super::foreign::migrations(source, catalogue)?;
+    if !foreign.is_empty() {
+        found.extend(foreign);
+        let place = |migration: &Migration| {
+            let (at, _, service) = catalogue.services.get_full(&migration.service)?;
+            Some((at, service.schemas.iter().position(|schema| *schema == migration.id.schema)))
+        };
+        found.sort_by_cached_key(|migration| (place(migration), migration.id.version));
+    }
     Ok(found)
+}
+
+/// Whether the schema's migrations are another tool's.
+fn is_foreign(catalogue: &Catalogue, service: &str, schema: &str) -> bool {
+    let entry = catalogue.services.get(service);
+    entry.is_some_and(|entry| entry.migrations.as_ref().is_some_and(|folder| folder.schema(entry) == schema))
 }
 
 pub(super) fn seeds(source: &Source, catalogue: &Catalogue) -> Result<Vec<Seed>, EngineError> {

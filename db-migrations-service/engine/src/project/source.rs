@@ -8,7 +8,7 @@ use sql_grammar::position_at_byte;
 
 use crate::error::{EngineError, ErrorCode, Location};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Source {
     Folder(PathBuf),
     Embedded(BTreeMap<String, Cow<'static, [u8]>>),
@@ -60,6 +60,14 @@ impl Source {
         };
         entries.sort();
         Ok(entries)
+    }
+
+    /// Whether there is such a folder.
+    pub(crate) fn has_folder(&self, folder: &str) -> Result<bool, EngineError> {
+        match self {
+            Self::Folder(root) => Ok(root.join(folder).is_dir()),
+            Self::Embedded(_) => Ok(!self.list(folder)?.is_empty()),
+        }
     }
 
     pub(crate) fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, EngineError> {

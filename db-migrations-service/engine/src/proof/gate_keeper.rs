@@ -15,6 +15,7 @@ use crate::run::attempt::Hands;
 use crate::run::execute::PreparedRun;
 use crate::target::quote::literal;
 use crate::target::session::own_statement;
+use crate::target::store;
 
 /// Lets the run go on, or refuses it with what was found. The target is prepared and its lock is held.
 pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), Box<EngineError>> {
@@ -30,8 +31,22 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
     }
     let order: Vec<MigrationId> = run.plan.migrations.iter().map(|m| m.migration.clone()).collect();
     let (subjects, unreadable) = Subject::read_all(&run.project, &order);
-    if gates.contains(&Gate::Rehearsed) && unreadable.is_empty() && is_proven(run, hands, &subjects).await? {
-        gates.remove(&Gate::Rehearsed);
+    let mut turn = None;
+    if gates.contains(&Gate::Rehearsed) && unreadable.is_empty() {
+        let mut proven = is_proven(run, hands, &subjects).await?;
+        if let Some(shared) = run.shared_proofs.as_ref().filter(|_| !proven) {
+            let here = snapshot(hands.guard, &managed(&run.project)).await?.fingerprint();
+            proven = shared.lend(hands.guard, &subjects, here).await?;
+            if !proven {
+                turn = Some(shared.turn().await);
+                // Somebody else may have rehearsed it meanwhile.
+                proven = shared.lend(hands.guard, &subjects, here).await?;
+            }
+        }
+        if proven {
+            gates.remove(&Gate::Rehearsed);
+            turn = None;
+        }
     }
     hands.context.events.send(Event::Validating { gates: gates.iter().copied().collect() });
     let examination = Examination {
@@ -45,6 +60,10 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
     };
     let report = examination.examine(&subjects, unreadable).await?;
     keep(hands.guard, &report).await;
+    if let Some(shared) = &run.shared_proofs {
+        shared.learn(&report);
+    }
+    drop(turn);
     hands.context.events.send(Event::Validated { passed: report.passed, gates: report.gates.clone() });
     if report.passed { Ok(()) } else { Err(Box::new(refused(&report))) }
 }
@@ -57,10 +76,14 @@ async fn is_proven(run: &PreparedRun, hands: &Hands<'_>, subjects: &[Subject]) -
     }
     let mut here = snapshot(hands.guard, &managed(&run.project)).await?.fingerprint();
     let server_version_num = hands.guard.server_version_num();
+    let state = store::read(hands.guard).await?;
     // The chain begins at the live schema, and each begins where the one before ends.
     Ok(subjects.iter().all(|subject| {
         let holds = |c: &&Certificate| c.holds_for(&subject.up_hash, &subject.down_hash, here, server_version_num);
-        certificates.get(&subject.id).filter(holds).is_some_and(|certificate| {
+        // One that was begun was proven from where it began; it leads to the same end.
+        let was_begun = state.begun().any(|begun| begun.id == subject.id);
+        let goes_on = |c: &&Certificate| was_begun && c.up_hash == subject.up_hash && c.down_hash == subject.down_hash;
+        certificates.get(&subject.id).filter(|c| goes_on(c) || holds(c)).is_some_and(|certificate| {
             here = certificate.after;
             true
         })

@@ -3,6 +3,8 @@
 //! A hazard that the file accepts (`-- accept: <hazard>: <why>`) is told with the reason and holds nobody up. The same
 //! statement on a table without rows is no hazard.
 
+use std::ops::Range;
+
 use lock_forecast::{Assessment, Catalog, Level, LiveCatalog, Throughput, assess};
 use postgres_link::AdminConn;
 use sql_grammar::{Facts, ObjectKind, QualifiedName};
@@ -50,6 +52,9 @@ fn of_script(catalog: &mut Catalog, id: &MigrationId, script: &Script, throughpu
     let mut findings = Vec::new();
     for violation in lint::lint(&script.sql) {
         let Some(index) = script.statement_at(violation.byte) else { continue };
+        if script.backfill_at(index).is_some() {
+            continue;
+        }
         let Some(about) = in_use(catalog, &script.statements[index].1) else { continue };
         let message = format!("{} ({about})", sentence(&violation.message));
         let mut finding = Finding::new(Gate::Hazards, &violation.code, Severity::Error, message)
@@ -78,12 +83,16 @@ fn assess_script(catalog: &mut Catalog, script: &Script, throughput: &Throughput
     // It was parsed before; a script that holds no statement has nothing to forecast.
     let Ok(statements) = sql_grammar::parse(&script.sql) else { return Assessment::default() };
     let mut whole = Assessment::default();
-    let step = if script.is_transactional() { statements.len().max(1) } else { 1 };
-    for (number, transaction) in statements.chunks(step).enumerate() {
-        let mut part = assess(transaction, catalog, throughput);
+    for range in transactions(script, statements.len()) {
+        let mut part = assess(&statements[range.clone()], catalog, throughput);
         catalog.committed();
+        if script.backfill_at(range.start).is_some() {
+            // Its batches are as short as they have to be.
+            part.hazards.clear();
+            part.blocking.clear();
+        }
         for hazard in &mut part.hazards {
-            hazard.statement += number * step;
+            hazard.statement += range.start;
         }
         whole.statements.extend(part.statements);
         whole.statement_ms.extend(part.statement_ms);
@@ -91,6 +100,20 @@ fn assess_script(catalog: &mut Catalog, script: &Script, throughput: &Throughput
         whole.hazards.extend(part.hazards);
     }
     whole
+}
+
+/// Which statements are one transaction together.
+fn transactions(script: &Script, statements: usize) -> Vec<Range<usize>> {
+    let each = |range: Range<usize>| range.map(|at| at..at + 1);
+    match &script.parts {
+        Some(parts) if script.has_backfill() => {
+            let filling = parts.first.end..parts.last.start.max(parts.first.end + parts.backfills.len());
+            [parts.first.clone()].into_iter().chain(each(filling)).chain([parts.last.clone()]).collect()
+        }
+        #[expect(clippy::single_range_in_vec_init, reason = "one transaction, of all statements")]
+        _ if script.is_transactional() => vec![0..statements],
+        _ => each(0..statements).collect(),
+    }
 }
 
 /// What the file accepts is told with its reason; what it accepts and is none, too.

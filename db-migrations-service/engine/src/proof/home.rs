@@ -5,10 +5,12 @@
 use sql_grammar::{Facts, ObjectKind, ObjectName};
 
 use super::report::{Finding, Gate, Severity};
-use crate::catalogue::{Catalogue, Service};
+use crate::catalogue::{Catalogue, Elsewhere, Service};
 use crate::migration::MigrationId;
 use crate::project::Script;
 
+/// The code of a finding about a schema that another database has.
+pub(super) const CROSSES: &str = "crosses-databases";
 /// Schemas that everybody may read.
 const COMMON: &[&str] = &["pg_catalog", "information_schema", "pg_temp"];
 
@@ -63,6 +65,10 @@ impl House<'_> {
             if self.is_own(schema) || is_common(schema) || self.permits(schema) || told {
                 continue;
             }
+            if let Some(there) = self.catalogue.elsewhere(schema) {
+                found.push((reference.byte, crossing(&format!("it uses {}", name(object)), there)));
+                continue;
+            }
             // A schema that nobody manages may hold an extension; PostgreSQL decides who may use it.
             let managed = self.catalogue.owner_of(schema).is_some();
             let severity = if managed { Severity::Error } else { Severity::Warning };
@@ -76,6 +82,9 @@ impl House<'_> {
             found.push((reference.byte, finding.cure(cure)));
         }
         for mention in &facts.mentions {
+            if let Some(there) = self.catalogue.elsewhere(&mention.schema) {
+                found.push((None, crossing(&format!("its body names {mention}"), there)));
+            }
             if self.catalogue.owner_of(&mention.schema).is_some()
                 && !self.is_own(&mention.schema)
                 && !self.permits(&mention.schema)
@@ -103,8 +112,16 @@ impl House<'_> {
     }
 
     fn owner(&self, schema: &str) -> String {
+        if let Some(there) = self.catalogue.elsewhere(schema) {
+            return format!("{}, which lives in {}", there.service, there.place);
+        }
         self.catalogue.owner_of(schema).map_or_else(|| "no service".to_owned(), |(name, _)| name.to_owned())
     }
+}
+
+fn crossing(what: &str, there: &Elsewhere) -> Finding {
+    let message = format!("{what}, which is in another database: {} lives in {}", there.service, there.place);
+    Finding::new(Gate::StaysHome, CROSSES, Severity::Error, message).cure(crate::planning::KEEP_THE_ID)
 }
 
 fn is_common(schema: &str) -> bool {

@@ -1,5 +1,7 @@
 //! A set of migrations walked forward on one scratch database, and what that says of each.
 
+use std::collections::BTreeSet;
+
 use postgres_link::AdminConn;
 use schema_catalog::{Scope as Schemas, Snapshot, difference};
 
@@ -14,6 +16,7 @@ use crate::catalogue::Service;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Project;
+use crate::target::store;
 
 /// How the rehearsal of a set came out.
 pub(super) struct Rehearsed {
@@ -27,7 +30,9 @@ pub(super) struct Rehearsed {
 
 /// The schemas that the project manages.
 pub(super) fn managed(project: &Project) -> Schemas {
-    Schemas::schemas(project.catalogue.services.values().flat_map(|s| s.schemas.iter().cloned()))
+    let services = || project.catalogue.services.values();
+    let history = services().filter_map(|service| service.migrations.as_ref()?.history_table(service));
+    Schemas::schemas(services().flat_map(|service| service.schemas.iter().cloned())).without_tables(history)
 }
 
 /// Walks `subjects` on a scratch database that begins as a replay of the target's history (or empty), or, where there
@@ -70,6 +75,7 @@ async fn walk_all(
     let Examination { project, context, .. } = *examination;
     let data = examination.filled.map(|filled| &filled.source);
     let mut walker = stage.walker();
+    let begun: BTreeSet<MigrationId> = store::read(stage.conn()).await?.begun().map(|begun| begun.id.clone()).collect();
     let mut here = walker.snapshot().await?;
     let mut rehearsed = Rehearsed { migrations: Vec::new(), findings: Vec::new(), before: here.fingerprint() };
     if let Some(live) = compared {
@@ -78,7 +84,10 @@ async fn walk_all(
     let drifted = !rehearsed.findings.is_empty();
     for (index, subject) in subjects.iter().enumerate() {
         let service = project.catalogue.service(&subject.service)?;
-        let (walk, now) = walker.walk(&subject.walked(&service.owner_role().unwrap_or_default()), here).await?;
+        let walked = subject.walked(&service.owner_role().unwrap_or_default());
+        let was_begun = begun.contains(&subject.id);
+        let (walk, now) =
+            if was_begun { walker.finish(&walked, here).await? } else { walker.walk(&walked, here).await? };
         here = now;
         let hangs = matches!(&walk.failed, Some((_, e)) if e.code == ErrorCode::RehearsalTimeout);
         // Who cancels the whole is told so, even where it looks as if the walk had been too slow.
@@ -87,7 +96,9 @@ async fn walk_all(
         }
         let findings = judge(subject, service, &walk, data);
         let holds = !drifted && findings.iter().all(|f| f.severity != Severity::Error);
-        let certificate = holds.then(|| certify(subject, &walk, stage.conn().server_version_num(), data));
+        // One that was begun keeps the certificate of before that, of the whole.
+        let certificate =
+            (holds && !was_begun).then(|| certify(subject, &walk, stage.conn().server_version_num(), data));
         let went_on = !matches!(walk.failed, Some((Leg::Up | Leg::UpAgain, _))) && !stage.stop().is_cancelled();
         rehearsed.migrations.push((subject.id.clone(), findings, certificate));
         if !went_on {

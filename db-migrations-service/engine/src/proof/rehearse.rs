@@ -11,11 +11,12 @@ use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::run::apply::{self, StepEnd};
 use crate::run::attempt::Hands;
+use crate::run::backfill::{self, journal::Begun};
 use crate::run::steps::{Record, Step, Text};
 use crate::run::stepwise;
 use crate::target::quote::literal;
 use crate::target::session::own_statement;
-use crate::target::store::Direction;
+use crate::target::store::{self, Direction};
 
 /// A migration as it is walked.
 #[derive(Debug, Clone)]
@@ -88,19 +89,7 @@ impl Walker<'_> {
     }
 
     async fn legs(&mut self, walked: &Walked, before: Snapshot) -> Result<(Walk, Snapshot), EngineError> {
-        let fingerprint = before.fingerprint();
-        let mut walk = Walk {
-            before: fingerprint,
-            after: fingerprint,
-            statements: Vec::new(),
-            up_ms: [0, 0],
-            down_ms: None,
-            took_ms: 0,
-            made: Vec::new(),
-            not_restored: Vec::new(),
-            not_repeated: Vec::new(),
-            failed: None,
-        };
+        let mut walk = Walk::from(before.fingerprint());
         let up = walked.step_up();
         let begun = std::time::Instant::now();
         match self.in_time(&up, self.first_up(&up)).await {
@@ -145,6 +134,30 @@ impl Walker<'_> {
     pub(super) async fn replay(&self, walked: &Walked) -> Result<(), Box<EngineError>> {
         let step = walked.step_up();
         self.in_time(&step, self.as_run(&step)).await.map(|_| ())
+    }
+
+    /// Begins one that was begun on the target and is not done.
+    pub(super) async fn stand(&self, walked: &Walked, begun: &[&Begun]) -> Result<(), Box<EngineError>> {
+        let step = walked.step_up();
+        self.in_time(&step, backfill::stand(&self.hands, &step, begun)).await
+    }
+
+    /// Goes on with one that was begun, from `before` to its end. Its way back was walked before it was begun.
+    pub(super) async fn finish(&mut self, walked: &Walked, before: Snapshot) -> Result<(Walk, Snapshot), EngineError> {
+        let begun = std::time::Instant::now();
+        let mut walk = Walk::from(before.fingerprint());
+        let up = walked.step_up();
+        let state = store::read(self.hands.guard).await?;
+        let journal = state.journal.get(&(walked.id.clone(), Direction::Up)).cloned().unwrap_or_default();
+        if let Err(error) = self.in_time(&up, stepwise::apply(&self.hands, &up, &journal)).await {
+            walk.failed = Some((Leg::Up, error));
+            return Ok((walk, before));
+        }
+        let after = self.snapshot().await?;
+        walk.after = after.fingerprint();
+        walk.made = difference(&before, &after);
+        walk.took_ms = begun.elapsed().as_millis() as u64;
+        Ok((walk, after))
     }
 
     async fn first_up(&self, step: &Step) -> Result<Vec<StatementFigures>, StepEnd> {
@@ -205,6 +218,23 @@ impl Walker<'_> {
         let outcome =
             self.hands.guard.batch(&query).await.map_err(|e| own_statement(&e, "reading the rehearsal's history"))?;
         crate::target::store::number(outcome.value(0, 0).unwrap_or_default())
+    }
+}
+
+impl From<Fingerprint> for Walk {
+    fn from(before: Fingerprint) -> Self {
+        Self {
+            before,
+            after: before,
+            statements: Vec::new(),
+            up_ms: [0, 0],
+            down_ms: None,
+            took_ms: 0,
+            made: Vec::new(),
+            not_restored: Vec::new(),
+            not_repeated: Vec::new(),
+            failed: None,
+        }
     }
 }
 

@@ -232,6 +232,31 @@ impl Report {
         self.findings.iter().chain(self.migrations.iter().flat_map(|m| &m.findings))
     }
 
+    /// Several databases of an environment as one: a gate holds where it holds in each.
+    pub fn sum(environment: String, parts: &[Self]) -> Self {
+        let gates = Gate::ALL.map(|gate| {
+            let of_it: Vec<&GateResult> =
+                parts.iter().flat_map(|part| &part.gates).filter(|g| g.gate == gate).collect();
+            let looked: Vec<bool> = of_it.iter().filter_map(|result| result.holds).collect();
+            GateResult {
+                gate,
+                required: of_it.iter().any(|result| result.required),
+                holds: (!looked.is_empty()).then(|| looked.iter().all(|holds| *holds)),
+                skipped: of_it.iter().find_map(|result| result.skipped.clone()),
+            }
+        });
+        Self {
+            environment,
+            passed: parts.iter().all(|part| part.passed),
+            gates: gates.to_vec(),
+            migrations: parts.iter().flat_map(|part| part.migrations.clone()).collect(),
+            findings: parts.iter().flat_map(|part| part.findings.clone()).collect(),
+            with_data: None,
+            fingerprint: None,
+            duration_ms: parts.iter().map(|part| part.duration_ms).sum(),
+        }
+    }
+
     pub(super) fn has_errors(&self, gate: Gate) -> bool {
         self.all_findings().any(|f| f.gate == gate && f.severity == Severity::Error)
     }

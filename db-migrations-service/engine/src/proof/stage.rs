@@ -19,6 +19,7 @@ use crate::migration::{MigrationId, Version};
 use crate::project::{Project, Script};
 use crate::request::RunContext;
 use crate::run::attempt::Hands;
+use crate::run::backfill::journal::Begun;
 use crate::run::steps::Text;
 use crate::scratch;
 use crate::target::session::{self, own_statement};
@@ -154,6 +155,26 @@ impl Stage {
         for applied in history(live, &self.project).await? {
             walker.replay(&applied).await.map_err(|error| not_replayed(*error))?;
         }
+        self.stand(&walker, live).await
+    }
+
+    /// Begins what was begun on `live` and is not done.
+    async fn stand(&self, walker: &Walker<'_>, live: &AdminConn) -> Result<(), EngineError> {
+        let state = store::read(live).await?;
+        let mut begun: Vec<&Begun> = state.begun().collect();
+        begun.sort_by_key(|begun| (begun.since_us, &begun.id));
+        for together in begun.chunk_by(|one, other| one.id == other.id) {
+            let first = together[0];
+            let walked = walked(
+                &self.project,
+                first.id.clone(),
+                first.service.clone(),
+                first.name.clone(),
+                first.up_sql.clone(),
+                first.down_sql.clone(),
+            )?;
+            walker.stand(&walked, together).await.map_err(|error| not_replayed(*error))?;
+        }
         Ok(())
     }
 
@@ -206,28 +227,39 @@ pub(super) async fn history(live: &AdminConn, project: &Project) -> Result<Vec<W
     rows.map(|row| {
         let [schema, version, service, name, up_sql, down_sql] = store::cells(row)?;
         let id = MigrationId::new(schema, Version::from_stored(store::number(&version)?));
-        let up = Script::parse(&format!("{id} (up SQL from the history)"), up_sql.clone(), &id.schema)?;
-        let owner = project.catalogue.services.get(&service).and_then(Service::owner_role).unwrap_or_default();
-        let (up_transactional, up_sets_session) = (up.is_transactional(), up.sets_session());
-        // Its way back is not walked: it stands.
-        let down = Script::opaque(&format!("{id} (down SQL from the history)"), &down_sql);
-        Ok(Walked {
-            id,
-            service,
-            name,
-            owner,
-            up: Text::from(up),
-            down: Text::from(down),
-            up_sql,
-            down_sql,
-            up_transactional,
-            down_transactional: true,
-            up_sets_session,
-            down_sets_session: false,
-            irreversible: true,
-        })
+        walked(project, id, service, name, up_sql, down_sql)
     })
     .collect()
+}
+
+/// A migration that stands in a target, or was begun in it. Its way back is not walked: it stands.
+fn walked(
+    project: &Project,
+    id: MigrationId,
+    service: String,
+    name: String,
+    up_sql: String,
+    down_sql: String,
+) -> Result<Walked, EngineError> {
+    let up = Script::parse(&format!("{id} (up SQL from the history)"), up_sql.clone(), &id.schema)?;
+    let owner = project.catalogue.services.get(&service).and_then(Service::owner_role).unwrap_or_default();
+    let (up_transactional, up_sets_session) = (up.is_transactional(), up.sets_session());
+    let down = Script::opaque(&format!("{id} (down SQL from the history)"), &down_sql);
+    Ok(Walked {
+        id,
+        service,
+        name,
+        owner,
+        up: Text::from(up),
+        down: Text::from(down),
+        up_sql,
+        down_sql,
+        up_transactional,
+        down_transactional: true,
+        up_sets_session,
+        down_sets_session: false,
+        irreversible: true,
+    })
 }
 
 fn not_replayed(error: EngineError) -> EngineError {

@@ -39,10 +39,10 @@ impl Subject {
         let down = read(&migration.down, project.down_sql(migration));
         match (up, down) {
             (Ok(up), Ok(down)) => Ok(Self {
+                up_hash: project.up_hash(migration, &up.sql).map_err(|error| vec![unread(&error).of(&migration.id)])?,
                 id: migration.id.clone(),
                 service: migration.service.clone(),
                 name: migration.name.clone(),
-                up_hash: sql_grammar::sha256_hex(up.sql.as_bytes()),
                 down_hash: sql_grammar::sha256_hex(down.sql.as_bytes()),
                 up,
                 down,

@@ -97,7 +97,10 @@ impl Examination<'_> {
             Err(error) if is_about_files(error.code) => {
                 let open = self.project.migrations().iter().zip(&comparison.open).filter(|(_, open)| **open);
                 let in_scope = open.filter(|(m, _)| planning::in_scope(scope, &m.service));
-                Ok((in_scope.map(|(m, _)| m.id.clone()).collect(), vec![unread(&error)]))
+                // The gate that looks at references tells all that leave the database.
+                let told = error.code == ErrorCode::CrossesDatabases && self.looks(Gate::StaysHome);
+                let findings = if told { Vec::new() } else { vec![unread(&error)] };
+                Ok((in_scope.map(|(m, _)| m.id.clone()).collect(), findings))
             }
             Err(error) => Err(error),
         }
@@ -174,7 +177,10 @@ impl Examination<'_> {
         if !report.findings.is_empty() {
             return Ok(Some("the files cannot be read, or not be put in an order".to_owned()));
         }
-        let rehearsed = match rehearsal::rehearse(self, subjects).await {
+        if report.all_findings().any(|finding| finding.code == home::CROSSES) {
+            return Ok(Some("what another database has cannot be referenced".to_owned()));
+        }
+        let rehearsed = match Box::pin(rehearsal::rehearse(self, subjects)).await {
             Ok(rehearsed) => rehearsed,
             Err(error) if is_unable(error.code) => {
                 let cure = error.cure.map(|cure| format!("; {cure}")).unwrap_or_default();
@@ -209,6 +215,7 @@ fn is_about_files(code: ErrorCode) -> bool {
             | ErrorCode::BadDirective
             | ErrorCode::DependencyCycle
             | ErrorCode::UnresolvedReference
+            | ErrorCode::CrossesDatabases
             | ErrorCode::UnpairedFile
             | ErrorCode::Edited
     )

@@ -1,9 +1,10 @@
-//! A migration as one transaction: one message, one round trip, one commit, its history row inside.
+//! A migration as one transaction: one round trip, one commit, its history row inside.
 
 use std::time::Instant;
 
 use super::attempt::{Hands, Stopped};
-use super::steps::{Part, Step};
+use super::envelope::Part;
+use super::steps::Step;
 use crate::error::{EngineError, ErrorCode};
 
 /// How a step ended that did not succeed.
@@ -20,13 +21,13 @@ pub(crate) async fn apply(hands: &Hands<'_>, step: &Step) -> Result<u64, StepEnd
     let begun = Instant::now();
     let closing = step.record_sql(&hands.context.actor, hands.context.run_id, None);
     let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, &closing);
-    match hands.send_with_retries(&step.id, &envelope.message).await {
+    match hands.send_step(step, &envelope).await {
         Ok(_) => Ok(begun.elapsed().as_millis() as u64),
         Err(stopped) => Err(ended(stopped, step, |error| step.refusal(error, &envelope))),
     }
 }
 
-/// Why a message stopped, as the end of its step.
+/// Why messages stopped, as the end of its step.
 pub(crate) fn ended(
     stopped: Stopped,
     step: &Step,

@@ -1,11 +1,14 @@
-//! Sending one message and staying in control of it: it can be cancelled, it shows whom it waits for, it gives up a
-//! lock that does not come and tries again.
+//! Sending messages and staying in control of them: they can be cancelled, they show how far they are and whom they
+//! wait for, they give up a lock that does not come and try again.
 
 use std::time::Duration;
 
 use postgres_link::{AdminConn, BatchError, BatchOutcome};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
+use super::envelope::{Envelope, Part};
+use super::steps::Step;
+use super::telling::Telling;
 use crate::catalogue::RunSettings;
 use crate::event::{Blocker, Event};
 use crate::migration::MigrationId;
@@ -26,7 +29,31 @@ pub(crate) struct Hands<'a> {
     pub context: &'a RunContext,
 }
 
-/// Why a message did not go through.
+/// What is sent at once.
+struct Sending<'a> {
+    id: &'a MigrationId,
+    messages: Vec<&'a str>,
+    /// The statement that it is about, counted from 1.
+    statement: Option<usize>,
+    /// What is told of statement by statement.
+    told: Option<(&'a Step, &'a Envelope)>,
+}
+
+impl<'a> Sending<'a> {
+    fn one(id: &'a MigrationId, message: &'a str) -> Self {
+        Self { id, messages: vec![message], statement: None, told: None }
+    }
+
+    fn step(step: &'a Step, envelope: &'a Envelope) -> Self {
+        let (statement, told) = match envelope.part {
+            Part::Whole => (None, Some((step, envelope))),
+            Part::Statement(index) => (Some(index + 1), None),
+        };
+        Self { id: &step.id, messages: envelope.sql(), statement, told }
+    }
+}
+
+/// Why messages did not go through.
 #[derive(Debug)]
 pub(crate) enum Stopped {
     /// The server refused it, or was lost.
@@ -44,17 +71,26 @@ pub(crate) enum Stopped {
 impl Hands<'_> {
     /// Sends `message`; what it waits for is reported as events of `id`. After a failure no transaction is open.
     pub(crate) async fn send(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
-        self.send_within(id, message, None).await
+        self.send_within(&Sending::one(id, message), None).await
     }
 
-    /// The same, giving way to those who wait for us longer than `budget`.
-    async fn send_within(
+    /// The same for the statement at `index` of the migration.
+    pub(crate) async fn send_statement(
         &self,
         id: &MigrationId,
+        index: usize,
         message: &str,
+    ) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
+        self.send_within(&Sending { statement: Some(index + 1), ..Sending::one(id, message) }, None).await
+    }
+
+    /// Gives way to those who wait for us longer than `budget`.
+    async fn send_within(
+        &self,
+        sending: &Sending<'_>,
         budget: Option<Duration>,
     ) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
-        let sent = self.send_raw(id, message, budget).await;
+        let sent = self.send_raw(sending, budget).await;
         if sent.is_err() && !self.conn.is_closed() {
             // Ends the failed transaction; outside of one it is a warning.
             let _ = self.conn.batch("ROLLBACK").await;
@@ -64,8 +100,7 @@ impl Hands<'_> {
 
     async fn send_raw(
         &self,
-        id: &MigrationId,
-        message: &str,
+        sending: &Sending<'_>,
         budget: Option<Duration>,
     ) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
         let mut blockers = Vec::new();
@@ -75,20 +110,42 @@ impl Hands<'_> {
         if self.guard.is_closed() {
             return Err((Stopped::GuardLost("its connection has ended".to_owned()), blockers));
         }
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         // Four looks within the budget, so that what is seen late is still seen in time.
         let pause = budget.map_or(LOOK, |budget| LOOK.min(budget / 4));
         let mut look = interval_at(begun + pause, pause);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let work = self.conn.batch(message);
-        tokio::pin!(work);
+        let mut flight = match self.conn.flight(&sending.messages) {
+            Ok(flight) => flight,
+            Err(error) => return Err((Stopped::Failed(error), blockers)),
+        };
+        let mut telling = sending.told.map(|(step, envelope)| Telling::begin(step, envelope, &self.context.events));
+        let lasts = sleep_until(begun);
+        tokio::pin!(lasts);
+        let mut outcome = BatchOutcome::default();
         let guard_closed = self.guard.closed();
         tokio::pin!(guard_closed);
         let (mut cancelled, mut guard_lost, mut yielded) = (false, None, None);
         let result = loop {
+            let due = telling.as_ref().and_then(Telling::due);
+            if let Some(due) = due
+                && due != lasts.deadline()
+            {
+                lasts.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
-                result = &mut work => break result,
+                answer = flight.next() => match answer {
+                    Some(Ok(answer)) => {
+                        begun = Instant::now();
+                        if let Some(telling) = &mut telling {
+                            telling.done(&answer);
+                        }
+                        outcome.statements.extend(answer.statements);
+                    }
+                    Some(Err(error)) => break Err(error),
+                    None => break Ok(outcome),
+                },
                 () = self.context.cancel.cancelled(), if !cancelled => {
                     cancelled = true;
                     self.cancel_statement().await;
@@ -97,8 +154,13 @@ impl Hands<'_> {
                     guard_lost = Some(closed.to_string());
                     self.cancel_statement().await;
                 }
+                () = &mut lasts, if due.is_some() => {
+                    if let Some(telling) = &mut telling {
+                        telling.lasts();
+                    }
+                }
                 _ = look.tick() => {
-                    // A cancellation that comes before the server has begun is lost: say it again until it is heard.
+                    // A cancellation that comes between two messages is lost: say it again until it is heard.
                     if cancelled || guard_lost.is_some() || yielded.is_some() {
                         self.cancel_statement().await;
                     } else {
@@ -112,8 +174,12 @@ impl Hands<'_> {
                         }
                         let found = lock::blockers_of(self.guard, self.conn.backend_pid()).await;
                         if !found.is_empty() {
+                            let statement = telling.as_ref().map_or(sending.statement, Telling::statement);
                             let waited_ms = begun.elapsed().as_millis() as u64;
-                            self.context.events.send(Event::Waiting { migration: id.clone(), waited_ms, blockers: found.clone() });
+                            let blockers_now = found.clone();
+                            self.context.events.send(Event::Waiting {
+                                migration: sending.id.clone(), statement, waited_ms, blockers: blockers_now,
+                            });
                             blockers = found;
                         }
                     }
@@ -134,10 +200,10 @@ impl Hands<'_> {
         Err((stopped, blockers))
     }
 
-    /// Sends a message inside a transaction that is already open and will be rolled back. It begins with
+    /// Sends a step inside a transaction that is already open and will be rolled back. It begins with
     /// `SAVEPOINT step`, so that a refusal does not end the whole.
-    pub(crate) async fn send_in_transaction(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, Stopped> {
-        match self.send_raw(id, message, None).await {
+    pub(crate) async fn try_step(&self, step: &Step, envelope: &Envelope) -> Result<BatchOutcome, Stopped> {
+        match self.send_raw(&Sending::step(step, envelope), None).await {
             Ok(outcome) => Ok(outcome),
             Err((stopped, _)) => {
                 let _ = self.conn.batch("ROLLBACK TO SAVEPOINT step").await;
@@ -148,11 +214,26 @@ impl Hands<'_> {
 
     /// Sends a message that is one whole transaction, again and again while a lock in it does not come in time.
     pub(crate) async fn send_with_retries(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, Stopped> {
+        self.retried(&Sending::one(id, message)).await
+    }
+
+    /// The same for an envelope. What its statements do is reported as events where it carries the whole step.
+    pub(crate) async fn send_step(&self, step: &Step, envelope: &Envelope) -> Result<BatchOutcome, Stopped> {
+        self.retried(&Sending::step(step, envelope)).await
+    }
+
+    /// The same for what is no migration, whose statements nobody watches.
+    pub(crate) async fn send_quietly(&self, step: &Step, envelope: &Envelope) -> Result<BatchOutcome, Stopped> {
+        self.retried(&Sending { told: None, ..Sending::step(step, envelope) }).await
+    }
+
+    async fn retried(&self, sending: &Sending<'_>) -> Result<BatchOutcome, Stopped> {
+        let id = sending.id;
         let attempts = self.settings.lock_attempts;
         let budget = Duration::from_millis(self.settings.blocking_budget_ms);
         let mut attempt = 1;
         loop {
-            let (stopped, blockers) = match self.send_within(id, message, Some(budget)).await {
+            let (stopped, blockers) = match self.send_within(sending, Some(budget)).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(stopped) => stopped,
             };

@@ -39,6 +39,9 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
         let needs = planned.waits_for.iter().find(|id| untried.contains(id));
         let why = match needs {
             Some(id) => Some(format!("it comes after {id}, which was not tried")),
+            None if step.script().has_backfill() => {
+                Some("a backfill is many transactions, one for each batch".to_owned())
+            }
             None if !step.transactional => {
                 let what = step
                     .script()
@@ -57,7 +60,7 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
         run.announce(index);
         let begun = std::time::Instant::now();
         let envelope = step.inside(hands.settings.lock_timeout_ms);
-        match hands.send_in_transaction(&step.id, &envelope.message).await {
+        match hands.try_step(&step, &envelope).await {
             Ok(_) => {
                 let duration_ms = begun.elapsed().as_millis() as u64;
                 hands.context.events.send(Event::MigrationFinished { migration: step.id.clone(), duration_ms });
@@ -91,7 +94,7 @@ fn not_tried(
     result.not_tried.push((id.clone(), why));
 }
 
-fn failure(hands: &Hands<'_>, stopped: Stopped, step: &Step, envelope: &super::steps::Envelope) -> Box<EngineError> {
+fn failure(hands: &Hands<'_>, stopped: Stopped, step: &Step, envelope: &super::envelope::Envelope) -> Box<EngineError> {
     let error = match ended(stopped, step, |error| step.refusal(error, envelope)) {
         StepEnd::Failed(error) => error,
         StepEnd::Cancelled => {

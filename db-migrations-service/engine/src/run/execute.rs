@@ -8,16 +8,20 @@ use postgres_link::AdminConn;
 
 use super::apply::{self, StepEnd};
 use super::attempt::Hands;
+use super::backfill;
 use super::dry;
+use super::rollback;
 use super::steps::{Record, Step, Text};
 use super::stepwise;
 use crate::audit;
 use crate::engine::Target;
 use crate::error::{EngineError, ErrorCode};
 use crate::event::{Event, Outcome};
+use crate::hold::Hold;
 use crate::migration::MigrationId;
 use crate::plan::Plan;
 use crate::project::Project;
+use crate::proof::shared::SharedProofs;
 use crate::proof::{self, Override};
 use crate::request::RunContext;
 use crate::status::RunReport;
@@ -31,6 +35,8 @@ pub(crate) enum Origin {
     File { hash: String },
     /// The history: what was applied knows its own way back.
     History { row: i64, owner: String, down_sql: String },
+    /// The journal of a backfill that is not done: it knows its way back, too.
+    Begun { owner: String, down_sql: String },
 }
 
 /// What must be known of each planned migration beside the plan.
@@ -57,6 +63,12 @@ pub struct PreparedRun {
     pub(crate) overrides: Vec<Override>,
     /// Why it goes without the backup that the environment wants.
     pub(crate) without_backup: Option<String>,
+    /// What other databases have proven.
+    pub(crate) shared_proofs: Option<Arc<SharedProofs>>,
+    /// Asked before each contract.
+    pub(crate) contract_hold: Hold,
+    /// Why contracts are taken whatever it says.
+    pub(crate) despite_hold: Option<String>,
 }
 
 /// The session that works and the one that holds the lock.
@@ -146,12 +158,13 @@ impl PreparedRun {
         if !self.installed {
             audited = audit::begin(hands.conn, self.context.run_id).await;
         }
-        if let Some(reason) = &self.without_backup
-            && let Err(error) = proof::remember(hands, "backup", reason).await
-        {
-            result.outcome = Outcome::Failed;
-            result.error = Some(Box::new(error));
-            return result;
+        let passed_by = [("backup", &self.without_backup), ("contract", &self.despite_hold)];
+        for (gate, reason) in passed_by.into_iter().filter_map(|(gate, reason)| Some((gate, reason.as_ref()?))) {
+            if let Err(error) = proof::remember(hands, gate, reason).await {
+                result.outcome = Outcome::Failed;
+                result.error = Some(Box::new(error));
+                return result;
+            }
         }
         if self.direction == Direction::Up
             && let Err(error) = Box::pin(proof::require(self, hands)).await
@@ -170,6 +183,10 @@ impl PreparedRun {
                     return result;
                 }
             };
+            if let Err(error) = self.may_contract(planned).await {
+                self.failed(&mut result, &planned.migration, Box::new(error));
+                return result;
+            }
             self.announce(index);
             let ended = if step.transactional {
                 let (ended, following) = tokio::join!(apply::apply(hands, &step), self.step_ahead(index + 1));
@@ -178,7 +195,12 @@ impl PreparedRun {
             } else {
                 // What stays of it should it stop in the middle is recorded command by command.
                 audit::mark(hands.conn, self.context.run_id, audit::Telling::Triggers).await;
-                stepwise::apply(hands, &step, &self.work[index].journal).await
+                let journal = &self.work[index].journal;
+                if step.script().has_backfill() {
+                    Box::pin(backfill::apply(hands, &step, journal, self.may_contract_part(planned))).await
+                } else {
+                    stepwise::apply(hands, &step, journal).await
+                }
             };
             if audited && !step.transactional {
                 audit::mark(hands.conn, self.context.run_id, audit::Telling::Engine).await;
@@ -272,7 +294,7 @@ impl PreparedRun {
                 })?;
                 let up_sql = self.project.up_sql(migration)?;
                 let down_sql = self.project.down_sql(migration)?;
-                let file_hash = sql_grammar::sha256_hex(up_sql.as_bytes());
+                let file_hash = self.project.up_hash(migration, &up_sql)?;
                 if file_hash != *hash {
                     return Err(EngineError::new(
                         ErrorCode::Edited,
@@ -282,17 +304,17 @@ impl PreparedRun {
                     .migration(&id));
                 }
                 let owner = self.project.catalogue.service(&migration.service)?.owner_role().unwrap_or_default();
-                let text = Text::new(migration.up.clone(), up_sql.clone(), &id.schema, planned.code.clone());
+                let text = Text::new(migration.up.clone(), up_sql.clone(), &id.schema, planned.cuts.clone());
                 let checksum = sql_grammar::checksum(&up_sql);
                 (text, owner, Record::Applied { checksum, file_hash, up_sql, down_sql })
             }
-            Origin::History { row, owner, down_sql } => {
-                let file = format!("{id} (down SQL from the history)");
-                (
-                    Text::new(file, down_sql.clone(), &id.schema, planned.code.clone()),
-                    owner.clone(),
-                    Record::RolledBack { row: *row },
-                )
+            Origin::History { owner, down_sql, .. } | Origin::Begun { owner, down_sql } => {
+                let record = match &work.origin {
+                    Origin::History { row, .. } => Record::RolledBack { row: *row },
+                    _ => Record::Withdrawn,
+                };
+                let file = rollback::file(&work.origin, &id);
+                (Text::new(file, down_sql.clone(), &id.schema, planned.cuts.clone()), owner.clone(), record)
             }
         };
         Ok(Step {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use postgres_link::AdminConn;
 use sql_grammar::{ObjectKind, ObjectName, QualifiedName};
 
+use super::backfill::sql;
 use super::execute::{Origin, Work};
 use crate::catalogue::Catalogue;
 use crate::error::{EngineError, ErrorCode};
@@ -25,6 +26,50 @@ struct Entry {
     name: String,
     down_sql: String,
     up: Script,
+    /// It is not done: its backfill is under way, or its contract is held.
+    is_begun: bool,
+}
+
+/// What the errors of a rollback call the SQL.
+pub(crate) fn file(origin: &Origin, id: &MigrationId) -> String {
+    match origin {
+        Origin::Begun { .. } => format!("{id} (down SQL from its journal)"),
+        _ => format!("{id} (down SQL from the history)"),
+    }
+}
+
+/// Migrations whose backfill is under way, as if they were the newest of the history. Their way back is that of their expand
+/// part, where the down file tells it apart, and the end of their triggers.
+fn begun(state: &State) -> Result<Vec<Entry>, EngineError> {
+    let mut all: Vec<_> = state.begun().collect();
+    all.sort_by_key(|begun| (begun.since_us, begun.id.clone(), begun.statement));
+    let mut entries: Vec<Entry> = Vec::new();
+    for begun in all {
+        let drops = format!("\n;{}", sql::drop_sync_of(&begun.id, begun.statement));
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.id == begun.id) {
+            entry.down_sql.push_str(&drops);
+            continue;
+        }
+        let down = Script::parse(
+            &format!("{} (down SQL from its journal)", begun.id),
+            begun.down_sql.clone(),
+            &begun.id.schema,
+        )?;
+        let own = down.parts.as_ref().map_or_else(|| begun.down_sql.as_str().into(), |p| p.of_expand(&begun.down_sql));
+        let up =
+            Script::parse(&format!("{} (up SQL from its journal)", begun.id), begun.up_sql.clone(), &begun.id.schema)?;
+        entries.push(Entry {
+            // After everything that is applied.
+            row: i64::MAX - 1_000_000 + entries.len() as i64,
+            id: begun.id.clone(),
+            service: begun.service.clone(),
+            name: begun.name.clone(),
+            down_sql: if down.statements.is_empty() { own.into_owned() } else { format!("{own}{drops}") },
+            up,
+            is_begun: true,
+        });
+    }
+    Ok(entries)
 }
 
 /// Plans the rollback; refused, with the list, while something applied depends on it.
@@ -34,17 +79,26 @@ pub(crate) async fn plan(
     state: &State,
     request: &RollbackRequest,
 ) -> Result<(Plan, Vec<Work>), EngineError> {
-    let chosen = choose(catalogue, state, request)?;
+    let begun = begun(state)?;
+    let chosen = choose(catalogue, state, &begun, request)?;
     let Some(oldest) = chosen.iter().map(|(row, _)| *row).min() else { return Ok((Plan::default(), Vec::new())) };
     let wanted: BTreeSet<i64> = chosen.iter().map(|(row, _)| *row).collect();
-    let rows = read(conn, oldest).await?;
+    let mut rows = read(conn, oldest).await?;
+    rows.extend(begun);
     refuse_dependents(&rows, &wanted)?;
     let mut plan = Plan::default();
     let mut work = Vec::new();
     // Newest first: the order of the history is an order in which everything fitted.
     for row in rows.iter().rev().filter(|row| wanted.contains(&row.row)) {
-        let down =
-            Script::parse(&format!("{} (down SQL from the history)", row.id), row.down_sql.clone(), &row.id.schema)?;
+        let origin = |owner: &str| {
+            let (owner, down_sql) = (owner.to_owned(), row.down_sql.clone());
+            if row.is_begun {
+                Origin::Begun { owner, down_sql }
+            } else {
+                Origin::History { row: row.row, owner, down_sql }
+            }
+        };
+        let down = Script::parse(&file(&origin(""), &row.id), row.down_sql.clone(), &row.id.schema)?;
         if let Some(why) = &down.directives.irreversible {
             return Err(EngineError::new(
                 ErrorCode::Irreversible,
@@ -77,15 +131,14 @@ pub(crate) async fn plan(
             prerequisite: false,
             resume_after: journal.values().filter(|entry| entry.done).count(),
             waits_for: Vec::new(),
+            contract_of: Vec::new(),
+            fills: down.fills().iter().map(ToString::to_string).collect(),
+            needs_elsewhere: Vec::new(),
             sql: Some(row.down_sql.clone()),
             sets_session: down.sets_session(),
-            code: down.code(),
+            cuts: down.cuts(),
         });
-        work.push(Work {
-            origin: Origin::History { row: row.row, owner, down_sql: row.down_sql.clone() },
-            has_leftovers: state.has_leftovers(&row.id),
-            journal,
-        });
+        work.push(Work { origin: origin(&owner), has_leftovers: state.has_leftovers(&row.id), journal });
     }
     Ok((plan, work))
 }
@@ -94,6 +147,7 @@ pub(crate) async fn plan(
 fn choose(
     catalogue: &Catalogue,
     state: &State,
+    begun: &[Entry],
     request: &RollbackRequest,
 ) -> Result<Vec<(i64, MigrationId)>, EngineError> {
     if let crate::request::Scope::Service(name) = &request.scope {
@@ -105,6 +159,7 @@ fn choose(
         .filter(|(_, a)| in_scope(&request.scope, &a.service))
         .map(|(id, a)| (a.row, id.clone()))
         .collect();
+    applied.extend(begun.iter().filter(|b| in_scope(&request.scope, &b.service)).map(|b| (b.row, b.id.clone())));
     applied.sort_by_key(|(row, _)| std::cmp::Reverse(*row));
     match &request.to {
         RollbackTo::Steps(n) => applied.truncate(*n),
@@ -141,7 +196,7 @@ async fn read(conn: &AdminConn, oldest: i64) -> Result<Vec<Entry>, EngineError> 
         let [row, schema, version, service, name, up_sql, down_sql] = store::cells(row)?;
         let id = MigrationId::new(schema, Version::from_stored(store::number(&version)?));
         let up = Script::parse(&format!("{id} (up SQL from the history)"), up_sql, &id.schema)?;
-        Ok(Entry { row: store::number(&row)?, id, service, name, down_sql, up })
+        Ok(Entry { row: store::number(&row)?, id, service, name, down_sql, up, is_begun: false })
     })
     .collect()
 }

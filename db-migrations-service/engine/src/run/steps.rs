@@ -1,12 +1,12 @@
-//! What one step of a run works on, and the message that carries it.
+//! What one step of a run works on.
 
-use std::fmt::Write as _;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use postgres_link::{BatchError, SqlError};
 use uuid::Uuid;
 
+use super::envelope::{Envelope, Part};
+use super::pieces::Cuts;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Script;
@@ -24,7 +24,7 @@ pub(crate) struct Step {
     pub direction: Direction,
     /// The SQL of the direction.
     pub text: Text,
-    /// One message, or statement by statement.
+    /// One transaction, or statement by statement.
     pub transactional: bool,
     /// It sets something for the rest of its session.
     pub sets_session: bool,
@@ -42,14 +42,24 @@ pub(crate) struct Text {
     pub file: String,
     pub sql: String,
     schema: String,
-    /// Where the statements stand that may run code of their author.
-    code: Vec<Range<usize>>,
+    /// Where its statements stand.
+    pub cuts: Cuts,
     parsed: OnceLock<Script>,
 }
 
 impl Text {
-    pub(crate) fn new(file: String, sql: String, schema: &str, code: Vec<Range<usize>>) -> Self {
-        Self { file, sql, schema: schema.to_owned(), code, parsed: OnceLock::new() }
+    pub(crate) fn new(file: String, sql: String, schema: &str, cuts: Cuts) -> Self {
+        Self { file, sql, schema: schema.to_owned(), cuts, parsed: OnceLock::new() }
+    }
+
+    /// The text of the statement at `index`.
+    pub(crate) fn statement(&self, index: usize) -> &str {
+        &self.sql[self.cuts[index].range.clone()]
+    }
+
+    /// Whether a statement of it may run code of its author.
+    pub(crate) fn runs_code(&self) -> bool {
+        self.cuts.iter().any(|cut| cut.runs_code)
     }
 
     pub(crate) fn script(&self) -> &Script {
@@ -67,7 +77,7 @@ impl From<Script> for Text {
             file: script.file.clone(),
             sql: script.sql.clone(),
             schema: String::new(),
-            code: script.code(),
+            cuts: script.cuts(),
             parsed: OnceLock::from(script),
         }
     }
@@ -76,47 +86,21 @@ impl From<Script> for Text {
 /// What the history must say once the step is done.
 #[derive(Debug)]
 pub(crate) enum Record {
-    Applied { up_sql: String, down_sql: String, checksum: String, file_hash: String },
-    RolledBack { row: i64 },
+    Applied {
+        up_sql: String,
+        down_sql: String,
+        checksum: String,
+        file_hash: String,
+    },
+    RolledBack {
+        row: i64,
+    },
+    /// It was begun and never done.
+    Withdrawn,
 }
-
-/// Which part of a step's SQL a message carries.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Part {
-    Whole,
-    Statement(usize),
-}
-
-/// A message with what is needed to read places out of its errors.
-pub(crate) struct Envelope {
-    pub message: String,
-    /// Where in the message each stretch of the SQL begins.
-    stretches: Vec<Stretch>,
-    part: Part,
-}
-
-/// A piece of the SQL in a message: as it stands in the file, or wrapped in a call.
-struct Stretch {
-    in_message: usize,
-    in_sql: usize,
-    verbatim: bool,
-}
-
-impl Envelope {
-    /// The byte of the SQL that the server means by the character `position`, counted from 1.
-    fn byte(&self, position: u32) -> Option<usize> {
-        let at = self.message.char_indices().nth((position as usize).checked_sub(1)?)?.0;
-        let stretch = self.stretches.iter().rev().find(|stretch| stretch.in_message <= at)?;
-        let within = if stretch.verbatim { at - stretch.in_message } else { 0 };
-        Some(stretch.in_sql + within)
-    }
-}
-
-/// Statements of an envelope before its SQL: BEGIN, the lock timeout, the search path, the role.
-pub(crate) const PRELUDE: usize = 4;
 
 /// Back to the engine's own role and search path.
-const LEAVE: &str = "SET LOCAL ROLE NONE;SET LOCAL search_path=pg_catalog;";
+pub(super) const LEAVE: &str = "SET LOCAL ROLE NONE;SET LOCAL search_path=pg_catalog;";
 
 /// Back to the settings that the session was opened with, so that what a migration sets for its session, if only by
 /// `set_config` in a body, does not reach the next one. The audit's mark stays: nobody but a superuser can have set it.
@@ -148,18 +132,9 @@ impl Step {
                 duration_ms,
             }),
             Record::RolledBack { row } => store::mark_rolled_back(*row, actor, run_id),
+            Record::Withdrawn => super::backfill::journal::clear(&self.id),
         };
         if self.has_leftovers { format!("{}; {record}", store::clear(&self.id)) } else { record }
-    }
-
-    /// The part as one transaction in one message: role, SQL, history, commit.
-    pub(crate) fn envelope(&self, part: Part, lock_timeout_ms: u64, closing: &str) -> Envelope {
-        self.wrap("BEGIN", part, lock_timeout_ms, &self.bring_forward(), &format!("{closing};COMMIT"))
-    }
-
-    /// The step inside a transaction that somebody else rolls back.
-    pub(crate) fn inside(&self, lock_timeout_ms: u64) -> Envelope {
-        self.wrap("SAVEPOINT step", Part::Whole, lock_timeout_ms, "", "SELECT 1")
     }
 
     /// What begins a transaction of the step that is sent in pieces.
@@ -180,55 +155,18 @@ impl Step {
 
     /// What ends a transaction of the step that is sent in pieces; `closing` is run as the engine.
     pub(crate) fn ending(&self, closing: &str) -> String {
-        let forward = if self.text.code.is_empty() { String::new() } else { format!("{};", self.bring_forward()) };
+        let forward = if self.text.runs_code() { format!("{};", self.bring_forward()) } else { String::new() };
         format!("{forward}{LEAVE}{}{closing}", self.reset())
     }
 
     /// Takes back what the step may have set for its session.
     pub(super) fn reset(&self) -> &'static str {
-        if self.sets_session || !self.text.code.is_empty() { RESET_ALL } else { "" }
+        if self.sets_session || self.text.runs_code() { RESET_ALL } else { "" }
     }
 
     /// What was put off to the commit would run as the session's user: triggers, the queries of held cursors.
-    fn bring_forward(&self) -> String {
+    pub(super) fn bring_forward(&self) -> String {
         format!("{};CLOSE ALL", through_door(&self.owner, "SET CONSTRAINTS ALL IMMEDIATE"))
-    }
-
-    /// `after_code` follows the SQL where it may run code of its author.
-    fn wrap(&self, begin: &str, part: Part, lock_timeout_ms: u64, after_code: &str, closing: &str) -> Envelope {
-        let mut message = self.opening(begin, lock_timeout_ms);
-        let range = match part {
-            Part::Whole => 0..self.text.sql.len(),
-            Part::Statement(index) => self.script().statements[index].0.clone(),
-        };
-        let code = self.text.code.iter().filter(|c| range.start <= c.start && c.end <= range.end);
-        let mut stretches = Vec::new();
-        let mut at = range.start;
-        let mut runs_code = false;
-        for code in code {
-            runs_code = true;
-            stretches.push(Stretch { in_message: message.len(), in_sql: at, verbatim: true });
-            message.push_str(&self.text.sql[at..code.start]);
-            stretches.push(Stretch { in_message: message.len(), in_sql: code.start, verbatim: false });
-            message.push_str(&through_door(&self.owner, &self.text.sql[code.clone()]));
-            at = code.end;
-        }
-        stretches.push(Stretch { in_message: message.len(), in_sql: at, verbatim: true });
-        message.push_str(&self.text.sql[at..range.end]);
-        // The line break ends a comment that the SQL may end with.
-        message.push('\n');
-        if runs_code {
-            message.push(';');
-            message.push_str(after_code);
-        }
-        message.push(';');
-        message.push_str(LEAVE);
-        if matches!(part, Part::Whole) && !self.reset().is_empty() {
-            // The lock timeout holds for the closing statements too.
-            let _ = write!(message, "{}SET LOCAL lock_timeout={lock_timeout_ms};", self.reset());
-        }
-        message.push_str(closing);
-        Envelope { message, stretches, part }
     }
 
     /// Session settings for a statement that runs outside of a transaction.
@@ -247,17 +185,17 @@ impl Step {
         format!("{}, pg_catalog", identifier(&self.id.schema))
     }
 
-    /// What PostgreSQL said to the message, as the migration's failure.
+    /// What PostgreSQL said to the step, as the migration's failure.
     pub(crate) fn refusal(&self, error: &BatchError, envelope: &Envelope) -> EngineError {
         let Some(sql) = error.sql_error() else {
             return crate::target::session::lost(&error.to_string()).migration(&self.id);
         };
-        let byte = sql.position.and_then(|position| envelope.byte(position)).filter(|&at| at <= self.text.sql.len());
+        let byte = envelope.byte(error).filter(|&at| at <= self.text.sql.len());
         let statement = match envelope.part {
             Part::Statement(index) => Some(index),
-            Part::Whole => byte.and_then(|byte| self.script().statement_at(byte)).or_else(|| {
-                error.completed().checked_sub(PRELUDE).filter(|&index| index < self.script().statements.len())
-            }),
+            Part::Whole => byte
+                .and_then(|byte| self.script().statement_at(byte))
+                .or_else(|| envelope.statement(error).filter(|&index| index < self.script().statements.len())),
         };
         self.failed(sql, statement, byte)
     }

@@ -10,8 +10,10 @@ use sql_grammar::Alone;
 
 use super::apply::{StepEnd, ended};
 use super::attempt::{Hands, Stopped};
-use super::repair;
-use super::steps::{Part, Step};
+use super::envelope::Part;
+use super::pieces::{first_line, kind};
+use super::steps::Step;
+use super::{backfill, repair};
 use crate::error::{EngineError, ErrorCode};
 use crate::event::Event;
 use crate::target::store::{self, Journalled};
@@ -22,6 +24,9 @@ pub(crate) async fn apply(
     step: &Step,
     journal: &std::collections::BTreeMap<usize, Journalled>,
 ) -> Result<u64, StepEnd> {
+    if step.script().has_backfill() {
+        return Box::pin(backfill::apply(hands, step, journal, async { Ok(()) })).await;
+    }
     let begun = Instant::now();
     let total = step.script().statements.len();
     check_unchanged(step, journal)?;
@@ -29,34 +34,43 @@ pub(crate) async fn apply(
         let entry = journal.get(&index);
         let statement_begun = Instant::now();
         let resumed = entry.is_some_and(|e| e.done);
-        let tag = step.script().statements[index]
-            .1
-            .alone
-            .as_ref()
-            .map_or_else(|| first_words(step.script().statement(index)), |a| a.what().to_owned());
+        let (range, facts) = &step.script().statements[index];
+        let text = step.script().statement(index);
+        let tag = facts.alone.as_ref().map_or_else(|| kind(text), |alone| alone.what().to_owned());
+        let line = step.script().location(range.start, Some(index)).line;
+        let mut rows = 0;
         if !resumed {
             hands.context.events.send(Event::StatementStarted {
                 migration: step.id.clone(),
                 statement: index + 1,
+                through: index + 1,
                 of: total,
+                line,
                 tag: tag.clone(),
+                text: first_line(text),
+                lasts: true,
             });
             let in_doubt = entry.is_some();
-            let result = match &step.script().statements[index].1.alone {
-                Some(alone) => alone_statement(hands, step, index, alone, in_doubt).await,
+            let result = match &facts.alone {
+                Some(alone) => alone_statement(hands, step, index, alone, in_doubt).await.map(|()| 0),
                 None => in_transaction(hands, step, index).await,
             };
-            if let Err(end) = result {
-                return Err(left_behind(end, index, total));
+            match result {
+                Ok(written) => rows = written,
+                Err(end) => return Err(left_behind(end, index, total)),
             }
         }
         hands.context.events.send(Event::StatementFinished {
             migration: step.id.clone(),
             statement: index + 1,
+            through: index + 1,
             of: total,
+            line,
             tag,
+            rows,
             resumed,
-            duration_ms: statement_begun.elapsed().as_millis() as u64,
+            duration_ms: statement_begun.elapsed().as_secs_f64() * 1_000.0,
+            lasted: true,
         });
     }
     let duration = begun.elapsed().as_millis() as u64;
@@ -72,7 +86,10 @@ pub(crate) async fn apply(
 }
 
 /// An edited file may be resumed only where what was already run still says the same.
-fn check_unchanged(step: &Step, journal: &std::collections::BTreeMap<usize, Journalled>) -> Result<(), StepEnd> {
+pub(super) fn check_unchanged(
+    step: &Step,
+    journal: &std::collections::BTreeMap<usize, Journalled>,
+) -> Result<(), StepEnd> {
     for (&index, entry) in journal {
         let same = index < step.script().statements.len() && step.script().statement_checksum(index) == entry.checksum;
         if !same {
@@ -93,12 +110,13 @@ fn check_unchanged(step: &Step, journal: &std::collections::BTreeMap<usize, Jour
     Ok(())
 }
 
-async fn in_transaction(hands: &Hands<'_>, step: &Step, index: usize) -> Result<(), StepEnd> {
+/// Answers the rows that it wrote.
+async fn in_transaction(hands: &Hands<'_>, step: &Step, index: usize) -> Result<u64, StepEnd> {
     let checksum = step.script().statement_checksum(index);
     let journal = store::journal(&step.id, step.direction, index, &checksum, true, hands.context.run_id);
     let envelope = step.envelope(Part::Statement(index), hands.settings.lock_timeout_ms, &journal);
-    match hands.send_with_retries(&step.id, &envelope.message).await {
-        Ok(_) => Ok(()),
+    match hands.send_step(step, &envelope).await {
+        Ok(outcome) => Ok(envelope.messages[0].rows(step, &outcome)),
         Err(stopped) => Err(ended(stopped, step, |error| step.refusal(error, &envelope))),
     }
 }
@@ -123,7 +141,7 @@ async fn alone_statement(
     };
     let started = store::journal(&step.id, step.direction, index, &checksum, false, hands.context.run_id);
     hands.send_with_retries(&step.id, &started).await.map_err(own)?;
-    let result = run_alone(hands, step, &text).await;
+    let result = run_alone(hands, step, index, &text).await;
     if let Err((stopped, blockers)) = result {
         let stopped = match stopped {
             Stopped::Failed(error) if error.sqlstate() == Some("55P03") => {
@@ -152,10 +170,15 @@ async fn alone_statement(
 
 /// Runs one statement on its own as the owner role. Waiting this way holds no lock that others queue behind, so it
 /// may take longer than a transaction may.
-async fn run_alone(hands: &Hands<'_>, step: &Step, text: &str) -> Result<(), (Stopped, Vec<crate::event::Blocker>)> {
+async fn run_alone(
+    hands: &Hands<'_>,
+    step: &Step,
+    index: usize,
+    text: &str,
+) -> Result<(), (Stopped, Vec<crate::event::Blocker>)> {
     let timeout_ms = hands.settings.concurrent_timeout_s * 1_000;
     hands.send(&step.id, &step.session_settings(timeout_ms)).await?;
-    let result = hands.send(&step.id, text).await;
+    let result = hands.send_statement(&step.id, index, text).await;
     // Also after a failure: the session goes on as the engine. A lost session shows in the next message.
     let _ = hands.conn.batch(Step::RESET_SETTINGS).await;
     result.map(|_| ())
@@ -174,8 +197,4 @@ fn left_behind(mut end: StepEnd, index: usize, total: usize) -> StepEnd {
         };
     }
     end
-}
-
-fn first_words(text: &str) -> String {
-    text.split_whitespace().take(2).map(str::to_uppercase).collect::<Vec<_>>().join(" ")
 }

@@ -1,9 +1,11 @@
 //! A run that holds its lock and waits for something else before it begins.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::execute::PreparedRun;
 use crate::error::EngineError;
+use crate::proof::shared::SharedProofs;
 use crate::target::session::own_statement;
 
 /// Well below the minutes after which gateways forget a connection that says nothing.
@@ -13,6 +15,11 @@ impl PreparedRun {
     /// Lets it go without the backup that the environment wants; that and why is kept in the target.
     pub fn go_without_backup(&mut self, reason: String) {
         self.without_backup = Some(reason);
+    }
+
+    /// Takes what other databases have proven as proven where this one stands where they stood, and adds what it proves itself.
+    pub fn share_proofs(&mut self, proofs: Arc<SharedProofs>) {
+        self.shared_proofs = Some(proofs);
     }
 
     /// Keeps its sessions alive. Ends when one of them, and with it the lock, is lost.

@@ -30,6 +30,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub(crate) async fn acquire(conn: &AdminConn, patience: Duration) -> Result<(), EngineError> {
     let deadline = Instant::now() + patience;
     let attempt = format!("SELECT pg_try_advisory_lock({}, {})", KEY.0, KEY.1);
+    conn.ensure_own_server().await.map_err(|e| EngineError::from(&e))?;
     loop {
         let outcome = conn.batch(&attempt).await.map_err(|e| own_statement(&e, "taking the migration lock"))?;
         if outcome.value(0, 0) == Some("t") {
@@ -48,6 +49,7 @@ pub(crate) async fn acquire(conn: &AdminConn, patience: Duration) -> Result<(), 
 pub(crate) async fn claim_work(conn: &AdminConn) -> Result<(), EngineError> {
     let deadline = Instant::now() + EVICTION;
     let attempt = format!("SELECT pg_try_advisory_lock({}, {})", WORKER_KEY.0, WORKER_KEY.1);
+    conn.ensure_own_server().await.map_err(|e| EngineError::from(&e))?;
     let evict = format!("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {}", held(WORKER_KEY));
     loop {
         let outcome = conn.batch(&attempt).await.map_err(|e| own_statement(&e, "claiming the work"))?;

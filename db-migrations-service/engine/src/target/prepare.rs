@@ -5,8 +5,10 @@
 //! which can create nothing elsewhere and may reference only what the catalogue permits.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use postgres_link::{AdminConn, sqlstate};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +27,29 @@ const ATTEMPTS: u32 = 20;
 
 /// The hash of everything that preparing depends on.
 pub(crate) fn fingerprint(catalogue: &Catalogue) -> String {
-    sql_grammar::sha256_hex(format!("{RECIPE} {:?} {:?}", catalogue.roles, catalogue.services).as_bytes())
+    let services: IndexMap<_, _> = catalogue.services.iter().map(|(name, service)| (name, Rights(service))).collect();
+    sql_grammar::sha256_hex(format!("{RECIPE} {:?} {services:?}", catalogue.roles).as_bytes())
+}
+
+/// What of a service decides on roles and grants: whom it tells of its migrations does not.
+struct Rights<'a>(&'a Service);
+
+impl fmt::Debug for Rights<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Service { schemas, references, owner, role, member_of, port, releases: _, webhooks: _, migrations } =
+            self.0;
+        let mut told = f.debug_struct("Service");
+        told.field("schemas", schemas)
+            .field("references", references)
+            .field("owner", owner)
+            .field("role", role)
+            .field("member_of", member_of)
+            .field("port", port);
+        if let Some(folder) = migrations {
+            told.field("extensions", &(folder.schema(self.0), &folder.extensions));
+        }
+        told.finish()
+    }
 }
 
 /// What stands already.
@@ -271,6 +295,10 @@ fn schemas(
             }
         } else {
             out.push(format!("CREATE SCHEMA {schema_q} AUTHORIZATION {owner_q}"));
+        }
+        if let Some(folder) = service.migrations.as_ref().filter(|folder| folder.schema(service) == schema) {
+            let create = |name| format!("CREATE EXTENSION IF NOT EXISTS {} SCHEMA {schema_q}", identifier(name));
+            out.extend(folder.extensions.iter().map(|name| create(name)));
         }
         let defaults = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner_q} IN SCHEMA {schema_q}");
         out.push(format!("GRANT USAGE ON SCHEMA {schema_q} TO {runtime_q}"));

@@ -38,6 +38,7 @@ pub(crate) async fn open_or_create(target: &Target, what: &str) -> Result<AdminC
     let maintenance =
         connect(&target.connect.clone().with_database("postgres"), what).await.map_err(|e| EngineError::from(&e))?;
     check_server(&maintenance)?;
+    maintenance.ensure_own_server().await.map_err(|e| EngineError::from(&e))?;
     let database = target.connect.database();
     match maintenance.batch(&format!("CREATE DATABASE {}", identifier(database))).await {
         // Another runner was faster.
@@ -70,9 +71,12 @@ async fn connect(options: &ConnectOptions, what: &str) -> Result<AdminConn, Conn
         .with_option("search_path", "pg_catalog")
         .with_option("standard_conforming_strings", "on")
         .with_option("statement_timeout", "0")
-        .with_option("idle_in_transaction_session_timeout", "0")
+        // A runner that vanishes between two messages of a transaction shall not keep its locks for ever.
+        .with_option("idle_in_transaction_session_timeout", "5min")
         .with_option("client_min_messages", "warning")
-        .with_option("DateStyle", "ISO");
+        .with_option("DateStyle", "ISO")
+        // Where nothing is pending, one round trip is all: who takes a lock looks before.
+        .looking_for_poolers_later();
     postgres_link::connect(&options).await
 }
 
@@ -119,6 +123,7 @@ impl From<&ConnectError> for EngineError {
             | K::TlsNotOffered
             | K::TlsClientCertificate
             | K::TlsFailed => ErrorCode::TlsFailed,
+            K::TransactionPooler => ErrorCode::TransactionPooler,
             _ => ErrorCode::DatabaseUnavailable,
         };
         let mut mapped = Self::new(code, error.to_string()).cure(error.cure());

@@ -9,6 +9,7 @@ use super::quote::literal;
 use super::session::own_statement;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::{MigrationId, Version};
+use crate::run::backfill::journal as backfill;
 
 /// The version of `schema.sql` that this program writes.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -62,6 +63,8 @@ pub(crate) struct State {
     pub installed: bool,
     pub applied: HashMap<MigrationId, Applied>,
     pub journal: HashMap<(MigrationId, Direction), BTreeMap<usize, Journalled>>,
+    /// How far the backfills have come that are under way.
+    pub backfills: backfill::All,
     /// Why the last attempt failed, as the stored JSON.
     pub failures: HashMap<MigrationId, String>,
     /// The hash of the catalogue that the target was prepared with.
@@ -74,6 +77,12 @@ impl State {
     /// A migration that runs statement by statement was left in the middle.
     pub(crate) fn is_interrupted(&self, id: &MigrationId) -> bool {
         self.journal.contains_key(&(id.clone(), Direction::Up))
+    }
+
+    /// Backfills on the way there, of migrations that are not done.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = &backfill::Begun> {
+        let up = self.backfills.values().filter(|begun| begun.direction == Direction::Up);
+        up.filter(|begun| !self.applied.contains_key(&begun.id))
     }
 
     /// Rows of an unfinished attempt that success must clear.
@@ -132,6 +141,10 @@ pub(crate) async fn read(conn: &AdminConn) -> Result<State, EngineError> {
     for row in failures.rows {
         let [schema, version, error] = cells(row)?;
         state.failures.insert(migration_id(schema, &version)?, error);
+    }
+    // A migration with a backfill under way is one with a journal.
+    if !state.journal.is_empty() {
+        state.backfills = backfill::read(conn).await?;
     }
     Ok(state)
 }

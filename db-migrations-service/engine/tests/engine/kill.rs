@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use migration_engine::request::{RollbackRequest, RollbackTo, Scope};
+use migration_engine::request::{RollbackRequest, RollbackTo, RunContext, Scope};
 use migration_engine::{Engine, Project, Target};
 use postgres_link::ConnectOptions;
 use testkit::{TestProject, server};
@@ -75,7 +75,7 @@ async fn child() {
         create_database: false,
     };
     let engine = Engine::new(Arc::new(Project::open(project.as_ref()).unwrap()), target);
-    let context = migration_engine::request::RunContext {
+    let context = RunContext {
         run_id: uuid::Uuid::new_v4(),
         actor: "the child".to_owned(),
         events: migration_engine::EventSink::none(),
@@ -107,7 +107,7 @@ fn runner(w: &World, action: &str, url: &str) -> Command {
 
 /// Starts the runner and kills it at message `fatal`. Answers how many messages it got to send, and whether it ended
 /// by itself.
-async fn run_and_kill(w: &World, action: &str, fatal: usize, when: When) -> (usize, bool) {
+pub async fn run_and_kill(w: &World, action: &str, fatal: usize, when: When) -> (usize, bool) {
     let victim: Arc<std::sync::Mutex<Option<rustix::process::Pid>>> = Arc::default();
     let killer = Arc::clone(&victim);
     let proxy = proxy::start(server().connect().host_summary(), fatal, when, move || {
@@ -158,13 +158,14 @@ async fn at_every_message(action: &'static str, applied_before: bool, expected: 
                 break;
             }
             assert_eq!(sent, fatal, "killed at another message");
-            if action == "run" {
-                let report = w.run().await;
-                assert!(report.error.is_none(), "{when:?} {fatal}: {:#?}", report.error);
-            } else {
-                let report = w.engine().prepare_rollback(everything_back(), w.context()).await.unwrap().execute().await;
-                assert!(report.error.is_none(), "{when:?} {fatal}: {:#?}", report.error);
-            }
+            // The server may take a moment to see that the sessions of the dead one are gone.
+            let patient = RunContext { wait_for_lock: Duration::from_secs(30), ..w.context() };
+            let prepared = match action {
+                "run" => w.engine().prepare_run(all(), patient).await,
+                _ => w.engine().prepare_rollback(everything_back(), patient).await,
+            };
+            let report = prepared.unwrap_or_else(|error| panic!("{when:?} {fatal}: {error:#?}")).execute().await;
+            assert!(report.error.is_none(), "{when:?} {fatal}: {:#?}", report.error);
             assert_eq!(snapshot(&w).await, expected, "killed {when:?} message {fatal}");
         }
     }

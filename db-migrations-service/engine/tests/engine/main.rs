@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod backfill;
 mod bad_input;
 mod budget;
 mod concurrency;
@@ -10,6 +11,7 @@ mod drift;
 mod dry_run;
 mod full_disk;
 mod help;
+mod hold;
 mod kill;
 mod order;
 mod proofs;
@@ -18,5 +20,6 @@ mod rollback;
 mod seeds;
 mod states;
 mod stepwise;
+mod watch;
 mod wire;
 mod with_data;

@@ -1,4 +1,7 @@
 //! A proxy between a runner and the server that counts the runner's messages and can cut it off at one of them.
+//!
+//! It keeps the answers to a transaction that is sent in pieces until the last of them has passed: a runner that waits
+//! for one before it sends the next would wait for ever.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,6 +22,8 @@ pub struct Proxy {
     pub port: u16,
     /// Simple queries seen so far, on all connections.
     pub messages: Arc<AtomicUsize>,
+    /// How often a runner had to wait for the server: what it sends until the next answer counts once.
+    pub round_trips: Arc<AtomicUsize>,
 }
 
 /// Only counts.
@@ -31,16 +36,29 @@ pub async fn start(upstream: String, fatal: usize, when: When, kill: impl Fn() +
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let messages = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&messages);
+    let round_trips = Arc::new(AtomicUsize::new(0));
+    let (counted, trips) = (Arc::clone(&messages), Arc::clone(&round_trips));
     let (dead, kill) = (Arc::new(AtomicBool::new(false)), Arc::new(kill));
     tokio::spawn(async move {
         loop {
             let Ok((client, _)) = listener.accept().await else { return };
             let server = TcpStream::connect(&upstream).await.unwrap();
-            let (counted, dead, kill) = (Arc::clone(&counted), Arc::clone(&dead), Arc::clone(&kill));
+            let (counted, trips) = (Arc::clone(&counted), Arc::clone(&trips));
+            let (dead, kill) = (Arc::clone(&dead), Arc::clone(&kill));
+            let (hold, mut held) = tokio::sync::watch::channel(false);
             let (mut from_client, mut to_client) = client.into_split();
             let (mut from_server, mut to_server) = server.into_split();
-            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+            tokio::spawn(async move {
+                let mut answers = vec![0; 65_536];
+                loop {
+                    let Ok(read @ 1..) = from_server.read(&mut answers).await else { return };
+                    // The client's side is gone where this fails, and with it the need to hold back.
+                    let _ = held.wait_for(|held| !held).await;
+                    if to_client.write_all(&answers[..read]).await.is_err() {
+                        return;
+                    }
+                }
+            });
             tokio::spawn(async move {
                 let mut started = false;
                 loop {
@@ -56,6 +74,14 @@ pub async fn start(upstream: String, fatal: usize, when: When, kill: impl Fn() +
                     }
                     let is_query = started && head[0] == b'Q';
                     started = true;
+                    let begins = is_query && body.starts_with(b"BEGIN;SET LOCAL lock_timeout=");
+                    let ends = is_query && body.ends_with(b"COMMIT\0");
+                    if begins && !ends {
+                        hold.send_replace(true);
+                    }
+                    if is_query && (begins || !*hold.borrow()) {
+                        trips.fetch_add(1, Ordering::SeqCst);
+                    }
                     let hit = is_query && counted.fetch_add(1, Ordering::SeqCst) + 1 == fatal;
                     if hit && when == When::Before {
                         dead.store(true, Ordering::SeqCst);
@@ -68,6 +94,9 @@ pub async fn start(upstream: String, fatal: usize, when: When, kill: impl Fn() +
                     if to_server.write_all(&head).await.is_err() {
                         return;
                     }
+                    if ends {
+                        hold.send_replace(false);
+                    }
                     if hit {
                         dead.store(true, Ordering::SeqCst);
                         kill();
@@ -77,5 +106,5 @@ pub async fn start(upstream: String, fatal: usize, when: When, kill: impl Fn() +
             });
         }
     });
-    Proxy { port, messages }
+    Proxy { port, messages, round_trips }
 }

@@ -23,8 +23,8 @@ fn project_of(migrations: usize) -> TestProject {
     project
 }
 
-/// Messages to the server and flushes of the log that bringing a fresh database forward by `migrations` takes, and
-/// the messages of the run after it.
+/// Round trips to the server and flushes of the log that bringing a fresh database forward by `migrations` takes, and
+/// the round trips of the run after it.
 async fn cost(cluster: &Cluster, migrations: usize) -> (usize, i64, usize) {
     let direct = ConnectOptions::parse(&cluster.url("postgres")).unwrap();
     let database = format!("cost_{migrations}");
@@ -50,17 +50,17 @@ async fn cost(cluster: &Cluster, migrations: usize) -> (usize, i64, usize) {
     let engine = Engine::new(project.open(), target);
     let world = World::new().await;
     let run = || async {
-        let (messages, flushed) = (proxy.messages.load(Ordering::SeqCst), flushes().await);
+        let (trips, flushed) = (proxy.round_trips.load(Ordering::SeqCst), flushes().await);
         let report = engine.prepare_run(all(), world.context()).await.unwrap().execute().await;
         assert!(report.error.is_none(), "{:#?}", report.error);
         gone(&watcher, &format!("datname = '{database}'")).await;
-        (report.done.len(), proxy.messages.load(Ordering::SeqCst) - messages, flushes().await - flushed)
+        (report.done.len(), proxy.round_trips.load(Ordering::SeqCst) - trips, flushes().await - flushed)
     };
-    let (done, messages, flushed) = run().await;
+    let (done, trips, flushed) = run().await;
     assert_eq!(done, migrations);
     let (done, again, _) = run().await;
     assert_eq!(done, 0);
-    (messages, flushed, again)
+    (trips, flushed, again)
 }
 
 /// Until no session is left for which `condition` holds.
@@ -82,12 +82,12 @@ async fn a_migration_is_one_round_trip_and_one_flush_and_nothing_pending_is_one_
         .setting("max_connections", "20");
     let cluster = Cluster::start(&options).unwrap();
     let begun = std::time::Instant::now();
-    let (few_messages, few_flushes, again) = cost(&cluster, 20).await;
-    let (many_messages, many_flushes, _) = cost(&cluster, 120).await;
+    let (few_trips, few_flushes, again) = cost(&cluster, 20).await;
+    let (many_trips, many_flushes, _) = cost(&cluster, 120).await;
     cluster.stop();
     std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(again, 1, "messages when nothing is pending");
-    assert_eq!(many_messages - few_messages, 100, "messages for a hundred more migrations");
+    assert_eq!(again, 1, "round trips when nothing is pending");
+    assert_eq!(many_trips - few_trips, 100, "round trips for a hundred more migrations");
     // The server's own log writer comes by every ten seconds; nothing else flushes here.
     let by_the_server = i64::try_from(begun.elapsed().as_secs() / 10).unwrap() + 1;
     let flushes = many_flushes - few_flushes;

@@ -154,7 +154,7 @@ impl Draft<'_> {
             let mut all = vec![relation.id];
             all.extend(self.catalog.descendants(relation.id));
             for id in all {
-                let safer = "change the rows in batches of some thousand, each in a transaction of its own";
+                let safer = "let it be run in batches, each a transaction of its own: put it under `-- part: backfill`";
                 self.work(id, WorkKind::RowChanges, "changes-every-row", Some(safer.to_owned()));
             }
         }

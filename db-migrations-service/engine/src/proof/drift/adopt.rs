@@ -167,7 +167,7 @@ pub(crate) async fn adopt(
         up_sql: &up_sql,
         down_sql: &down_sql,
         checksum: &sql_grammar::checksum(&up_sql),
-        file_hash: &sql_grammar::sha256_hex(up_sql.as_bytes()),
+        file_hash: &project.up_hash(migration, &up_sql)?,
         late: false,
         actor: &context.actor,
         run_id: context.run_id,
@@ -201,7 +201,23 @@ async fn align(
     Ok(statements)
 }
 
-fn is_of_rights(difference: &schema_catalog::Difference) -> bool {
+/// The statements that make of these differences of owners and grants none, as `made` has them; owners come first, since
+/// whoever owns it then grants, and tables before the sequences that go with them.
+pub(crate) async fn rights(
+    differences: &[schema_catalog::Difference],
+    (made, made_conn): (&Snapshot, &AdminConn),
+) -> Result<Vec<String>, EngineError> {
+    let goal = super::statement::Goal::new(made_conn, made);
+    let mut ordered: Vec<_> = differences.iter().collect();
+    ordered.sort_by_key(|difference| difference.property != "owner");
+    let mut statements = Vec::new();
+    for difference in ordered {
+        statements.extend(super::statement::ways(difference, &goal).await?.into_iter().take(1));
+    }
+    Ok(statements)
+}
+
+pub(crate) fn is_of_rights(difference: &schema_catalog::Difference) -> bool {
     is_of_ownership(difference) || difference.property.starts_with("grant ")
 }
 
