@@ -10,6 +10,7 @@ use crate::manifest::{BackupId, ManifestError, NotAnId};
 use crate::program::ProgramError;
 use crate::storage::StorageError;
 use crate::stream::StreamError;
+use crate::vault::MANIFEST;
 
 /// What a program complains of where the server is at fault, and neither what it reads nor what it writes.
 const ABOUT_THE_SERVER: [&str; 6] = [
@@ -164,12 +165,14 @@ pub enum VaultError {
         what: String,
     },
     /// It has no such table.
-    #[error("backup {id} does not have the table {table}; name one that it has, as schema.table")]
+    #[error("backup {id} does not have the table {table}; name one that it has{}", likely(.nearest))]
     NoTable {
         /// Which backup.
         id: BackupId,
         /// Which table.
         table: TableName,
+        /// Those that it has with the most similar names, the nearest first.
+        nearest: Vec<String>,
     },
     /// A table cannot be restored beside one that is not there.
     #[error("the database has no schema {schema:?} to restore the table into; restore the backup into a new database")]
@@ -185,7 +188,24 @@ pub enum VaultError {
     Cancelled,
 }
 
+/// Names to take instead.
+fn likely(nearest: &[String]) -> String {
+    if nearest.is_empty() { ", as schema.table".to_owned() } else { format!(": {}", nearest.join(", ")) }
+}
+
 impl VaultError {
+    /// Whether the storage failed while the manifest was written, so that the backup may be there, whole, all the same.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(
+            self,
+            Self::Storage(
+                StorageError::Unreachable { action, .. }
+                | StorageError::Denied { action, .. }
+                | StorageError::Failed { action, .. }
+            ) if action.ends_with(MANIFEST)
+        )
+    }
+
     pub(crate) fn server(error: &BatchError, doing: &'static str) -> Self {
         Self::Server { doing, reason: error.to_string(), sqlstate: error.sqlstate().map(str::to_owned) }
     }

@@ -11,6 +11,7 @@ mod history;
 mod live;
 mod names;
 mod swap;
+mod watch;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::audit::told;
 pub(crate) use self::copy::copy;
+use self::dependents::Binding;
 pub use self::live::InPlace;
 pub(crate) use self::live::Live;
 use self::names::Names;
@@ -41,6 +43,8 @@ pub struct Swapped {
     pub schemas: Vec<String>,
     /// Foreign keys, policies and triggers of other schemas that are bound to what was restored now.
     pub bindings: usize,
+    /// Foreign keys among them that hold, but that PostgreSQL could not be made to say so: they stand `NOT VALID`.
+    pub unvalidated: Vec<String>,
 }
 
 /// An in-place restore that nothing speaks against, and that has not begun. As long as it is there no migration runs on the live
@@ -103,11 +107,11 @@ impl InPlaceRestore {
         let staged = Box::pin(unless(cancel, self.stage(&side, progress, cancel))).await;
         let swapped = match staged {
             // From here on it is the server that decides, and an answer is waited for.
-            Ok(rows) => Box::pin(self.swap(&rows)).await,
+            Ok((rows, watched)) => Box::pin(self.swap(&rows, &watched)).await,
             Err(error) => Err(error),
         };
         side.strike().await;
-        // The schemas that were swapped out, or those that were not swapped in.
+        // The schemas that were swapped out, or those that were not swapped in and what watched over them.
         if let Err(error) = sweep(&self.live.conn).await {
             let backup = &self.manifest.id;
             tracing::warn!(%backup, %error, "schemas that nobody needs any more could not be dropped; the next restore does it");
@@ -116,13 +120,14 @@ impl InPlaceRestore {
         swapped
     }
 
-    /// Brings the schemas into the live database under other names. Answers the statements that bring its history in line.
+    /// Brings the schemas into the live database under other names. Answers the statements that bring its history in line, and
+    /// the keys of others that hold on what was restored.
     async fn stage(
         &self,
         side: &Side<'_>,
         progress: &Arc<Progress>,
         cancel: &CancellationToken,
-    ) -> Result<Vec<String>, VaultError> {
+    ) -> Result<(Vec<String>, Vec<Binding>), VaultError> {
         let (live, names, stages) = (&self.live, &self.names, &self.target.stages);
         stages.enter(Stage::Restoring);
         sweep(&live.conn).await?;
@@ -144,7 +149,8 @@ impl InPlaceRestore {
         let rows = history::read(&beside, names, &self.manifest.id).await?;
         beside.close().await;
         self.validate().await?;
-        Ok(rows)
+        let watched = self.watch().await?;
+        Ok((rows, watched))
     }
 }
 

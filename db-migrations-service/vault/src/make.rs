@@ -61,7 +61,7 @@ impl Vault {
         programs.cancel();
         if made.is_err() {
             // What stays where the store is away has no manifest, and is swept.
-            if let Err(error) = self.storage().delete(id.as_str()).await {
+            if let Err(error) = self.take_away(&id).await {
                 tracing::warn!(backup = %id, %error, "what was begun could not be taken back; the next sweep does it");
             }
         }

@@ -25,6 +25,9 @@ use crate::vault::Vault;
 /// What does not come along: rights are the owner's alone, and a publication would send the rows to others.
 const WITHOUT: &[&str] = &["--no-privileges", "--no-publications", "--no-security-labels"];
 
+/// How many tables are offered in place of one that is not there.
+const NEAREST: usize = 3;
+
 /// A table that was restored beside the live one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoredTable {
@@ -58,7 +61,7 @@ impl Vault {
     /// Prepares to restore tables of a backup beside the live ones.
     ///
     /// # Errors
-    /// There is no such backup, it has no rows of one of the tables' schemas, it cannot be restored here, the live database lacks a
+    /// There is no such backup, it has not all of the tables, it cannot be restored here, the live database lacks a
     /// schema, a migration or another restore is running.
     pub async fn begin_tables(
         &self,
@@ -70,10 +73,11 @@ impl Vault {
         let covered =
             |table: &&TableName| manifest.schemas.contains_key(&table.schema) && manifest.scope.has(&table.schema);
         if let Some(table) = tables.iter().find(|table| !covered(table)) {
-            return Err(VaultError::NoTable { id: id.clone(), table: table.clone() });
+            return Err(no_table(&manifest, table));
         }
         let live = Live::open(&target).await?;
         suits(self, &manifest, live.conn.server_version_num())?;
+        self.refuse_unknown(&manifest, tables, &target).await?;
         for table in tables {
             let there = format!("SELECT to_regnamespace({}) IS NOT NULL", literal(&identifier(&table.schema)));
             let there = live.conn.batch(&there).await.map_err(own("looking for the tables' schemas"))?;
@@ -84,6 +88,31 @@ impl Vault {
         let wanted: BTreeSet<TableName> = tables.iter().cloned().collect();
         let (wanted, tag) = (wanted.into_iter().collect(), format!("{:06x}", BackupId::lot()? & 0xFF_FFFF));
         Ok(TablesRestore { vault: self.clone(), manifest, target, live, wanted, tag })
+    }
+
+    /// The manifest names the tables that have rows of their own. Whether there is another, a partitioned one, the list of
+    /// definitions says, which needs a database to be read.
+    async fn refuse_unknown(
+        &self,
+        manifest: &Manifest,
+        tables: &[TableName],
+        target: &InPlace,
+    ) -> Result<(), VaultError> {
+        let others: Vec<&TableName> =
+            tables.iter().filter(|table| manifest.tables.iter().all(|known| known.name != **table)).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let (progress, never) = (Arc::default(), CancellationToken::new());
+        let side = Box::pin(Side::create(self, manifest.clone(), &target.live, BESIDE, &never)).await?;
+        let list = side.contents(&progress).await;
+        side.strike().await;
+        let list = list?;
+        let known = |table: &TableName| {
+            let entry = format!(" TABLE {} {} ", table.schema, table.name);
+            list.lines().any(|line| line.contains(&entry))
+        };
+        others.into_iter().find(|table| !known(table)).map_or(Ok(()), |table| Err(no_table(manifest, table)))
     }
 }
 
@@ -97,7 +126,7 @@ impl TablesRestore {
     /// Does it.
     ///
     /// # Errors
-    /// A table is not in the backup; whatever stops it. The live database is as it was then.
+    /// Whatever stops it. The live database is as it was then.
     pub async fn finish(
         self,
         progress: &Arc<Progress>,
@@ -128,7 +157,6 @@ impl TablesRestore {
     ) -> Result<Vec<RestoredTable>, VaultError> {
         let stages = &self.target.stages;
         stages.enter(Stage::Restoring);
-        self.refuse_unknown(side, progress).await?;
         sweep(&self.live.conn).await?;
         side.load(progress, cancel).await?;
         stages.enter(Stage::Copying);
@@ -140,19 +168,6 @@ impl TablesRestore {
         let staged: Vec<String> = staged.into_iter().collect();
         copy(&self.vault, side, &self.live.connect, (&staged, WITHOUT), progress, cancel).await?;
         Ok(moving)
-    }
-
-    /// Before anything is restored: the list of definitions says which tables there are.
-    async fn refuse_unknown(&self, side: &Side<'_>, progress: &Arc<Progress>) -> Result<(), VaultError> {
-        let list = side.contents(progress).await?;
-        let known = |table: &&TableName| {
-            let entry = format!(" TABLE {} {} ", table.schema, table.name);
-            list.lines().any(|line| line.contains(&entry))
-        };
-        match self.wanted.iter().find(|table| !known(table)) {
-            Some(table) => Err(VaultError::NoTable { id: self.manifest.id.clone(), table: table.clone() }),
-            None => Ok(()),
-        }
     }
 
     /// The tables with their partitions, and the transaction that takes off what ties them to others and gives them their names.
@@ -266,6 +281,31 @@ impl Unique {
     }
 }
 
+/// The backup has no such table; those of the most similar names are told.
+fn no_table(manifest: &Manifest, table: &TableName) -> VaultError {
+    let wanted = table.to_string();
+    let known = manifest.tables.iter().map(|known| &known.name).filter(|name| manifest.scope.has(&name.schema));
+    let mut known: Vec<String> = known.filter(|name| !name.schema.is_empty()).map(ToString::to_string).collect();
+    known.sort_by_cached_key(|name| (distance(&wanted, name), name.clone()));
+    known.truncate(NEAREST);
+    VaultError::NoTable { id: manifest.id.clone(), table: table.clone(), nearest: known }
+}
+
+/// How many letters have to be put in, taken out or exchanged to make the one of the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (at, letter) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (place, other) in b.iter().enumerate() {
+            let exchanged = diagonal + usize::from(letter != *other);
+            diagonal = row[place + 1];
+            row[place + 1] = exchanged.min(diagonal + 1).min(row[place] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 fn rename(kind: &str, named: &RestoredTable) -> String {
     format!("ALTER {kind} {} RENAME TO {}", quoted(&named.table), identifier(&named.restored_as.name))
 }
@@ -277,6 +317,12 @@ fn quoted(name: &TableName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn similar_names_are_near() {
+        assert_eq!((distance("plans.plan", "plans.plans"), distance("", "año"), distance("año", "ano")), (1, 3, 1));
+        assert_eq!((distance("kitten", "sitting"), distance("same", "same")), (3, 0));
+    }
 
     #[test]
     fn names_that_are_cut_stay_apart() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::VaultError;
 use crate::keys::Keys;
 use crate::manifest::{BackupId, Manifest};
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 
 /// The object that makes a folder a backup.
 pub(crate) const MANIFEST: &str = "manifest.json";
@@ -80,6 +80,10 @@ impl Vault {
                 Err(VaultError::Manifest { source, .. }) => {
                     found.push(Listed { id, manifest: Err(source.to_string()) });
                 }
+                // Too large to be one.
+                Err(error @ VaultError::Storage(StorageError::Damaged { .. })) => {
+                    found.push(Listed { id, manifest: Err(error.to_string()) });
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -105,8 +109,13 @@ impl Vault {
         if self.storage.list(id.as_str()).await?.iter().all(|object| object.path != manifest) {
             return Err(VaultError::Unknown(id.clone()));
         }
-        self.storage.delete(&manifest).await?;
-        Ok(self.storage.delete(id.as_str()).await?)
+        Ok(self.take_away(id).await?)
+    }
+
+    /// What there is of a backup, its manifest first: whatever stops it, nothing is listed that is no longer whole.
+    pub(crate) async fn take_away(&self, id: &BackupId) -> Result<(), StorageError> {
+        self.storage.delete(&format!("{id}/{MANIFEST}")).await?;
+        self.storage.delete(id.as_str()).await
     }
 }
 

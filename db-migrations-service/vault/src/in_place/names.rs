@@ -10,7 +10,7 @@ use crate::manifest::Manifest;
 const LONGEST: usize = 63;
 
 /// Schemas that a restore makes beside the live ones, and that its death leaves.
-const OURS: &str = "_profe_(restored|former|tables)_[0-9a-f]{6}$";
+const OURS: &str = "_profe_(restored|former|tables|watch)_[0-9a-f]{6}$";
 
 /// The schemas of an in-place restore.
 pub(crate) struct Names {
@@ -19,13 +19,20 @@ pub(crate) struct Names {
     pub staged: Vec<String>,
     /// The same, swapped out.
     pub former: Vec<String>,
+    /// Where it is noted what others write meanwhile that would break.
+    pub watch: String,
 }
 
 impl Names {
     pub(super) fn of(manifest: &Manifest, schemas: &[String]) -> Self {
         let tag = manifest.id.as_str().rsplit('-').next().unwrap_or_default();
         let with = |stage| schemas.iter().map(|schema| beside(schema, stage, tag)).collect();
-        Self { live: schemas.to_vec(), staged: with("restored"), former: with("former") }
+        Self {
+            live: schemas.to_vec(),
+            staged: with("restored"),
+            former: with("former"),
+            watch: beside("keys", "watch", tag),
+        }
     }
 
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&String, &String)> {
@@ -68,8 +75,10 @@ pub(crate) async fn sweep(live: &AdminConn) -> Result<(), VaultError> {
         Some(sqlstate::LOCK_NOT_AVAILABLE) => VaultError::InUse,
         _ => VaultError::server(&error, "dropping schemas that a restore has left"),
     };
+    // What watches others looks at what was restored, so that goes after it.
     let query = format!(
-        "SELECT nspname FROM pg_namespace WHERE nspname ~ {} AND pg_has_role(nspowner, 'USAGE') ORDER BY 1",
+        "SELECT nspname FROM pg_namespace WHERE nspname ~ {} AND pg_has_role(nspowner, 'USAGE') \
+         ORDER BY nspname !~ '_profe_watch_', 1",
         literal(OURS)
     );
     let found = live.batch(&query).await.map_err(own)?;

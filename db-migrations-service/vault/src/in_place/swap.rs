@@ -3,7 +3,7 @@
 use postgres_link::quote::{identifier, literal};
 use postgres_link::{BatchError, SqlError, sqlstate};
 
-use super::dependents::{self, Binding};
+use super::dependents::{self, Binding, Key};
 use super::{InPlaceRestore, Live, Swapped, told};
 use crate::error::VaultError;
 use crate::restore::own;
@@ -38,33 +38,41 @@ impl InPlaceRestore {
     }
 
     /// One transaction, so that everybody sees the former or the restored. `rows` brings the history in line.
-    pub(super) async fn swap(&mut self, rows: &[String]) -> Result<Swapped, VaultError> {
+    ///
+    /// The keys of `watched` were checked already, and what was written since was watched: they are put back unchecked, so that
+    /// nobody waits while they are read once more, and are validated afterwards, beside those who write.
+    pub(super) async fn swap(&mut self, rows: &[String], watched: &[Binding]) -> Result<Swapped, VaultError> {
         let (live, names, id) = (&self.live.conn, &self.names, self.manifest.id.clone());
         self.target.stages.enter(Stage::Swapping);
         // Somebody may have bound something since it was prepared.
         dependents::refuse(live, names, &id).await?;
         let bindings = dependents::bindings(live, names).await?;
-        let mut statements = self.statements(&bindings);
+        let mut statements = self.statements(&bindings, watched);
         statements.extend(rows.iter().cloned());
         statements.push(told(&self.target, &id, "schema", &names.live));
         statements.push("COMMIT".to_owned());
-        let swapped = Swapped { id, schemas: names.live.clone(), bindings: bindings.len() };
-        match live.batch(&statements.join(";\n")).await {
-            Ok(_) => Ok(swapped),
-            Err(error) if error.sql_error().is_none_or(SqlError::is_connection_loss) => {
-                // Whether it was done is known to the server alone.
-                if self.was_swapped().await? { Ok(swapped) } else { Err(refused(&error)) }
-            }
-            Err(error) => {
+        // In one message: the server goes on with it, whatever becomes of us.
+        let put_back = bindings.iter().filter(|binding| watched.contains(binding));
+        let keys: Vec<&Key> = put_back.filter_map(|binding| binding.key.as_ref()).collect();
+        statements.extend(keys.iter().map(|key| key.validate.clone()));
+        let (schemas, bindings) = (names.live.clone(), bindings.len());
+        let mut unvalidated = Vec::new();
+        if let Err(error) = live.batch(&statements.join(";\n")).await {
+            // Whether it was done is known to the server alone.
+            if error.sql_error().is_none_or(SqlError::is_connection_loss) {
+                self.live = Live::again(&self.target).await?;
+            } else {
                 let _ = live.batch("ROLLBACK").await;
-                Err(refused(&error))
             }
+            if !self.was_swapped().await? {
+                return Err(refused(&error));
+            }
+            unvalidated = self.confirm(&keys).await;
         }
+        Ok(Swapped { id, schemas, bindings, unvalidated })
     }
 
-    /// Asks in a new session, once the broken one is over.
-    async fn was_swapped(&mut self) -> Result<bool, VaultError> {
-        self.live = Live::again(&self.target).await?;
+    async fn was_swapped(&self) -> Result<bool, VaultError> {
         let there: Vec<String> = self
             .names
             .staged
@@ -76,7 +84,7 @@ impl InPlaceRestore {
         Ok(!there.is_empty() && gone.value(0, 0) == Some("t"))
     }
 
-    fn statements(&self, bindings: &[Binding]) -> Vec<String> {
+    fn statements(&self, bindings: &[Binding], watched: &[Binding]) -> Vec<String> {
         let names = &self.names;
         let mut statements = vec![
             "BEGIN".to_owned(),
@@ -90,6 +98,7 @@ impl InPlaceRestore {
             ),
         ];
         statements.extend(bindings.iter().map(|binding| binding.take_off.clone()));
+        statements.extend(self.nothing_broke(watched));
         for ((schema, staged), former) in names.pairs().zip(&names.former) {
             // One that was dropped meanwhile is restored too.
             statements.push(format!(
@@ -100,12 +109,16 @@ impl InPlaceRestore {
             ));
             statements.push(format!("ALTER SCHEMA {} RENAME TO {}", identifier(staged), identifier(schema)));
         }
-        statements.extend(bindings.iter().map(|binding| binding.put_back.clone()));
+        // Somebody may have made a key since then, which is checked here.
+        statements.extend(bindings.iter().map(|binding| match &binding.key {
+            Some(key) if watched.contains(binding) => key.put_back.clone(),
+            _ => binding.put_back.clone(),
+        }));
         statements
     }
 }
 
-fn refused(error: &BatchError) -> VaultError {
+pub(super) fn refused(error: &BatchError) -> VaultError {
     match error.sqlstate() {
         Some("23503") => {
             let sql = error.sql_error();

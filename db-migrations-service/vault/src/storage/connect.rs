@@ -89,7 +89,11 @@ pub(super) fn connect(url: &str, variable: Variable, patience: Patience) -> Resu
             for (key, value) in set(&AZURE_VARIABLES, variable) {
                 builder = builder.with_config(key_of::<AzureConfigKey>(key)?, value);
             }
-            let builder = builder.with_client_options(patience.client());
+            let mut client = patience.client();
+            if variable("AZURE_STORAGE_ENDPOINT").is_some_and(|endpoint| endpoint.starts_with("http://")) {
+                client = client.with_allow_http(true).with_no_system_certificates(true);
+            }
+            let builder = builder.with_client_options(client);
             remote(url, prefix, &patience, |retries| Ok(Arc::new(builder.clone().with_retry(retries).build()?)))
         }
     }

@@ -162,8 +162,12 @@ impl Doing {
             return self.io(&io::Error::new(*kind, text.as_str()));
         }
         if seen.asked_the_machine {
-            let cure = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned();
+            let cure = format!("set {}", identity(&storage));
             return StorageError::Denied { storage, action, reason: "no credentials are set".to_owned(), cure };
+        }
+        if reason.contains(NO_ACCOUNT) {
+            let cure = format!("set {}", identity(&storage));
+            return StorageError::Denied { storage, action, reason: "no account is named".to_owned(), cure };
         }
         if reason.contains(NO_AUTHORITIES) {
             let reason = format!("{reason}: install ca-certificates, or name a file of them in SSL_CERT_FILE");
@@ -181,7 +185,7 @@ impl Doing {
             return StorageError::Failed { storage, action, reason };
         }
         if matches!(seen.status, Some(401 | 403)) || code.contains("Token") {
-            return StorageError::Denied { storage, action, reason, cure: cure(code).to_owned() };
+            return StorageError::Denied { storage, action, reason, cure: cure(code, &seen.message).to_owned() };
         }
         match (error, seen.status) {
             (object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }, _) => {
@@ -199,8 +203,20 @@ impl Doing {
     }
 }
 
-fn cure(code: &str) -> &'static str {
+/// The variables that say who is asking.
+fn identity(storage: &str) -> &'static str {
+    match storage.split_once("://") {
+        Some(("az", _)) => "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+        Some(("gs", _)) => "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account's key",
+        _ => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    }
+}
+
+fn cure(code: &str, message: &str) -> &'static str {
     match code {
+        "AuthenticationFailed" | "AuthorizationFailure" if message.contains("failed to authenticate") => {
+            "the key does not fit the account: check AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"
+        }
         "InvalidAccessKeyId" | "NotSignedUp" => "the access key is unknown there: check AWS_ACCESS_KEY_ID",
         "SignatureDoesNotMatch" => "the secret does not fit the access key: check AWS_SECRET_ACCESS_KEY",
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => "renew the session's token and keys",
@@ -228,7 +244,9 @@ struct Seen {
 const ANSWERED: [&str; 2] = ["Server returned non-2xx status code: ", "Server returned error response: "];
 /// What TLS says on a machine without trusted certificates.
 const NO_AUTHORITIES: &str = "No CA certificates were loaded";
-/// Where a machine at Amazon's tells its own credentials; asked where the variables name none.
+/// What the library says where no variable names Azure's account.
+const NO_ACCOUNT: &str = "Account must be specified";
+/// Where a machine at a provider's tells its own credentials; asked where the variables name none.
 const MACHINE: &str = "//169.254.169.254/";
 
 impl Seen {
@@ -259,7 +277,9 @@ impl Seen {
     /// The storage's own word where it answered, the innermost cause where it did not.
     fn reason(&self) -> String {
         let Some(status) = self.status else { return self.root.clone() };
-        let words = [status.to_string(), self.code.clone(), self.message.trim_end_matches('.').to_owned()];
+        // Azure goes on with the request's number and the time.
+        let message = self.message.lines().next().unwrap_or_default();
+        let words = [status.to_string(), self.code.clone(), message.trim_end_matches('.').to_owned()];
         let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
         words.join(" ").chars().take(300).collect()
     }

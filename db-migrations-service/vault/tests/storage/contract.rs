@@ -4,10 +4,11 @@ use backup_vault::storage::{Storage, StorageError};
 use hyper::body::Bytes;
 use testkit::block_on;
 
+use crate::azure::{self, Container};
 use crate::server::{Server, files, open};
 use crate::{MIB, content, read, write};
 
-/// Runs a case on an empty folder and on an empty S3 server. Afterwards there must be nothing but these objects.
+/// Runs a case on an empty folder, an empty S3 server and an empty container of Azure's. Afterwards there must be nothing but these objects.
 fn everywhere<F: Future>(case: impl Fn(Storage) -> F, left: &[&str]) {
     block_on(async {
         let folder = tempfile::tempdir().expect("a folder");
@@ -20,6 +21,10 @@ fn everywhere<F: Future>(case: impl Fn(Storage) -> F, left: &[&str]) {
         case(server.storage()).await;
         let left: Vec<String> = left.iter().map(|name| format!("platform/{name}")).collect();
         server.assert_holds(&left.iter().map(String::as_str).collect::<Vec<_>>());
+
+        let container = Container::new().await;
+        case(azure::open(&container.url()).expect("the container can be opened")).await;
+        assert_eq!(container.objects().await.into_iter().collect::<Vec<_>>(), left, "in the container");
     });
 }
 

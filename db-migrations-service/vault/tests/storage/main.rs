@@ -1,5 +1,6 @@
 //! The storage, on a folder and on an S3 server that fails as it is told to.
 
+mod azure;
 mod server;
 
 mod contract;

@@ -71,6 +71,11 @@ async fn an_edited_manifest_is_not_believed_and_without_one_there_is_no_backup()
     let other = place.make(plans()).await;
     fs::copy(place.folder.path().join(other.id.as_str()).join("manifest.json"), &file).unwrap();
     assert!(place.vault.manifest(&manifest.id).await.unwrap_err().to_string().contains("another backup"));
+    // One that nobody would read keeps the others from nothing.
+    fs::File::create(&file).unwrap().set_len(65 << 20).unwrap();
+    let listed = place.vault.list().await.unwrap();
+    let said: Vec<_> = listed.iter().map(|one| one.manifest.as_ref().err().map_or("", String::as_str)).collect();
+    assert!(said.contains(&"") && said.iter().any(|said| said.contains("is damaged")), "{said:?}");
     fs::remove_file(&file).unwrap();
     let ids: Vec<_> = place.vault.list().await.unwrap().into_iter().map(|one| one.id).collect();
     assert_eq!(ids, std::slice::from_ref(&other.id));

@@ -99,6 +99,69 @@ async fn what_would_break_is_named_and_nothing_changes() {
     assert_eq!(left(&place, &manifest).await, (String::new(), String::new()));
 }
 
+/// Writes down each change of a definition: its transaction, whether the key holds by then, what is locked of the table.
+const WATCHED: &str = "CREATE TABLE users.seen (at int GENERATED ALWAYS AS IDENTITY, tx bigint, valid boolean, locks text);
+    CREATE FUNCTION users.see() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO users.seen (tx, valid, locks) SELECT txid_current(), (SELECT convalidated FROM pg_constraint WHERE conname = 'likes_plan'),
+        (SELECT string_agg(DISTINCT mode, ',') FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'users.likes'::regclass); END $$;
+    CREATE EVENT TRIGGER see ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION users.see()";
+
+/// Whoever writes needs ROW EXCLUSIVE, which goes with ACCESS SHARE and SHARE UPDATE EXCLUSIVE.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_while_the_rows_of_others_are_read() {
+    let place = Place::new().await;
+    value(&place, "CREATE TABLE users.likes (plan bigint CONSTRAINT likes_plan REFERENCES plans.plans, \"a, b\" int, \"C\" text);
+         CREATE TABLE plans.pairs (x int, y text, PRIMARY KEY (x, y)); INSERT INTO plans.pairs VALUES (1, 'one');
+         ALTER TABLE users.likes ADD FOREIGN KEY (\"a, b\", \"C\") REFERENCES plans.pairs; INSERT INTO users.likes VALUES (7, 1, 'one'), (NULL, 2, NULL)").await;
+    let manifest = place.make(plans()).await;
+    value(&place, WATCHED).await;
+    let swapped = restore(&place, &manifest).await.unwrap();
+    assert_eq!((swapped.bindings, swapped.unvalidated), (2, Vec::new()));
+    // The transaction that keeps everybody out ends without having looked at a row, and what looks at them keeps nobody out.
+    let exclusive = "SELECT bool_or(valid) FROM users.seen WHERE tx IN (SELECT tx FROM users.seen WHERE locks ~ 'AccessExclusive') \
+                     AND at > (SELECT min(at) FROM users.seen WHERE valid IS NULL)";
+    assert_eq!(value(&place, exclusive).await, "f");
+    let last = "SELECT valid || ' ' || locks FROM users.seen ORDER BY at DESC LIMIT 1";
+    assert_eq!(value(&place, last).await, "true AccessShareLock,ShareUpdateExclusiveLock");
+    assert_eq!(value(&place, "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated").await, "0");
+    assert_eq!(value(&place, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%watch%'").await, "0");
+    let refused = place.db.session().await.batch("INSERT INTO users.likes VALUES (9999)").await.unwrap_err();
+    assert_eq!(refused.sqlstate(), Some("23503"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_after_the_check_and_would_break_is_named_and_nothing_changes() {
+    let place = Place::new().await;
+    value(&place, "CREATE TABLE users.likes (plan bigint CONSTRAINT likes_plan REFERENCES plans.plans); CREATE TABLE users.marks (plan bigint CONSTRAINT marks_plan REFERENCES plans.plans)").await;
+    let manifest = place.make(plans()).await;
+    value(&place, "INSERT INTO plans.plans (id, owner, title) OVERRIDING SYSTEM VALUE VALUES (9999, 1, 'new')").await;
+    // The keys are looked at in the order of their names: this writer lets the first pass and stops the second.
+    let writer = place.db.session().await;
+    writer.batch("BEGIN; INSERT INTO users.marks VALUES (7)").await.unwrap();
+    let write = async {
+        let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'users.marks'::regclass)";
+        while value(&place, waits).await != "t" {
+            tokio::task::yield_now().await;
+        }
+        // It is not held up, and it is right as long as the live plans are the live ones.
+        value(&place, "INSERT INTO users.likes VALUES (8), (9999)").await;
+        writer.batch("COMMIT").await.unwrap();
+    };
+    let (restored, ()) = tokio::join!(restore(&place, &manifest), write);
+    let error = restored.unwrap_err();
+    assert!(
+        matches!(&error, VaultError::WouldBreak(what) if what.contains("likes_plan") && what.contains("(9999)")),
+        "{error}"
+    );
+    assert_eq!(value(&place, "SELECT title FROM plans.plans WHERE id = 9999").await, "new");
+    assert_eq!(value(&place, "SELECT string_agg(plan::text, ',') FROM users.likes").await, "8,9999");
+    assert_eq!(value(&place, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%watch%'").await, "0");
+    assert_eq!(left(&place, &manifest).await, (String::new(), String::new()));
+    value(&place, "DELETE FROM users.likes WHERE plan = 9999").await;
+    restore(&place, &manifest).await.unwrap();
+    assert_eq!(value(&place, "SELECT count(*) FROM users.likes JOIN plans.plans ON id = plan").await, "1");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_bound_to_the_schemas_is_named() {
     let place = Place::new().await;

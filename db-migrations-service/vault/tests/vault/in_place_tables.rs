@@ -116,10 +116,15 @@ async fn a_table_that_is_not_in_the_backup_is_refused() {
     let manifest = place.make(plans()).await;
     value(&place, "CREATE TABLE plans.late ()").await;
     for (schema, name) in [("plans", "late"), ("users", "users"), ("plans", "titles"), ("nowhere", "plans")] {
-        let error = restore(&place, &manifest, &[table("plans", "plans"), table(schema, name)]).await.unwrap_err();
+        // Before anything is begun.
+        let target = InPlace::new(place.db.connect().clone(), (1, 2), (1, 3));
+        let tables = [table("plans", "plans"), table(schema, name)];
+        let Err(error) = place.vault.begin_tables(&manifest.id, &tables, target).await else { panic!("{name}") };
         assert!(matches!(&error, VaultError::NoTable { table: said, .. } if said.name == name), "{error}");
         assert!(error.to_string().contains(&format!("does not have the table {schema}.{name}")), "{error}");
     }
+    let error = restore(&place, &manifest, &[table("plans", "plan")]).await.unwrap_err();
+    assert!(error.to_string().ends_with("name one that it has: plans.plans, plans.cache, plans.events_1"), "{error}");
     assert_eq!(value(&place, "SELECT count(*) FROM pg_class WHERE relname LIKE '%restored%'").await, "0");
     assert_eq!(left(&place, &manifest).await, "");
     value(&place, "DROP SCHEMA plans CASCADE").await;

@@ -1,6 +1,7 @@
 //! Whole backups on an S3 server and a network that fail.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use backup_vault::storage::{Storage, StorageError};
 use backup_vault::{Keys, Progress, Scope, Vault, VaultError};
@@ -117,4 +118,33 @@ async fn a_store_that_goes_away_during_a_verification_is_no_finding() {
     assert!(made.is_err(), "what was written is read back");
     server.plan(|_| Fault::None);
     assert_eq!(place.vault.list().await.unwrap().len(), 1);
+}
+
+/// The store takes the manifest and is not heard of again: nobody can say whether it did.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_goes_away_with_the_manifest_leaves_a_backup_that_is_whole() {
+    let server = Server::start().await;
+    let place = place(&server).await;
+    server.plan({
+        let gone = AtomicBool::new(false);
+        move |seen| match seen.is_put() && seen.path.ends_with("manifest.json") {
+            _ if gone.load(Ordering::SeqCst) => Fault::Drop,
+            true => {
+                gone.store(true, Ordering::SeqCst);
+                Fault::Lose
+            }
+            false => Fault::None,
+        }
+    });
+    let error = place.try_make(plans()).await.unwrap_err();
+    assert!(error.is_in_doubt(), "{error}");
+    server.plan(|_| Fault::None);
+    let listed = place.vault.list().await.unwrap();
+    let [one] = listed.as_slice() else { panic!("{listed:?}") };
+    let manifest = one.manifest.clone().expect("a manifest");
+    assert_eq!(place.verify(&manifest).await.findings, [] as [&str; 0]);
+    // What goes away before is no such case.
+    server.plan(|seen| if seen.number > 3 { Fault::Drop } else { Fault::None });
+    let error = place.try_make(plans()).await.unwrap_err();
+    assert!(!error.is_in_doubt(), "{error}");
 }
