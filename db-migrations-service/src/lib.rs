@@ -12,11 +12,13 @@ pub mod http;
 pub mod master;
 mod monitor;
 pub mod operations;
+mod outbound;
 pub mod project;
 mod serve;
 pub mod settings;
 pub mod targets;
 pub mod watch;
+pub mod webhooks;
 
 pub use http::openapi_document;
 pub use serve::{MASTER_PART, STARTUP_PART, Service, StartError};

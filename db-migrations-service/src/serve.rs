@@ -114,17 +114,21 @@ impl Service {
         let router = http::router(self.operations.clone(), &self.settings, self.readiness.clone(), shutdown.clone());
         let stopped = async {
             shutdown.cancelled().await;
-            self.operations.stop_all().await;
+            self.operations.stop_all(self.settings.run_grace).await;
         };
-        let (served, (), (), (), (), (), (), (), ()) = tokio::join!(
+        let (served, ..) = tokio::join!(
             web::serve(self.listener, router, shutdown.clone(), Grace::default()),
             watch_master(&self.operations, &self.readiness, &shutdown),
             Box::pin(self.operations.keep_audits(&shutdown)),
             Box::pin(self.operations.keep_schedules(&shutdown)),
+            Box::pin(self.operations.keep_fleets(&shutdown)),
+            Box::pin(self.operations.keep_runs(&shutdown)),
             Box::pin(watch_targets(&self.operations, self.settings.watch_interval, &shutdown)),
             Box::pin(sample_targets(&self.operations, self.settings.sample_interval, &shutdown)),
             Box::pin(deliver_alerts(&self.operations, self.settings.sample_interval, &shutdown)),
             Box::pin(self.operations.feed_events(&shutdown)),
+            Box::pin(self.operations.listen_for_releases(&shutdown)),
+            Box::pin(self.operations.call_webhooks(&shutdown)),
             stopped,
         );
         served

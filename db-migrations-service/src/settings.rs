@@ -30,6 +30,8 @@ const SECRET_KEY: &str = "AGE-SECRET-KEY";
 pub const DEFAULT_WATCH_INTERVAL: Duration = Duration::from_mins(5);
 /// Between two looks at how the targets are.
 pub const DEFAULT_SAMPLE_INTERVAL: Duration = Duration::from_secs(15);
+/// Less than the half minute after which clusters kill what does not end.
+const DEFAULT_RUN_GRACE: Duration = Duration::from_secs(20);
 
 /// Whether a caller on this machine needs a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,8 +82,11 @@ pub struct Settings {
     /// `MIGRATION_SERVICE_SAMPLE_INTERVAL`: how often a serving process looks at how its targets are, for `/metrics` and the
     /// alerts; `None` is never.
     pub sample_interval: Option<Duration>,
+    /// How long runs have to end by themselves when the process is told to; after that another copy goes on with them.
+    pub run_grace: Duration,
     /// `MIGRATION_SERVICE_ALERTMANAGER_URL`, `MIGRATION_SERVICE_ALERT_WEBHOOKS` with `MIGRATION_SERVICE_ALERT_WEBHOOK_SECRET`,
-    /// `MIGRATION_SERVICE_SMTP_URL` with `MIGRATION_SERVICE_ALERT_MAIL_TO` and `…_FROM`: who is told of alerts.
+    /// `MIGRATION_SERVICE_SMTP_URL` and `MIGRATION_SERVICE_SMTP_ROOT_CERT` with `MIGRATION_SERVICE_ALERT_MAIL_TO` and
+    /// `…_FROM`: who is told of alerts.
     pub alert_ways: AlertWays,
     /// `MIGRATION_SERVICE_AUDIT_ANCHOR_FILE`: where the ends of the audits' chains are written beside the master database.
     pub audit_anchor_file: Option<PathBuf>,
@@ -107,6 +112,7 @@ impl Default for Settings {
             auth: AuthMode::Local,
             watch_interval: Some(DEFAULT_WATCH_INTERVAL),
             sample_interval: Some(DEFAULT_SAMPLE_INTERVAL),
+            run_grace: DEFAULT_RUN_GRACE,
             alert_ways: AlertWays::default(),
             audit_anchor_file: None,
         }
@@ -171,6 +177,9 @@ impl Settings {
                 .parsed("MIGRATION_SERVICE_SAMPLE_INTERVAL", interval, "a time such as 15s or 1m, or `off`")
                 .or(defaults.sample_interval)
                 .filter(|interval| !interval.is_zero()),
+            run_grace: read
+                .parsed("MIGRATION_SERVICE_RUN_GRACE", interval, "a time such as 20s, or `off`")
+                .unwrap_or(defaults.run_grace),
             alert_ways: read.alert_ways(),
             audit_anchor_file: read.file_in_a_folder("MIGRATION_SERVICE_AUDIT_ANCHOR_FILE"),
         };
@@ -250,6 +259,7 @@ impl Reader<'_> {
             webhooks: self.addresses("MIGRATION_SERVICE_ALERT_WEBHOOKS"),
             webhook_secret: self.text("MIGRATION_SERVICE_ALERT_WEBHOOK_SECRET").map(Secret::new),
             smtp: self.text("MIGRATION_SERVICE_SMTP_URL").map(Secret::new),
+            smtp_root_cert: self.text("MIGRATION_SERVICE_SMTP_ROOT_CERT").map(PathBuf::from),
             mail_to: self.list("MIGRATION_SERVICE_ALERT_MAIL_TO", mailbox, "addresses such as ops@escuela.example"),
             mail_from: self.parsed(
                 "MIGRATION_SERVICE_ALERT_MAIL_FROM",

@@ -9,6 +9,8 @@
 //! `DATABASE_URL` belongs to the default environment alone. Where rule 3 would lead an environment into a database that
 //! another one was given by URL, it is left unconfigured: a production database must not answer to two names.
 
+mod fleets;
+
 use std::collections::BTreeMap;
 
 use migration_engine::catalogue::Environment;
@@ -16,6 +18,7 @@ use migration_engine::{Catalogue, Target};
 use postgres_link::{ConnectOptions, Lookup};
 
 use crate::settings::{Settings, SettingsError};
+pub use fleets::FleetPlaces;
 
 /// The variable of the shared database.
 const SHARED_URL: &str = "DATABASE_URL";
@@ -27,6 +30,7 @@ const PRIVATE_MASTER: &str = "profe_master";
 pub struct Targets {
     default_environment: String,
     environments: Vec<TargetEntry>,
+    fleets: BTreeMap<String, Result<FleetPlaces, String>>,
     master: MasterTarget,
 }
 
@@ -87,7 +91,7 @@ impl Targets {
         }
         problems.extend(doubles(&given));
 
-        let environments = catalogue
+        let environments: Vec<TargetEntry> = catalogue
             .environments
             .iter()
             .map(|(name, entry)| TargetEntry {
@@ -96,6 +100,12 @@ impl Targets {
                 target: choose(name, entry, &given, server),
             })
             .collect();
+
+        let server_of = |name: &str| {
+            let entry = environments.iter().find(|entry| entry.environment == name)?;
+            entry.target.as_ref().ok().map(|target| target.connect.clone())
+        };
+        let fleets = fleets::places(catalogue, server_of, lookup, &mut problems).into_iter().collect();
 
         let master = match (&settings.master_url, &settings.database_url, private) {
             (Some(connect), ..) | (None, Some(connect), _) => {
@@ -110,7 +120,7 @@ impl Targets {
             problems.push(format!("no database is named and no private cluster runs; set {SHARED_URL}"));
         }
         match master {
-            Some(master) if problems.is_empty() => Ok(Self { default_environment, environments, master }),
+            Some(master) if problems.is_empty() => Ok(Self { default_environment, environments, fleets, master }),
             _ => Err(SettingsError { problems }),
         }
     }
@@ -128,6 +138,11 @@ impl Targets {
     /// One environment; `None` when the catalogue does not have it.
     pub fn get(&self, environment: &str) -> Option<&TargetEntry> {
         self.environments.iter().find(|entry| entry.environment == environment)
+    }
+
+    /// Where a fleet's databases are, or why that is not known; `None` when the catalogue does not have it.
+    pub fn fleet(&self, fleet: &str) -> Option<&Result<FleetPlaces, String>> {
+        self.fleets.get(fleet)
     }
 
     /// The master database.

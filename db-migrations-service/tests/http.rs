@@ -1,10 +1,24 @@
 //! The service as its callers meet it: a real server on a free port, a real PostgreSQL, a project of its own per test.
 
+#[path = "http/listening.rs"]
+mod listening;
+#[path = "http/fleets.rs"]
+mod fleets;
+#[path = "http/own_databases.rs"]
+mod own_databases;
+#[path = "http/own_server.rs"]
+mod own_server;
 #[path = "http/redis_server.rs"]
 mod redis_server;
 #[path = "http/world.rs"]
 mod world;
 
+#[path = "http/adopt.rs"]
+mod adopt;
+#[path = "http/alert_conditions.rs"]
+mod alert_conditions;
+#[path = "http/alert_mail.rs"]
+mod alert_mail;
 #[path = "http/alert_receivers.rs"]
 mod alert_receivers;
 #[path = "http/alert_rules.rs"]
@@ -25,8 +39,14 @@ mod backup_policy;
 mod backups;
 #[path = "http/backups_in_place.rs"]
 mod backups_in_place;
+#[path = "http/certificates.rs"]
+mod certificates;
+#[path = "http/compatibility.rs"]
+mod compatibility;
 #[path = "http/database.rs"]
 mod database;
+#[path = "http/database_history.rs"]
+mod database_history;
 #[path = "http/document.rs"]
 mod document;
 #[path = "http/door.rs"]
@@ -45,10 +65,18 @@ mod inspection;
 mod lifecycle;
 #[path = "http/metrics.rs"]
 mod metrics;
+#[path = "http/metrics_standby.rs"]
+mod metrics_standby;
 #[path = "http/live_events.rs"]
 mod live_events;
+#[path = "http/live_events_redis.rs"]
+mod live_events_redis;
+#[path = "http/migration_client.rs"]
+mod migration_client;
 #[path = "http/problems.rs"]
 mod problems;
+#[path = "http/releases.rs"]
+mod releases;
 #[path = "http/runs.rs"]
 mod runs;
 #[path = "http/seeds.rs"]
@@ -61,3 +89,7 @@ mod tokens;
 mod validate;
 #[path = "http/validate_with_data.rs"]
 mod validate_with_data;
+#[path = "http/webhook_receivers.rs"]
+mod webhook_receivers;
+#[path = "http/webhooks.rs"]
+mod webhooks;

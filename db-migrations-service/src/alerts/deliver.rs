@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{alertmanager, mail, ways, webhook};
 use crate::master::alerts::Delivery;
 use crate::operations::{OperationError, Operations};
+use crate::outbound::backoff;
 
 /// Whoever tells something has so long before another copy of the service does; longer than anybody is waited for.
 const LEASE: Duration = Duration::from_mins(1);
@@ -131,8 +132,7 @@ impl Operations {
 
 /// When it is tried again; `None` where it was tried for too long.
 fn next_attempt(delivery: &Delivery, now: OffsetDateTime) -> Option<OffsetDateTime> {
-    let doublings = u32::try_from(delivery.attempt - 1).unwrap_or_default().min(16);
-    let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+    let pause = backoff(delivery.attempt, FIRST_PAUSE, LONGEST_PAUSE);
     Some(now + pause).filter(|at| *at - delivery.created_at < GIVE_UP_AFTER)
 }
 

@@ -105,6 +105,7 @@ impl Operations {
         }
         if !changed.is_empty() {
             self.alerting().changed.notify_one();
+            self.hub().stir();
         }
         Ok(changed)
     }

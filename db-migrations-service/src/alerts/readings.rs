@@ -4,7 +4,6 @@
 use migration_engine::Catalogue;
 use migration_engine::catalogue::alerts::{AlertRule, AlertSettings};
 use migration_engine::status::MigrationState;
-use postgres_link::sqlstate;
 use time::OffsetDateTime;
 
 use crate::master::alerts::Breach;
@@ -214,7 +213,7 @@ impl View<'_> {
         let environment = self.environment;
         let share = match &self.sample.condition {
             // It has not even one left for whoever asks.
-            Condition::Down(trouble) if trouble.sqlstate.as_deref() == Some(sqlstate::TOO_MANY_CONNECTIONS) => 100.0,
+            Condition::Down(trouble) if trouble.is_refusal() => 100.0,
             _ => match self.figures()? {
                 Some(figures) => share_of_connections(figures),
                 None => return Ok(Vec::new()),

@@ -51,9 +51,28 @@ fn variants(catalogue: &Catalogue, rule: AlertRule) -> Vec<(AlertSettings, Strin
     let selector = |names: Vec<&str>| match names.len() {
         // Others may export PostgreSQL's figures under the same names, without our label.
         n if n == all => "environment!=\"\"".to_owned(),
-        _ => format!("environment=~\"{}\"", names.join("|")),
+        _ => format!("environment=~{}", matcher(&names)),
     };
     groups.into_iter().map(|(settings, names)| (settings, selector(names))).collect()
+}
+
+/// A regular expression for exactly these names, as a string of PromQL: names are the catalogue's, and may have any sign.
+fn matcher(names: &[&str]) -> String {
+    let literal = |name: &&str| {
+        name.chars().fold(String::new(), |mut literal, c| {
+            if r"\.+*?()|[]{}^$".contains(c) {
+                literal.push('\\');
+            }
+            literal.push(c);
+            literal
+        })
+    };
+    quoted(&names.iter().map(literal).collect::<Vec<_>>().join("|"))
+}
+
+/// JSON's strings are PromQL's, and YAML's.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 fn expression(rule: AlertRule, threshold: u32, on: &str) -> String {
@@ -77,7 +96,8 @@ fn expression(rule: AlertRule, threshold: u32, on: &str) -> String {
         AlertRule::TooManyConnections => format!(
             "100 * max by (environment) (sum by (environment, instance) (pg_stat_activity_count{{{on}}})) \
              / max by (environment) (pg_settings_max_connections{{{on}}} - pg_settings_superuser_reserved_connections{{{on}}}) \
-             > {threshold}"
+             > {threshold} \
+             or 100 * max by (environment) (profe_migration_target_connections_refused{{{on}}}) > {threshold}"
         ),
         AlertRule::StaleBackup => {
             let made = "profe_migration_backup_last_success_timestamp_seconds";
@@ -141,9 +161,7 @@ fn summary(rule: AlertRule) -> &'static str {
     }
 }
 
-/// JSON's strings are YAML's.
 fn write_rule(text: &mut String, rule: AlertRule, subject: Option<&str>, settings: AlertSettings, expression: &str) {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let (name, severity) = (rule.as_str(), settings.severity.as_str());
     // A label that the rule itself gives is not among those that its templates see.
     let summary = summary(rule).replace("{subject}", subject.unwrap_or_default());

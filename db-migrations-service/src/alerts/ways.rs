@@ -1,14 +1,12 @@
 //! Who is told: Alertmanagers, webhooks, people by mail.
 
-use std::fmt::Write as _;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use kernel::Secret;
 use sha2::{Digest, Sha256};
 
-/// Whoever has not taken what they are told by then is told again later.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) use crate::outbound::{cause, client, hex, post, shown};
+
 /// The receiver that stands for all who are told by mail: they share one letter.
 pub(super) const MAIL: &str = "mail";
 
@@ -23,6 +21,8 @@ pub struct AlertWays {
     pub webhook_secret: Option<Secret>,
     /// The mail server, as `smtp://` or `smtps://`.
     pub smtp: Option<Secret>,
+    /// A PEM file with the authority that signed its certificate, where that is none of the public ones.
+    pub smtp_root_cert: Option<PathBuf>,
     /// Who gets mail.
     pub mail_to: Vec<String>,
     /// From whom it comes; else from the first who gets it.
@@ -37,6 +37,7 @@ impl AlertWays {
             webhooks: Vec::new(),
             webhook_secret: None,
             smtp: None,
+            smtp_root_cert: None,
             mail_to: Vec::new(),
             mail_from: None,
         }
@@ -50,6 +51,11 @@ impl AlertWays {
         }
         if self.smtp.as_ref().is_some_and(|url| !super::mail::is_server(url.reveal())) {
             problems.push("MIGRATION_SERVICE_SMTP_URL is no URL of a mail server; write smtp://host:25, smtp://host:587?tls=required, or smtps://user:password@host");
+        }
+        if self.smtp.as_ref().is_some_and(|url| super::mail::shows_password(url.reveal())) {
+            problems.push(
+                "MIGRATION_SERVICE_SMTP_URL would send its password in the clear; write smtps://… or add ?tls=required",
+            );
         }
         if self.smtp.is_some() == self.mail_to.is_empty() {
             problems.push("MIGRATION_SERVICE_SMTP_URL and MIGRATION_SERVICE_ALERT_MAIL_TO need each other");
@@ -73,59 +79,6 @@ impl AlertWays {
 fn webhook_name(url: &Secret) -> String {
     let hash = Sha256::digest(url.reveal().as_bytes());
     format!("webhook {}", hex(&hash[..8]))
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// A URL as people may see it: without user, path and query.
-pub(super) fn shown(url: &Secret) -> String {
-    reqwest::Url::parse(url.reveal()).map_or_else(
-        |_| "?".to_owned(),
-        |url| {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
-        },
-    )
-}
-
-/// The client for all who are told over HTTP.
-pub(super) fn client() -> Result<&'static reqwest::Client, String> {
-    static CLIENT: OnceLock<Result<reqwest::Client, String>> = OnceLock::new();
-    let made = CLIENT.get_or_init(|| {
-        // The client takes the process's provider for TLS; there may be one already, and then it is ours.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
-        builder.build().map_err(|error| cause(&error))
-    });
-    made.as_ref().map_err(Clone::clone)
-}
-
-/// Sends, and says in one sentence why it was not taken. Never with the address, which may be a secret.
-pub(super) async fn post(request: reqwest::RequestBuilder) -> Result<String, String> {
-    let answer = request.send().await.map_err(|error| cause(&error.without_url()))?;
-    let status = answer.status();
-    if status.is_success() { Ok(format!("it answered {status}")) } else { Err(format!("it answered {status}")) }
-}
-
-/// An error down to its cause, which is what tells something.
-pub(super) fn cause(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        next = error.source();
-    }
-    words
 }
 
 #[cfg(test)]
@@ -158,6 +111,17 @@ mod tests {
         assert!(problems(&[(server, "smtp://mail.escuela.example")]).contains("need each other"));
         let mail = problems(&[(server, "mail://ana:hunter2@x"), to]);
         assert!(mail.contains("smtps://") && !mail.contains("hunter2"), "{mail}");
+        for (url, is_told) in [
+            ("smtp://ana:hunter2@mail.escuela.example", true),
+            ("smtp://ana:hunter2@mail.escuela.example:587?tls=opportunistic", true),
+            ("smtp://ana:hunter2@mail.escuela.example:587?tls=required", false),
+            ("smtps://ana:hunter2@mail.escuela.example", false),
+            ("smtp://ana:hunter2@127.0.0.1:1025", false),
+        ] {
+            let told = read(&[(server, url), to]).err().map(|error| error.problems.join("; "));
+            assert_eq!(told.as_ref().is_some_and(|words| words.contains("in the clear")), is_told, "{url}: {told:?}");
+            assert!(told.is_none_or(|words| !words.contains("hunter2")), "{url}");
+        }
         let list = problems(&[("MIGRATION_SERVICE_ALERTMANAGER_URL", "https://a.example.org, hunter2")]);
         assert!(list.contains("separated by commas") && !list.contains("hunter2"), "{list}");
         let good = read(&[(server, "smtp://mail.escuela.example"), to]).expect("it fits");

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::follow::{Doing, seeded, show};
 use super::show::{GOOD, count, duration};
-use crate::operations::{Operations, RunEnd, RunOrder, SeedOrder};
+use crate::operations::{Operations, RunEnd, RunHandle, RunOrder, SeedOrder};
 
 /// Another copy may be doing the same at this moment.
 const WAIT_FOR_LOCK: Duration = Duration::from_mins(1);
@@ -45,10 +45,17 @@ async fn migrate(
     let order =
         RunOrder { environment: Some(environment.to_owned()), wait_for_lock: WAIT_FOR_LOCK, ..RunOrder::default() };
     let caller = context.caller();
-    let started = stop.run_until_cancelled(operations.start_run(order, &caller)).await;
-    let run = started.transpose()?.ok_or_else(cancelled)?;
+    let started = stop.run_until_cancelled(operations.start_runs(order, &caller)).await;
+    for run in started.transpose()?.ok_or_else(cancelled)? {
+        told(context, &run, stop).await?;
+    }
+    Ok(())
+}
+
+async fn told(context: &Context, run: &RunHandle, stop: &CancellationToken) -> Result<(), Failure> {
     let quiet = context.quiet();
-    let report = match show(quiet, Doing::Apply, &run, stop).await {
+    let environment = run.record().environment;
+    let report = match show(quiet, Doing::Apply, run, stop).await {
         Some(RunEnd::Run(report)) => *report,
         Some(RunEnd::Error(error)) => return Err(error.into()),
         Some(RunEnd::Seed(_)) | None => {
@@ -88,19 +95,18 @@ async fn seed(
         reset: false,
         wait_for_lock: WAIT_FOR_LOCK,
     };
-    let started = stop.run_until_cancelled(operations.start_seed(order, &caller)).await;
-    let run = started.transpose()?.ok_or_else(cancelled)?;
-    let quiet = context.quiet();
-    match show(quiet, Doing::Seed, &run, stop).await {
-        Some(RunEnd::Seed(report)) => {
-            context.output.note(format!("{environment}: {}", seeded(&report)));
-            Ok(())
-        }
-        Some(RunEnd::Error(error)) => Err(error.into()),
-        Some(RunEnd::Run(_)) | None => {
-            Err(Failure::other(Exit::Failed, "internal", "the seeding ended without a report", ""))
+    let started = stop.run_until_cancelled(operations.start_seeds(order, &caller)).await;
+    for run in started.transpose()?.ok_or_else(cancelled)? {
+        let environment = run.record().environment;
+        match show(context.quiet(), Doing::Seed, &run, stop).await {
+            Some(RunEnd::Seed(report)) => context.output.note(format!("{environment}: {}", seeded(&report))),
+            Some(RunEnd::Error(error)) => return Err((*error).into()),
+            Some(RunEnd::Run(_)) | None => {
+                return Err(Failure::other(Exit::Failed, "internal", "the seeding ended without a report", ""));
+            }
         }
     }
+    Ok(())
 }
 
 fn cancelled() -> Failure {

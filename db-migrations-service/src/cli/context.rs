@@ -17,6 +17,7 @@ use crate::operations::{BackupPlace, Caller, Operations, Recording};
 use crate::project;
 use crate::settings::Settings;
 use crate::targets::Targets;
+use crate::webhooks::WebhookWays;
 
 /// The folder of the private cluster, below the current one.
 pub const DATA_DIR: &str = ".profe";
@@ -110,7 +111,11 @@ impl Context {
             project.catalogue.environment(name)?;
         }
         let variables = project.catalogue.environments.values().filter_map(|entry| entry.url_variable.as_deref());
-        let unreadable: Vec<_> = variables.filter_map(|name| self.variables.get(name).err()).collect();
+        let of_fleets = project.catalogue.fleets.values().flat_map(|fleet| {
+            let listed = fleet.databases.iter().filter_map(|word| word.strip_prefix('$'));
+            fleet.servers.iter().map(String::as_str).chain(listed)
+        });
+        let unreadable: Vec<_> = variables.chain(of_fleets).filter_map(|name| self.variables.get(name).err()).collect();
         if unreadable.is_empty() { Ok(project) } else { Err(Failure::settings(&unreadable)) }
     }
 
@@ -141,6 +146,7 @@ impl Context {
             Targets::resolve(&project.catalogue, &self.settings, &self.variables.lookup(), databases.private())?;
         let operations = Operations::new(project, targets, recording);
         operations.keep_backups_in(self.backup_place());
+        operations.call_webhooks_by(WebhookWays::resolve(operations.catalogue(), &self.variables.lookup()));
         if let Some(path) = &self.settings.audit_anchor_file {
             operations.master().anchor_in(path).map_err(crate::serve::StartError::from)?;
         }

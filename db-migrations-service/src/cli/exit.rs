@@ -50,19 +50,26 @@ impl From<ErrorCode> for Exit {
         use ErrorCode as E;
         match code {
             E::UnknownService | E::UnknownEnvironment | E::UnknownMigration => Self::Usage,
-            E::Busy | E::LockTimeout | E::BlocksOthers => Self::Busy,
+            E::Busy | E::LockTimeout | E::BlocksOthers | E::BackfillStalled => Self::Busy,
             E::Edited
             | E::HasDependents
+            | E::CrossesDatabases
             | E::Irreversible
             | E::Protected
             | E::GateFailed
             | E::BackupOutdated
             | E::BackupRequired
+            | E::NotAdoptable
+            | E::SchemaDiffers
+            | E::ContractHeld
             | E::TargetTooNew
             | E::InsufficientPrivilege => Self::Refused,
-            E::DatabaseUnavailable | E::AuthenticationFailed | E::TlsFailed | E::ServerTooOld | E::ReadOnly => {
-                Self::Unavailable
-            }
+            E::DatabaseUnavailable
+            | E::AuthenticationFailed
+            | E::TlsFailed
+            | E::ServerTooOld
+            | E::TransactionPooler
+            | E::ReadOnly => Self::Unavailable,
             E::Cancelled => Self::Cancelled,
             _ => Self::Failed,
         }
@@ -83,8 +90,12 @@ impl From<RefusalCode> for Exit {
             | RefusalCode::RestoreWouldBreak
             | RefusalCode::RestoreBound
             | RefusalCode::RestoreNotInPlace
+            | RefusalCode::EmptyFleet
             | RefusalCode::TokenNameTaken => Self::Refused,
-            RefusalCode::BackupBusy | RefusalCode::BackupIsElsewhere | RefusalCode::SchemasInUse => Self::Busy,
+            RefusalCode::FleetBusy
+            | RefusalCode::BackupBusy
+            | RefusalCode::BackupIsElsewhere
+            | RefusalCode::SchemasInUse => Self::Busy,
             RefusalCode::BackupStorageUnavailable => Self::Unavailable,
             RefusalCode::BackupStorageFull
             | RefusalCode::BackupDamaged

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::scene::Scene;
-use super::show::{BAD, GOOD, Output, WARN, count, duration};
+use super::show::{BAD, BOLD, GOOD, Output, WARN, count, duration};
 use crate::operations::{EventLine, OperationError, RunEnd, RunHandle, restore_command};
 
 /// What a run does, in words.
@@ -31,18 +31,34 @@ pub enum Doing {
 pub async fn follow(
     output: Output,
     doing: Doing,
-    starting: impl Future<Output = Result<RunHandle, OperationError>>,
+    starting: impl Future<Output = Result<Vec<RunHandle>, OperationError>>,
 ) -> Result<Exit, Failure> {
     let stop = runtime::shutdown::on_signals()
         .map_err(|error| Failure::other(Exit::Failed, "runtime", format!("cannot listen for Ctrl-C: {error}"), ""))?;
     let started = stop.run_until_cancelled(starting).await;
-    let Some(run) = started.transpose().map_err(|error| not_started(error, doing))? else {
+    let Some(runs) = started.transpose().map_err(|error| not_started(error, doing))? else {
         return Err(Failure::other(Exit::Cancelled, "cancelled", "cancelled before anything was done", ""));
     };
+    let mut exit = Exit::Ok;
+    for run in &runs {
+        if runs.len() > 1 {
+            let environment = run.record().environment;
+            output.json_line(&json!({ "environment": environment }));
+            output.line(environment.style(BOLD).to_string());
+        }
+        exit = follow_one(output, doing, run, &stop).await?;
+        if exit != Exit::Ok {
+            break;
+        }
+    }
+    Ok(exit)
+}
+
+async fn follow_one(output: Output, doing: Doing, run: &RunHandle, stop: &CancellationToken) -> Result<Exit, Failure> {
     if let Some(plan) = run.plan().filter(|_| doing == Doing::TakeBack) {
         super::migrate::offer(output, plan);
     }
-    let end = show(output, doing, &run, &stop).await;
+    let end = show(output, doing, run, stop).await;
     let record = run.record();
     let begun = matches!(&end, Some(RunEnd::Run(_)));
     let reported = report(output, doing, end, record.dry_run);
@@ -68,6 +84,10 @@ pub async fn show(output: Output, doing: Doing, run: &RunHandle, stop: &Cancella
     loop {
         let next = tokio::select! {
             next = events.next() => next,
+            () = lasts(scene.due()) => {
+                scene.lasts();
+                continue;
+            }
             () = stop.cancelled(), if !stopped => {
                 stopped = true;
                 scene.say(&"stopping: what is in hand is taken back".style(WARN).to_string());
@@ -84,6 +104,14 @@ pub async fn show(output: Output, doing: Doing, run: &RunHandle, stop: &Cancella
     }
     scene.end();
     run.end()
+}
+
+/// At `due`; never without.
+async fn lasts(due: Option<tokio::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn rfc3339(at: time::OffsetDateTime) -> String {

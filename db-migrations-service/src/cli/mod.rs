@@ -16,12 +16,15 @@ mod bring_up;
 mod databases;
 mod db;
 mod doctor;
+mod fleet;
 mod follow;
 mod migrate;
 mod openapi;
+mod release;
 mod scene;
 mod seeds;
 mod token;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -61,6 +64,9 @@ pub enum Command {
     /// Look at migrations, apply them, take them back, write new ones
     #[command(subcommand)]
     Migrate(migrate::Command),
+    /// One service's schema on many databases: where they stand, and bringing them forward in waves
+    #[command(subcommand)]
+    Fleet(fleet::Command),
     /// Fill databases with reference and development data
     #[command(subcommand)]
     Seeds(seeds::Command),
@@ -73,6 +79,12 @@ pub enum Command {
     /// What is worth waking somebody for, and who is told
     #[command(subcommand)]
     Alerts(alerts::Command),
+    /// Which releases of the services run, and whether the schemas fit a release
+    #[command(subcommand)]
+    Release(release::Command),
+    /// What services are told of their migrations
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Make backups, prove that they can be restored, restore them
     #[command(subcommand)]
     Backup(backup::Command),
@@ -93,10 +105,13 @@ impl Command {
     pub fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Migrate(command) => command.run(context),
+            Self::Fleet(command) => command.run(context),
             Self::Seeds(command) => command.run(context),
             Self::Db(command) => command.run(context),
             Self::Audit(command) => command.run(context),
             Self::Alerts(command) => command.run(context),
+            Self::Release(command) => command.run(context),
+            Self::Webhooks(command) => command.run(context),
             Self::Backup(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Token(command) => command.run(context),

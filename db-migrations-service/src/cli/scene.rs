@@ -5,9 +5,13 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use migration_engine::event::{Blocker, Event};
 use owo_colors::OwoColorize;
+use tokio::time::Instant;
 
 use super::follow::Doing;
 use super::show::{BOLD, DIM, GOOD, Output, WARN, blocker, count, duration};
+
+/// A statement that runs so long is shown with its first line.
+const LONG: Duration = Duration::from_secs(1);
 
 /// What stands on the terminal.
 pub(super) struct Scene {
@@ -15,6 +19,10 @@ pub(super) struct Scene {
     doing: Doing,
     line: ProgressBar,
     current: String,
+    /// The migration is one transaction.
+    is_whole: bool,
+    /// When and how the moving line shows the running statement by its first line.
+    running: Option<(Instant, String)>,
     /// Who is in the way was said for this attempt.
     named: bool,
 }
@@ -27,7 +35,7 @@ impl Scene {
             line.set_style(style);
         }
         line.enable_steady_tick(Duration::from_millis(100));
-        Self { output, doing, line, current: String::new(), named: false }
+        Self { output, doing, line, current: String::new(), is_whole: false, running: None, named: false }
     }
 
     /// Takes the moving line away.
@@ -40,8 +48,23 @@ impl Scene {
         self.line.suspend(|| self.output.line(text));
     }
 
+    /// When [`lasts`](Self::lasts) has to be called, unless something happens before.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.running.as_ref().map(|(due, _)| *due)
+    }
+
+    /// The running statement has taken long.
+    pub(super) fn lasts(&mut self) {
+        if let Some((_, shown)) = self.running.take() {
+            self.line.set_message(shown);
+        }
+    }
+
     /// Shows what happened.
     pub(super) fn event(&mut self, event: &Event) {
+        if !matches!(event, Event::Waiting { .. }) {
+            self.running = None;
+        }
         match event {
             Event::Planned { migrations, dry_run } if !migrations.is_empty() => {
                 let what = count(migrations.len(), "migration");
@@ -74,7 +97,8 @@ impl Scene {
                     self.say(&format!("{} every gate holds", "✓".style(GOOD)));
                 }
             }
-            Event::MigrationStarted { migration, name, late, .. } => {
+            Event::MigrationStarted { migration, name, late, transactional, .. } => {
+                self.is_whole = *transactional;
                 self.current = format!("{migration} {name}");
                 self.line.set_message(self.current.clone());
                 if *late {
@@ -84,15 +108,22 @@ impl Scene {
                     ));
                 }
             }
-            Event::StatementStarted { statement, of, tag, .. } => {
-                self.line.set_message(format!("{}: {statement}/{of} {tag}", self.current));
+            Event::StatementStarted { statement, through, of, line, tag, text, .. } => {
+                let which =
+                    if statement == through { statement.to_string() } else { format!("{statement}–{through}") };
+                self.line.set_message(format!("{}: {which}/{of} {tag}", self.current));
+                self.running = Some((Instant::now() + LONG, format!("{which}/{of} line {line}: {text}")));
             }
+            // What is done of a transaction stands only when all of it is.
+            Event::StatementFinished { .. } if self.is_whole => self.line.set_message(self.current.clone()),
             Event::StatementFinished { statement, of, tag, resumed, duration_ms, .. } => {
-                let how = if *resumed { "done before".to_owned() } else { duration(*duration_ms) };
+                let how = if *resumed { "done before".to_owned() } else { duration(duration_ms.round() as u64) };
                 self.say(&format!("  {} {statement}/{of} {tag}, {how}", "·".style(DIM)));
             }
-            Event::Waiting { waited_ms, blockers, .. } => {
-                self.say(&format!("  {} for a lock, {} so far", "waiting".style(WARN), duration(*waited_ms)));
+            Event::Waiting { statement, waited_ms, blockers, .. } => {
+                let what = statement.map(|statement| format!("statement {statement} ")).unwrap_or_default();
+                let how_long = duration(*waited_ms);
+                self.say(&format!("  {what}{} for a lock, {how_long} so far", "waiting".style(WARN)));
                 self.blockers(blockers);
                 self.named = true;
             }
@@ -112,6 +143,16 @@ impl Scene {
                 self.blockers(blockers);
             }
             Event::Repaired { what, .. } => self.say(&format!("  {} {what}", "repaired:".style(WARN))),
+            Event::BackfillProgress { relation, rows_done, rows_estimated, rows_per_second, left_ms, .. } => {
+                let left = left_ms.map(|ms| format!(", {} left", duration(ms))).unwrap_or_default();
+                let share = format!("{rows_done} of about {rows_estimated} rows");
+                let line = format!("{}: {relation}, {share}, {rows_per_second}/s{left}", self.current);
+                self.line.set_message(line);
+                self.running = None;
+            }
+            Event::BackfillPaused { why, waited_ms, .. } => {
+                self.say(&format!("  {} {}: {why}", "pauses".style(WARN), duration(*waited_ms)));
+            }
             Event::NotTried { migration, why } => self.line.set_message(format!("{migration}: {why}")),
             Event::MigrationFinished { duration_ms, .. } => {
                 self.line.inc(1);

@@ -66,7 +66,7 @@ fn seed(context: &Context, which: &Which, reset: bool) -> Result<Exit, Failure> 
             reset,
             wait_for_lock: Duration::ZERO,
         };
-        follow(context.output, Doing::Seed, operations.start_seed(order, &context.caller())).await
+        follow(context.output, Doing::Seed, operations.start_seeds(order, &context.caller())).await
     })
 }
 

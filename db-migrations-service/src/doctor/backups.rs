@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use backup_vault::Manifest;
 use embedded_postgres::Tools;
+use postgres_link::ConnectOptions;
 
 use super::Check;
 use crate::operations::Operations;
@@ -20,6 +22,7 @@ pub(super) async fn all(operations: &Operations) -> Vec<Check> {
         }
         Some(_) => checks.push(storage(operations).await),
     }
+    checks.extend(protected(operations).await);
     if place.keys().recipients().is_empty() && place.url().is_some() {
         checks.push(Check::note(
             AREA,
@@ -44,6 +47,54 @@ pub(super) async fn all(operations: &Operations) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// What an environment that must not be lost lacks.
+async fn protected(operations: &Operations) -> Vec<Check> {
+    let Some(place) = operations.backup_place() else { return Vec::new() };
+    let Some(url) = place.url() else { return Vec::new() };
+    let mut checks = Vec::new();
+    for entry in operations.targets().all().iter().filter(|entry| entry.protected) {
+        let Ok(target) = &entry.target else { continue };
+        // Where nothing was migrated there is nothing to lose.
+        if !is_migrated(&target.connect).await {
+            continue;
+        }
+        let name = &entry.environment;
+        if place.is_beside() {
+            let message = format!("{name} is protected, and its backups lie on the disk that it lies on itself");
+            let cure = "set MIGRATION_SERVICE_BACKUP_STORAGE to a folder of another disk, or to s3://bucket/prefix";
+            checks.push(Check::warning(AREA, message, cure));
+        }
+        if place.keys().recipients().is_empty() {
+            let message = format!("{name} is protected, and whoever can read its backups can read all of its rows");
+            let cure = "set MIGRATION_SERVICE_BACKUP_RECIPIENTS to a public key of age, as `age-keygen` makes it";
+            checks.push(Check::warning(AREA, message, cure));
+        }
+        if has_backup(operations, url, name).await == Some(false) {
+            let message = format!("{name} is protected, and there is no backup of it");
+            checks.push(Check::warning(AREA, message, format!("profe backup create --environment {name}")));
+        }
+    }
+    checks
+}
+
+async fn is_migrated(connect: &ConnectOptions) -> bool {
+    let Ok(session) = postgres_link::connect(&connect.clone().with_application_name("profe doctor")).await else {
+        return false;
+    };
+    let found = session.batch("SELECT to_regclass('migration_service.history') IS NOT NULL").await;
+    found.is_ok_and(|found| found.value(0, 0) == Some("t"))
+}
+
+/// Whether the storage has a backup of an environment, as its manifests say. `None` where it cannot be read, which is told already.
+async fn has_backup(operations: &Operations, url: &str, environment: &str) -> Option<bool> {
+    if is_absent_folder(url) {
+        return Some(false);
+    }
+    let listed = operations.vault().ok()?.list().await.ok()?;
+    let of_it = |manifest: &Manifest| manifest.environment == environment;
+    Some(listed.iter().any(|one| one.manifest.as_ref().is_ok_and(of_it)))
 }
 
 fn unconfigured() -> Check {

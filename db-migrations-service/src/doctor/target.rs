@@ -29,7 +29,8 @@ pub(super) async fn all(operations: &Operations) -> Vec<Check> {
 
 async fn master(operations: &Operations) -> Check {
     let target = operations.targets().master();
-    match postgres_link::connect(&target.connect.clone().with_application_name("profe doctor")).await {
+    let connect = target.connect.clone().with_application_name("profe doctor").through_any_pooler();
+    match postgres_link::connect(&connect).await {
         Ok(_) => Check::ok("master database", format!("{} answers", operations.master().place())),
         Err(error) if error.kind() == ConnectErrorKind::DatabaseMissing && target.create_database => Check::note(
             "master database",
@@ -71,6 +72,7 @@ struct Found {
     create_schema: bool,
     read_only: bool,
     ahead_s: i64,
+    pooled: bool,
     roles: Roles,
 }
 
@@ -92,6 +94,7 @@ async fn look(session: &AdminConn, catalogue: &Catalogue) -> Result<Found, postg
     let server_time: Option<OffsetDateTime> = row.map(|row| row.get(7));
     let user: String = row.map(|row| row.get(0)).unwrap_or_default();
     Ok(Found {
+        pooled: session.is_pooled(),
         roles: roles::look(session, catalogue, &user).await?,
         version: session.server_version_num(),
         tls: row.and_then(|row| row.get(6)),
@@ -128,6 +131,12 @@ fn judge(area: &str, target: &Target, found: Found, prepared: bool) -> Vec<Check
             "the database takes no writes",
             "name the primary server; a standby cannot be migrated",
         ));
+    }
+    if found.pooled {
+        let mut check = Check::note(area, "a pooler stands before the server, and keeps sessions");
+        check.cure =
+            Some("give the server's own address, or have three sessions free in the pool for each run".to_owned());
+        checks.push(check);
     }
     if found.ahead_s.abs() > CLOCK_LIMIT_S {
         let message = format!("the server's clock and this machine's are {} s apart", found.ahead_s.abs());

@@ -186,7 +186,7 @@ impl Hub {
     }
 
     /// Follows the last event at hand.
-    pub(super) fn follow(&self) -> watch::Receiver<i64> {
+    pub fn follow(&self) -> watch::Receiver<i64> {
         let group = self.next_group.fetch_add(1, Ordering::Relaxed) % GROUPS;
         self.groups[group].subscribe()
     }

@@ -21,8 +21,8 @@ use crate::master::{Master, MasterError};
 pub const STREAM: &str = "profe:events";
 /// The stream is cut to about so many entries.
 const LONGEST: usize = 10_000;
-/// A stream that is not there yet begins so many events back.
-const BACK: i64 = 1_000;
+/// A stream that is not there, or no longer, begins so many events back: all that it would have.
+const BACK: i64 = LONGEST as i64;
 /// Redis answers within this, or is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a question for what is new waits at Redis.

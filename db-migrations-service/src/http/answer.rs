@@ -57,6 +57,12 @@ pub(super) struct RunAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub(super) backups: Vec<Value>,
+    /// The run that goes on with it, where its copy of the service died or ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) continued_by: Option<Uuid>,
+    /// The run that it goes on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) continues: Option<Uuid>,
     /// Rows written by seeds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) rows: Option<u64>,
@@ -82,6 +88,11 @@ pub(super) struct RunAnswer {
     /// A sentence about the error for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
+    /// Where the environment has several databases, the run in each of them, in their order. Each has an id of its own; the
+    /// members above are those of the first one, or of the first that did not end well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub(super) databases: Vec<RunAnswer>,
 }
 
 impl RunAnswer {
@@ -144,6 +155,9 @@ impl RunAnswer {
             backups,
             backup_id: record.backup_id,
             backup_origin: record.backup_origin,
+            continued_by: record.continued_by,
+            continues: record.continues,
+            databases: Vec::new(),
         }
     }
 
@@ -196,14 +210,25 @@ pub(super) struct CarriedOut;
 
 /// The answer to a request that starts a run: 202 while it is under way, and for whoever does not wait for it also
 /// when it has failed by now; 200 once it is done; and for whoever waited a problem where it failed or was cancelled.
-pub(super) async fn started(run: RunHandle, wait: bool, language: Language) -> Response {
+pub(super) async fn started(runs: Vec<RunHandle>, wait: bool, language: Language) -> Response {
     if wait {
-        run.finished().await;
+        for run in &runs {
+            run.finished().await;
+        }
     }
-    let answer = RunAnswer::live(&run, language);
+    let mut answers: Vec<_> = runs.iter().map(|run| RunAnswer::live(run, language)).collect();
+    let under_way = answers.iter().any(|answer| answer.status == RunState::Running);
+    let ended_badly = |answer: &RunAnswer| !matches!(answer.status, RunState::Completed | RunState::Running);
+    let told = answers.iter().position(ended_badly).unwrap_or_default();
+    let (Some(run), Some(mut answer)) = (runs.get(told), answers.get(told).cloned()) else {
+        return Problem::new(web::kinds::INTERNAL).into_response();
+    };
+    if answers.len() > 1 {
+        answer.databases = std::mem::take(&mut answers);
+    }
     let mut response = match answer.status {
-        RunState::Completed => Json(&answer).into_response(),
-        RunState::Failed | RunState::Cancelled | RunState::Interrupted if wait => failed(&run, &answer).into_response(),
+        RunState::Completed if !under_way => Json(&answer).into_response(),
+        RunState::Failed | RunState::Cancelled | RunState::Interrupted if wait => failed(run, &answer).into_response(),
         _ => (StatusCode::ACCEPTED, Json(&answer)).into_response(),
     };
     if let Ok(location) = HeaderValue::from_str(&format!("/api/migrations/runs/{}", run.id())) {

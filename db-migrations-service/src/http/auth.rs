@@ -30,6 +30,8 @@ use crate::settings::AuthMode;
 pub enum Scope {
     /// Look.
     Read,
+    /// Say which release of a service runs, and ask whether the schemas fit it.
+    Release,
     /// Bring targets forward.
     Migrate,
     /// Take them back.
@@ -49,6 +51,7 @@ impl Scope {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Release => "release",
             Self::Migrate => "migrate",
             Self::Rollback => "rollback",
             Self::Seed => "seed",

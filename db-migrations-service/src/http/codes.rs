@@ -44,6 +44,8 @@ kinds! {
         "Esa ejecución ya ha terminado.", "That run is over already.";
     RUN_IS_ELSEWHERE = "run_is_elsewhere", CONFLICT, "Run is elsewhere",
         "Esa ejecución pertenece a otro proceso.", "That run belongs to another process.";
+    UNKNOWN_INSTANCE = "unknown_instance", NOT_FOUND, "No such instance",
+        "No hay ningún proceso en marcha con ese nombre.", "No process of that name is alive.";
     UNKNOWN_TOKEN = "unknown_token", NOT_FOUND, "No such token",
         "No existe ese token.", "There is no such token.";
     TOKEN_NAME_TAKEN = "token_name_taken", CONFLICT, "Token name taken",
@@ -118,6 +120,17 @@ kinds! {
         "Las migraciones dependen unas de otras en círculo.", "The migrations depend on each other in a circle.";
     UNRESOLVED_REFERENCE = "unresolved_reference", UNPROCESSABLE_ENTITY, "Unresolved reference",
         "Una migración nombra algo que nadie crea.", "A migration names something that nothing creates.";
+    CROSSES_DATABASES = "crosses_databases", UNPROCESSABLE_ENTITY, "Reference into another database",
+        "Una migración hace referencia a algo que está en otra base de datos.",
+        "A migration references something that is in another database.";
+    SERVICE_ELSEWHERE = "service_elsewhere", UNPROCESSABLE_ENTITY, "Service lives elsewhere",
+        "El servicio está en otra base de datos.", "The service lives in another database.";
+    UNKNOWN_FLEET = "unknown_fleet", NOT_FOUND, "No such fleet",
+        "No existe esa flota.", "There is no such fleet.";
+    EMPTY_FLEET = "empty_fleet", CONFLICT, "Fleet without databases",
+        "La flota no tiene bases de datos.", "The fleet has no databases.";
+    FLEET_BUSY = "fleet_busy", CONFLICT, "Fleet is being worked on",
+        "Hay una ejecución de esa flota sin terminar.", "A run of that fleet is not over.";
     // -- names ---------------------------------------------------------------------------------------------------
     UNKNOWN_SERVICE = "unknown_service", NOT_FOUND, "No such service",
         "No existe ese servicio.", "There is no such service.";
@@ -136,6 +149,10 @@ kinds! {
         "Otra ejecución está en curso en este entorno.", "Another run is under way in this environment.";
     PROTECTED = "protected", FORBIDDEN, "Environment protected",
         "El entorno está protegido contra esta operación.", "The environment is protected against this.";
+    NOT_ADOPTABLE = "not_adoptable", CONFLICT, "Cannot be adopted",
+        "La carpeta o el historial de la otra herramienta no se puede adoptar así.", "The other tool's folder or history cannot be adopted as it is.";
+    SCHEMA_DIFFERS = "schema_differs", CONFLICT, "Schema differs",
+        "La base de datos no es lo que hacen esas migraciones.", "The database is not what these migrations make.";
     MIGRATION_FAILED = "migration_failed", UNPROCESSABLE_ENTITY, "Migration failed",
         "La migración ha fallado. Lo anterior se mantiene.", "The migration failed. What came before it stands.";
     SEED_FAILED = "seed_failed", UNPROCESSABLE_ENTITY, "Seed failed",
@@ -144,10 +161,16 @@ kinds! {
         "La base de datos está ocupada; no se ha cambiado nada.", "The database is busy; nothing was changed.";
     BLOCKS_OTHERS = "blocks_others", CONFLICT, "Migration keeps others waiting",
         "La migración hacía esperar demasiado a los demás.", "The migration kept others waiting too long.";
+    ROWS_LEFT = "rows_left", CONFLICT, "Rows are not filled",
+        "Quedan filas sin rellenar; el cambio no se ha cerrado.", "Rows are left to be filled; the change was not closed.";
+    BACKFILL_STALLED = "backfill_stalled", SERVICE_UNAVAILABLE, "Backfill stalled",
+        "El relleno de filas lleva demasiado tiempo en pausa.", "The filling of rows has paused for too long.";
     GATE_FAILED = "gate_failed", CONFLICT, "Gate does not hold",
         "La migración no cumple lo que exige el entorno.", "The migration does not meet what the environment requires.";
     BACKUP_REQUIRED = "backup_required", CONFLICT, "Backup required",
         "El entorno exige una copia de seguridad previa, y no se ha podido hacer.", "The environment requires a backup first, and there is none.";
+    CONTRACT_HELD = "contract_held", CONFLICT, "Contract held",
+        "Una versión en uso todavía necesita lo que la migración quita.", "A live release still needs what the migration takes away.";
     REHEARSAL_TIMEOUT = "rehearsal_timeout", UNPROCESSABLE_ENTITY, "Rehearsal took too long",
         "El ensayo de la migración ha tardado demasiado.", "The migration's rehearsal took too long.";
     CANCELLED = "cancelled", CONFLICT, "Cancelled",
@@ -168,6 +191,9 @@ kinds! {
         "No se ha podido establecer una conexión segura con la base de datos.", "A secure connection to the database could not be made.";
     SERVER_TOO_OLD = "server_too_old", CONFLICT, "Server too old",
         "La versión de PostgreSQL es demasiado antigua.", "The PostgreSQL version is too old.";
+    TRANSACTION_POOLER = "transaction_pooler", CONFLICT, "Transaction pooler",
+        "Delante de la base de datos hay un pooler que no mantiene las sesiones.",
+        "A pooler before the database does not keep sessions.";
     READ_ONLY = "read_only", CONFLICT, "Database is read-only",
         "La base de datos no admite cambios ahora.", "The database takes no changes now.";
     INSUFFICIENT_PRIVILEGE = "insufficient_privilege", CONFLICT, "Privilege missing",
@@ -197,6 +223,7 @@ pub(super) fn of_engine(code: ErrorCode) -> Kind {
         ErrorCode::BadDirective => BAD_DIRECTIVE,
         ErrorCode::DependencyCycle => DEPENDENCY_CYCLE,
         ErrorCode::UnresolvedReference => UNRESOLVED_REFERENCE,
+        ErrorCode::CrossesDatabases => CROSSES_DATABASES,
         ErrorCode::Edited => EDITED,
         ErrorCode::HasDependents => HAS_DEPENDENTS,
         ErrorCode::Irreversible => IRREVERSIBLE,
@@ -205,8 +232,11 @@ pub(super) fn of_engine(code: ErrorCode) -> Kind {
         ErrorCode::LockTimeout => LOCK_TIMEOUT,
         ErrorCode::SeedFailed => SEED_FAILED,
         ErrorCode::BlocksOthers => BLOCKS_OTHERS,
+        ErrorCode::RowsLeft => ROWS_LEFT,
+        ErrorCode::BackfillStalled => BACKFILL_STALLED,
         ErrorCode::GateFailed => GATE_FAILED,
         ErrorCode::BackupRequired => BACKUP_REQUIRED,
+        ErrorCode::ContractHeld => CONTRACT_HELD,
         ErrorCode::RehearsalTimeout => REHEARSAL_TIMEOUT,
         ErrorCode::BackupOutdated => BACKUP_OUTDATED,
         ErrorCode::Cancelled => CANCELLED,
@@ -214,10 +244,13 @@ pub(super) fn of_engine(code: ErrorCode) -> Kind {
         ErrorCode::AuthenticationFailed => AUTHENTICATION_FAILED,
         ErrorCode::TlsFailed => TLS_FAILED,
         ErrorCode::ServerTooOld => SERVER_TOO_OLD,
+        ErrorCode::TransactionPooler => TRANSACTION_POOLER,
         ErrorCode::ReadOnly => READ_ONLY,
         ErrorCode::InsufficientPrivilege => INSUFFICIENT_PRIVILEGE,
         ErrorCode::TargetTooNew => TARGET_TOO_NEW,
         ErrorCode::DiskFull => DISK_FULL,
+        ErrorCode::NotAdoptable => NOT_ADOPTABLE,
+        ErrorCode::SchemaDiffers => SCHEMA_DIFFERS,
         ErrorCode::Protected => PROTECTED,
         ErrorCode::Internal => ENGINE_FAILED,
     }
@@ -227,12 +260,17 @@ pub(super) fn of_engine(code: ErrorCode) -> Kind {
 pub(super) fn of_refusal(code: RefusalCode) -> Kind {
     match code {
         RefusalCode::EnvironmentUnconfigured => ENVIRONMENT_UNCONFIGURED,
+        RefusalCode::ServiceElsewhere => SERVICE_ELSEWHERE,
+        RefusalCode::UnknownFleet => UNKNOWN_FLEET,
+        RefusalCode::EmptyFleet => EMPTY_FLEET,
+        RefusalCode::FleetBusy => FLEET_BUSY,
         RefusalCode::ConfirmationRequired => CONFIRMATION_REQUIRED,
         RefusalCode::InvalidRequest => INVALID_REQUEST,
         RefusalCode::ServiceNotAllowed => SERVICE_NOT_ALLOWED,
         RefusalCode::UnknownRun => UNKNOWN_RUN,
         RefusalCode::RunIsOver => RUN_IS_OVER,
         RefusalCode::RunIsElsewhere => RUN_IS_ELSEWHERE,
+        RefusalCode::UnknownInstance => UNKNOWN_INSTANCE,
         RefusalCode::UnknownToken => UNKNOWN_TOKEN,
         RefusalCode::TokenNameTaken => TOKEN_NAME_TAKEN,
         RefusalCode::DatabaseNotCreated => DATABASE_NOT_CREATED,

@@ -6,11 +6,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use web::Readiness;
 
-use super::auth::Scope::{Admin, Backup, Migrate, Read, Restore, Rollback, Seed};
+use super::auth::Scope::{Admin, Backup, Migrate, Read, Release, Restore, Rollback, Seed};
 use super::auth::needs;
 use super::{
-    Api, alerts, audit, backup, database, drift, events, health, metrics, migrations, runs, schemas, seeds, service,
-    session, tokens,
+    Api, alerts, audit, backup, compatibility, database, drift, events, fleets, health, metrics, migrations, releases,
+    runs, schemas, seeds, service, session, tokens, webhooks,
 };
 
 /// `[Scope, …]: handler, handler, …;` for each area.
@@ -24,14 +24,23 @@ macro_rules! table {
 pub(super) fn guarded() -> OpenApiRouter<Api> {
     table! {
         [Read]: migrations::status::migration_status, migrations::history::migration_history, migrations::plan::migration_plan,
-            runs::list::list_runs;
+            migrations::certificates::migration_certificates, runs::list::list_runs;
         // Whoever may start a run may see how it goes on.
         [Read, Migrate, Rollback, Seed]: runs::get::get_run, runs::events::run_events;
-        [Read]: events::stream::stream_events;
+        // A service asks for itself with a token that lets it do nothing else.
+        [Read, Release]: events::stream::stream_events, compatibility::get::get_compatibility;
+        [Release]: releases::register::register_release, releases::sign_off::sign_release_off;
+        [Read]: releases::list::list_releases, webhooks::list::list_webhooks;
+        [Read]: fleets::list::list_fleets, fleets::status::fleet_status, fleets::plan::fleet_plan, fleets::runs::list_fleet_runs;
+        [Read, Migrate, Rollback]: fleets::runs::get_fleet_run, fleets::targets::list_fleet_targets;
+        [Migrate]: fleets::run::run_fleet;
+        [Rollback]: fleets::rollback::roll_back_fleet;
+        [Migrate, Rollback]: fleets::resume::resume_fleet_run, fleets::cancel::cancel_fleet_run;
         [Read]: service::get::get_service, service::status::service_status;
         [Read]: schemas::list::list_schemas, schemas::get::get_schema, seeds::status::seed_status;
         [Read]: database::health::database_health, database::connections::database_connections,
-            database::performance::database_performance, database::size::database_size;
+            database::performance::database_performance, database::size::database_size,
+            database::history::database_history;
         [Read]: health::database::targets_health, health::master_database::master_health, health::redis::redis_health, metrics::metrics;
         [Read]: migrations::validate::validate_migrations, schemas::validate::validate_schemas, backup::list::list_backups;
         [Read]: alerts::list::list_alerts;
@@ -45,8 +54,8 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
         // Whoever may start something may see how it goes on.
         [Read, Backup, Restore]: backup::get::get_backup;
         // Whoever has any scope at all.
-        [Read, Migrate, Rollback, Seed, Backup, Restore, Admin]: session::get_session;
-        [Admin]: migrations::bless::bless_migration, backup::delete::delete_backup, backup::prune::prune_backups,
+        [Read, Release, Migrate, Rollback, Seed, Backup, Restore, Admin]: session::get_session;
+        [Admin]: migrations::adopt::adopt_migrations, migrations::bless::bless_migration, backup::delete::delete_backup, backup::prune::prune_backups,
             tokens::list::list_tokens, tokens::create::create_token, tokens::revoke::revoke_token;
     }
 }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::events::{notify, turn};
 use super::{Master, MasterError};
 
 /// Where an alert stands.
@@ -141,6 +142,16 @@ macro_rules! columns {
     };
 }
 
+/// An alert `a` as events tell it: the same members as [`Alert`]'s.
+macro_rules! document {
+    () => {
+        "jsonb_build_object('id', a.id, 'rule', a.rule, 'environment', nullif(a.environment, ''), \
+           'service', nullif(a.service, ''), 'subject', nullif(a.subject, ''), 'state', a.state, 'severity', a.severity, \
+           'summary', a.words, 'value', a.value, 'pendingSince', a.pending_since, 'firedAt', a.fired_at, \
+           'lastSeenAt', a.last_seen_at, 'resolvedAt', a.resolved_at)"
+    };
+}
+
 impl Master {
     /// Takes or keeps the right to evaluate, for `lease`. Whoever has it keeps it, so that one copy's clock and one copy's
     /// look at the targets decide.
@@ -161,7 +172,7 @@ impl Master {
     /// Makes the alerts those that an evaluation has seen: what is new is pending, or fires where its rule waits for nothing;
     /// what has been so for long enough fires; what was not seen again is resolved, or forgotten where it never fired – but
     /// for rules and environments in `unknown`, which could not be looked at. What has begun to fire and what is over is owed
-    /// to every one of `receivers`, and is returned.
+    /// to every one of `receivers`, told to who listens for events, and returned.
     pub async fn settle_alerts(
         &self,
         now: OffsetDateTime,
@@ -209,10 +220,19 @@ impl Master {
                        UNION ALL SELECT * FROM resolved), \
                      owed AS (INSERT INTO migration_service.alert_delivery (alert, status, receiver, created_at, due_at) \
                        SELECT c.id, c.state, r.receiver, $1, $1 FROM changed c, unnest($12::text[]) AS r (receiver) \
-                       ON CONFLICT DO NOTHING) \
-                     SELECT ",
+                       ON CONFLICT DO NOTHING), ",
+                    turn!(),
+                    ", told AS (INSERT INTO migration_service.event (at, type, environment, service, event) \
+                       SELECT $1, t.type, nullif(a.environment, ''), nullif(a.service, ''), \
+                         jsonb_build_object('type', t.type, 'alert', ",
+                    document!(),
+                    ") FROM changed a, LATERAL (SELECT CASE a.state WHEN 'firing' THEN 'alert_fired' ELSE 'alert_resolved' END) \
+                         AS t (type), turn ORDER BY a.id RETURNING *), \
+                     heard AS MATERIALIZED (",
+                    notify!(),
+                    ") SELECT ",
                     columns!(),
-                    " FROM changed a ORDER BY 1"
+                    ", (SELECT count(*) FROM heard) FROM changed a ORDER BY 1"
                 ),
                 &[
                     (&now, Type::TIMESTAMPTZ),

@@ -7,7 +7,8 @@ use postgres_link::tokio_postgres::types::Type;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::runs::{mark_interrupted, select_running};
+use super::events::{notify, turn};
+use super::runs::select_running;
 use super::{Master, MasterError};
 
 /// How a backup's making ended.
@@ -210,9 +211,19 @@ impl Master {
         Ok(rows.iter().filter_map(record).collect())
     }
 
-    /// Marks the backups of processes that are gone as interrupted; returns how many.
+    /// Marks the backups of processes that are gone as interrupted, and tells it; returns how many.
     pub async fn settle_backups(&self) -> Result<usize, MasterError> {
-        self.settle_left::<String>(select_running!("backup"), mark_interrupted!("backup"), Type::TEXT_ARRAY).await
+        let told = concat!(
+            "WITH ended AS (UPDATE migration_service.backup SET state = 'interrupted', finished_at = seen_at \
+               WHERE id = ANY ($1) AND state = 'running' RETURNING *), ",
+            turn!(),
+            ", told AS (INSERT INTO migration_service.event (at, type, environment, service, event) \
+               SELECT now(), 'backup_interrupted', environment, CASE cardinality(services) WHEN 1 THEN services[1] END, \
+                 jsonb_build_object('type', 'backup_interrupted', 'backupId', id, 'services', services, 'actor', actor) \
+               FROM ended, turn ORDER BY id RETURNING *)",
+            notify!()
+        );
+        self.settle_left::<String>(select_running!("backup"), told, Type::TEXT_ARRAY).await
     }
 
     /// What was not made is of interest for a while.

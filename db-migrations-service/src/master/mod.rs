@@ -14,15 +14,19 @@ mod error;
 pub mod events;
 pub mod figures;
 pub mod findings;
+pub mod fleets;
 pub mod idempotency;
 pub mod instance;
 pub mod looks;
+pub mod releases;
 pub mod restores;
 mod run_record;
 pub mod runs;
 pub mod schedules;
 mod schema;
+pub mod takeover;
 pub mod tokens;
+pub mod webhooks;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -122,7 +126,8 @@ impl Master {
     }
 
     async fn open(&self) -> Result<AdminConn, MasterError> {
-        let connect = &self.0.target.connect;
+        // What is kept here needs nothing of a session: all is done in single statements and transactions.
+        let connect = &self.0.target.connect.clone().through_any_pooler();
         let session = match postgres_link::connect(connect).await {
             Err(error) if error.kind() == ConnectErrorKind::DatabaseMissing && self.0.target.create_database => {
                 schema::create_database(connect).await?;
@@ -155,6 +160,8 @@ impl Master {
         self.forget_events().await?;
         self.forget_attempts().await?;
         self.forget_alerts().await?;
+        self.forget_instances().await?;
+        self.forget_webhook_deliveries().await?;
         self.forget_answers().await
     }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::runs::{mark_interrupted, select_running};
+use super::events::{notify, turn};
+use super::runs::select_running;
 use super::{Master, MasterError};
 
 /// How a restore ended.
@@ -162,9 +163,22 @@ impl Master {
         Ok(rows.iter().filter_map(record).collect())
     }
 
-    /// Marks the restores of processes that are gone as interrupted; returns how many.
+    /// Marks the restores of processes that are gone as interrupted, and tells it; returns how many.
     pub async fn settle_restores(&self) -> Result<usize, MasterError> {
-        self.settle_left::<Uuid>(select_running!("restore"), mark_interrupted!("restore"), Type::UUID_ARRAY).await
+        let told = concat!(
+            "WITH ended AS (UPDATE migration_service.restore SET state = 'interrupted', finished_at = seen_at \
+               WHERE id = ANY ($1) AND state = 'running' RETURNING *), \
+             subject AS (SELECT ended.*, coalesce(b.services, '{}') AS services FROM ended \
+               LEFT JOIN migration_service.backup b ON b.id = ended.backup), ",
+            turn!(),
+            ", told AS (INSERT INTO migration_service.event (at, type, environment, service, event) \
+               SELECT now(), 'restore_interrupted', environment, CASE cardinality(services) WHEN 1 THEN services[1] END, \
+                 jsonb_build_object('type', 'restore_interrupted', 'backupId', backup, 'services', services, 'actor', actor, \
+                   'into', database) \
+               FROM subject, turn ORDER BY id RETURNING *)",
+            notify!()
+        );
+        self.settle_left::<Uuid>(select_running!("restore"), told, Type::UUID_ARRAY).await
     }
 }
 

@@ -101,6 +101,13 @@ pub struct RunRecord {
     pub backup_id: Option<String>,
     /// How it came by that; `None` where the environment wants no backup, or there was nothing to back up.
     pub backup_origin: Option<BackupOrigin>,
+    /// The run that goes on with it, where its process died or handed it over.
+    pub continued_by: Option<Uuid>,
+    /// The run that it goes on with.
+    pub continues: Option<Uuid>,
+    /// What whoever goes on with it needs to know; written, and not read again with the rest.
+    #[serde(skip)]
+    pub order: Option<Value>,
     /// The engine's plan; for seeds an empty object.
     pub plan: Value,
     /// The engine's report, once it is over.

@@ -1,7 +1,10 @@
 //! Runs and their events, as they are kept.
 
+use std::collections::BTreeMap;
+
 use postgres_link::tokio_postgres::Row;
 use postgres_link::tokio_postgres::types::{FromSql, ToSql, Type};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::events::{notify, turn};
@@ -19,18 +22,6 @@ macro_rules! select_running {
     };
 }
 pub(super) use select_running;
-
-/// Marks those of a table whose process is gone, by their numbers.
-macro_rules! mark_interrupted {
-    ($table:literal) => {
-        concat!(
-            "UPDATE migration_service.",
-            $table,
-            " SET state = 'interrupted', finished_at = seen_at WHERE id = ANY ($1) AND state = 'running'"
-        )
-    };
-}
-pub(super) use mark_interrupted;
 
 /// Tells of the runs of a part of the statement that something began or ended.
 macro_rules! told_of_run {
@@ -54,7 +45,7 @@ macro_rules! select_runs {
     ($rest:literal) => {
         concat!(
             "SELECT id, kind, environment, service, dry_run, state, actor, request_id, started_at, finished_at, plan, report, ",
-            "backup_id, backup_origin ",
+            "backup_id, backup_origin, continued_by, (SELECT c.id FROM migration_service.run c WHERE c.continued_by = run.id) AS continues ",
             "FROM migration_service.run ",
             $rest
         )
@@ -71,8 +62,8 @@ impl Master {
                 concat!(
                     "WITH written AS ( \
                        INSERT INTO migration_service.run (id, kind, environment, service, dry_run, state, actor, request_id, \
-                         started_at, finished_at, plan, report, host, boot_id, pid, process_start, backup_id, backup_origin) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) RETURNING *), ",
+                         started_at, finished_at, plan, report, host, boot_id, pid, process_start, backup_id, backup_origin, run_order) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING *), ",
                     turn!(),
                     ", told AS (",
                     told_of_run!("run_started", "started_at", "written"),
@@ -104,6 +95,7 @@ impl Master {
                     (&me.process_start, Type::INT8),
                     (&run.backup_id, Type::TEXT),
                     (&run.backup_origin.map(BackupOrigin::as_str), Type::TEXT),
+                    (&run.order, Type::JSONB),
                 ],
             )
             .await?;
@@ -194,6 +186,25 @@ impl Master {
             .collect())
     }
 
+    /// The gates that each of these runs went through, as its event has them; absent where it went through none.
+    pub async fn gates_of(&self, runs: &[Uuid]) -> Result<BTreeMap<Uuid, Vec<Value>>, MasterError> {
+        if runs.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows = self
+            .query(
+                "SELECT DISTINCT ON (run_id) run_id, event -> 'gates' FROM migration_service.run_event \
+                 WHERE run_id = ANY ($1) AND event ->> 'type' = 'validated' ORDER BY run_id, seq DESC",
+                &[(&runs, Type::UUID_ARRAY)],
+            )
+            .await?;
+        let gates = |row: &Row| match row.get(1) {
+            Some(Value::Array(gates)) => gates,
+            _ => Vec::new(),
+        };
+        Ok(rows.iter().map(|row| (row.get(0), gates(row))).collect())
+    }
+
     /// Of what [`select_running`] answers, the numbers of what ran in processes that are gone.
     pub(super) async fn left_running<Id>(&self, running: &'static str) -> Result<Vec<Id>, MasterError>
     where
@@ -223,8 +234,14 @@ impl Master {
     }
 
     /// Marks the runs of processes that are gone as interrupted; returns how many.
-    pub(super) async fn settle_runs(&self) -> Result<usize, MasterError> {
+    ///
+    /// # Errors
+    /// The master database does not answer.
+    pub async fn settle_runs(&self) -> Result<usize, MasterError> {
         let dead: Vec<Uuid> = self.left_running(select_running!("run")).await?;
+        if dead.is_empty() {
+            return Ok(0);
+        }
         self.query(
             concat!(
                 "WITH ended AS (UPDATE migration_service.run SET state = 'interrupted', finished_at = seen_at \
@@ -269,5 +286,8 @@ fn record(row: &Row) -> Option<RunRecord> {
         report: row.get(11),
         backup_id: row.get(12),
         backup_origin: row.get::<_, Option<&str>>(13).and_then(BackupOrigin::from_word),
+        continued_by: row.get(14),
+        continues: row.get(15),
+        order: None,
     })
 }

@@ -11,8 +11,12 @@ const TABLES: &[&str] = &[
     include_str!("schema/core.sql"),
     include_str!("schema/backups.sql"),
     include_str!("schema/restores.sql"),
+    include_str!("schema/runs.sql"),
     include_str!("schema/events.sql"),
     include_str!("schema/alerts.sql"),
+    include_str!("schema/fleets.sql"),
+    include_str!("schema/releases.sql"),
+    include_str!("schema/webhooks.sql"),
 ];
 /// Two processes that start together take turns. "profe mst" in ASCII, as the number of an advisory lock.
 const LOCK: i64 = 0x7072_6F66_6D73_7400;

@@ -38,8 +38,11 @@ SELECT jsonb_build_object(
         FROM pg_stat_database WHERE datname = current_database()),
     'sizeBytes', pg_database_size(current_database()),
     'isReplica', pg_is_in_recovery(),
-    'replicationLagS', CASE WHEN pg_is_in_recovery()
-        THEN greatest(0, extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())) ELSE 0 END,
+    -- Where nothing is written, the last transaction is old and the standby not behind for that: it has replayed all that it
+    -- was sent, and somebody sends it.
+    'replicationLagS', CASE WHEN NOT pg_is_in_recovery() THEN 0
+        WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
+        ELSE greatest(0, extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())) END,
     -- Only who may see the standbys sees any.
     'standbyLagS', (SELECT max(extract(epoch FROM coalesce(replay_lag, '0'))) FROM pg_stat_replication WHERE state IS NOT NULL),
     'startedAtS', extract(epoch FROM pg_postmaster_start_time()),

@@ -24,7 +24,7 @@ pub(crate) struct Meters {
     pub(super) runs: ByLabels<3, Histogram>,
     /// Migrations applied or taken back, by environment.
     pub(super) migrations: ByLabels<1, Histogram>,
-    /// Statements of migrations that run statement by statement, by environment.
+    /// Statements of migrations, those of attempts that were taken back too, by environment.
     pub(super) statements: ByLabels<1, Histogram>,
     /// Waits for a lock that are over, by environment.
     pub(super) lock_waits: ByLabels<1, Histogram>,
@@ -84,6 +84,7 @@ pub(crate) struct RunMeter {
 #[derive(Debug)]
 struct Wait {
     migration: MigrationId,
+    statement: Option<usize>,
     waited_ms: u64,
 }
 
@@ -95,14 +96,17 @@ impl RunMeter {
     /// Takes note of what has happened.
     pub(crate) fn see(&self, event: &Event) {
         let at = [&*self.environment];
-        if let Event::Waiting { migration, waited_ms, .. } = event {
-            self.waits(migration, *waited_ms);
+        if let Event::Waiting { migration, statement, waited_ms, .. } = event {
+            self.waits(Wait { migration: migration.clone(), statement: *statement, waited_ms: *waited_ms });
             return;
         }
         self.waits_no_more();
         match event {
-            Event::StatementFinished { resumed: false, duration_ms, .. } => {
-                self.meters.statements.with(at, |statements| statements.observe(Duration::from_millis(*duration_ms)));
+            Event::StatementFinished { resumed: false, statement, through, duration_ms, .. } => {
+                // Of those that went together only the whole was seen.
+                let together = through.saturating_sub(*statement) as u32 + 1;
+                let each = Duration::try_from_secs_f64(duration_ms / 1_000.0).unwrap_or_default() / together;
+                self.meters.statements.with(at, |statements| (0..together).for_each(|_| statements.observe(each)));
             }
             Event::MigrationFinished { duration_ms, .. } => {
                 self.meters.migrations.with(at, |migrations| migrations.observe(Duration::from_millis(*duration_ms)));
@@ -114,12 +118,16 @@ impl RunMeter {
     }
 
     /// The same wait is told of again and again, longer each time.
-    fn waits(&self, migration: &MigrationId, waited_ms: u64) {
+    fn waits(&self, wait: Wait) {
+        let waited_ms = wait.waited_ms;
         let mut waiting = locked(&self.waiting);
-        if waiting.as_ref().is_some_and(|wait| wait.migration != *migration || wait.waited_ms > waited_ms) {
+        let is_another = |before: &Wait| {
+            (&before.migration, before.statement) != (&wait.migration, wait.statement) || before.waited_ms > waited_ms
+        };
+        if waiting.as_ref().is_some_and(is_another) {
             self.over(waiting.take());
         }
-        *waiting = Some(Wait { migration: migration.clone(), waited_ms });
+        *waiting = Some(wait);
         self.meters.waiting_s.with([&*self.environment], |s| *s = Duration::from_millis(waited_ms).as_secs_f64());
     }
 
@@ -206,7 +214,7 @@ mod tests {
 
     fn waiting(waited_ms: u64) -> Event {
         let migration = "plans/20260101000000".parse().expect("a migration");
-        Event::Waiting { migration, waited_ms, blockers: Vec::new() }
+        Event::Waiting { migration, statement: Some(1), waited_ms, blockers: Vec::new() }
     }
 
     fn waits(meter: &RunMeter) -> Vec<(u64, f64)> {
@@ -244,21 +252,29 @@ mod tests {
         meter.meters.waiting_s.each(|_, s| assert!(s.abs() < f64::EPSILON));
     }
 
-    #[test]
-    fn what_was_resumed_was_not_run_again() {
-        let meter = meter();
-        for resumed in [true, false] {
-            meter.see(&Event::StatementFinished {
-                migration: "plans/20260101000000".parse().expect("a migration"),
-                statement: 1,
-                of: 2,
-                tag: "CREATE INDEX".to_owned(),
-                resumed,
-                duration_ms: 2_000,
-            });
+    fn finished(through: usize, resumed: bool, duration_ms: f64) -> Event {
+        Event::StatementFinished {
+            migration: "plans/20260101000000".parse().expect("a migration"),
+            statement: 1,
+            through,
+            of: 4,
+            line: 1,
+            tag: "CREATE INDEX".to_owned(),
+            rows: 0,
+            resumed,
+            duration_ms,
+            lasted: true,
         }
-        let mut counts = Vec::new();
-        meter.meters.statements.each(|_, histogram| counts.push(histogram.count));
-        assert_eq!(counts, [1]);
+    }
+
+    #[test]
+    fn what_was_resumed_was_not_run_again_and_what_went_together_is_shared_out() {
+        let meter = meter();
+        meter.see(&finished(1, true, 2_000.0));
+        meter.see(&finished(1, false, 2_000.0));
+        meter.see(&finished(4, false, 0.4));
+        let mut seen = Vec::new();
+        meter.meters.statements.each(|_, histogram| seen.push((histogram.count, histogram.up_to().next())));
+        assert_eq!(seen, [(5, Some((0.005, 4)))]);
     }
 }

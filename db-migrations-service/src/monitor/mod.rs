@@ -7,12 +7,14 @@
 pub(crate) mod disk;
 mod exposition;
 mod families;
+pub(crate) mod history;
 pub(crate) mod meters;
 pub(crate) mod sample;
 mod sampler;
 
 use std::sync::Arc;
 
+use history::Histories;
 use meters::{Meters, RunMeter};
 use sample::Samples;
 
@@ -21,6 +23,7 @@ use sample::Samples;
 pub(crate) struct Monitor {
     meters: Arc<Meters>,
     samples: Arc<Samples>,
+    history: Arc<Histories>,
 }
 
 impl Monitor {
@@ -32,6 +35,11 @@ impl Monitor {
     /// What was looked at last.
     pub(crate) fn samples(&self) -> &Samples {
         &self.samples
+    }
+
+    /// What was seen of each target over a day.
+    pub(crate) fn history(&self) -> &Histories {
+        &self.history
     }
 
     /// Counts what happens in a run on this environment.

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use migration_engine::status::{MigrationState, TargetStatus};
+use postgres_link::sqlstate;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -75,6 +76,13 @@ pub(crate) struct Trouble {
     pub(crate) sqlstate: Option<String>,
     /// One sentence, without a secret.
     pub(crate) message: String,
+}
+
+impl Trouble {
+    /// The server had no connection left for whoever asks.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.sqlstate.as_deref() == Some(sqlstate::TOO_MANY_CONNECTIONS)
+    }
 }
 
 /// What the server says of itself and of the target's database.

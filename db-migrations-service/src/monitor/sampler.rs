@@ -12,6 +12,7 @@ use backup_vault::storage::folder_of;
 use futures_util::future::join_all;
 use migration_engine::Target;
 use migration_engine::proof::report::Gate;
+use postgres_link::quote::identifier;
 use postgres_link::{AdminConn, BatchError, BatchOutcome, ConnectError, ConnectErrorKind, sqlstate};
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::disk::{Asker, data_room, room};
+use super::history::{Reading, SESSION_STATES};
 use super::sample::{Condition, Figures, MasterSample, Migrations, TargetSample, Trouble};
 use crate::operations::Operations;
 
@@ -83,6 +85,7 @@ impl<'a> Round<'a> {
         let operations = self.operations;
         let looks = self.targets.iter_mut().map(async |looker| {
             let sample = Arc::new(looker.look(operations).await);
+            looker.keep(operations, &sample);
             // Each by itself: nobody's sample waits for somebody else's that hangs.
             operations.monitor().samples().put(|snapshot| {
                 snapshot.targets.insert(looker.target.environment.clone(), sample);
@@ -103,6 +106,9 @@ struct Looker<'a> {
     migrations: Option<Arc<Migrations>>,
     measured: Option<Instant>,
     sizes: Arc<BTreeMap<String, i64>>,
+    /// The schema of `pg_stat_statements`, where it measures, and what it has measured in all, milliseconds.
+    statements_in: Option<String>,
+    statement_ms: Option<f64>,
     disk: Asker,
 }
 
@@ -123,6 +129,8 @@ impl<'a> Looker<'a> {
             migrations: None,
             measured: None,
             sizes: Arc::default(),
+            statements_in: None,
+            statement_ms: None,
             disk: Asker::default(),
         }
     }
@@ -140,6 +148,7 @@ impl<'a> Looker<'a> {
             Ok(Seen::Target(figures, history)) => {
                 self.count(operations, history).await;
                 self.measure().await;
+                self.time_statements().await;
                 if let Some(question) = data_room(&figures) {
                     room_left = self.disk.ask(question).await;
                 }
@@ -245,14 +254,50 @@ impl<'a> Looker<'a> {
         }
         let Some(session) = &self.session else { return };
         let begun = Instant::now();
-        match tokio::time::timeout(PATIENCE, session.batch(include_str!("sizes.sql"))).await {
-            Ok(Ok(outcome)) => {
+        let both = async {
+            tokio::join!(session.batch(include_str!("sizes.sql")), session.batch(include_str!("extension.sql")))
+        };
+        match tokio::time::timeout(PATIENCE, both).await {
+            Ok((Ok(sizes), extension)) => {
                 self.measured = Some(begun);
-                self.sizes = document(&outcome).map(Arc::new).unwrap_or_default();
+                self.sizes = document(&sizes).map(Arc::new).unwrap_or_default();
+                self.statements_in = extension.ok().and_then(|outcome| outcome.value(ANSWER, 0).map(str::to_owned));
             }
-            Ok(Err(error)) => tracing::debug!(%error, "the schemas were not measured"),
+            Ok((Err(error), _)) => tracing::debug!(%error, "the schemas were not measured"),
             Err(_) => self.session = None,
         }
+    }
+
+    /// How long statements took in all, without their texts, which are what is large about them.
+    async fn time_statements(&mut self) {
+        self.statement_ms = None;
+        let (Some(session), Some(schema)) = (&self.session, &self.statements_in) else { return };
+        let question = format!(
+            "SET LOCAL transaction_read_only = on; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '100ms'; \
+             SELECT sum(total_exec_time) FROM {}.pg_stat_statements(false) \
+             WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            identifier(schema)
+        );
+        match tokio::time::timeout(PATIENCE, session.batch(&question)).await {
+            Ok(Ok(outcome)) => self.statement_ms = outcome.value(ANSWER, 0).and_then(|text| text.parse().ok()),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the time that statements take was not read");
+                self.statements_in = None;
+            }
+            Err(_) => self.session = None,
+        }
+    }
+
+    /// Puts what is kept of a look into the history.
+    fn keep(&self, operations: &Operations, sample: &TargetSample) {
+        let Condition::Up(figures) = &sample.condition else { return };
+        let reading = Reading {
+            size_bytes: figures.size_bytes,
+            sessions: SESSION_STATES.map(|state| figures.sessions.get(state).copied().unwrap_or_default()),
+            commits: figures.database.get("xact_commit").copied().unwrap_or_default(),
+            statement_ms: self.statement_ms,
+        };
+        operations.monitor().history().record(&self.target.environment, sample.at, reading);
     }
 }
 

@@ -45,7 +45,7 @@ impl Operations {
                 None => allowed,
             });
         }
-        Ok(self.engine(order.environment.as_deref())?.audit(&filter).await?)
+        Ok(self.engine_at_home(order.environment.as_deref(), service)?.audit(&filter).await?)
     }
 
     /// Looks over the whole log of an environment, and compares it with where it ended before: as the master database has it,

@@ -8,6 +8,7 @@ mod delete;
 mod find;
 mod job;
 mod job_view;
+mod locked_out;
 mod make;
 mod place;
 mod policy;

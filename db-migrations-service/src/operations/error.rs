@@ -12,6 +12,14 @@ use crate::master::MasterError;
 pub enum RefusalCode {
     /// The environment stands in the catalogue, but nothing says where its database is.
     EnvironmentUnconfigured,
+    /// The service lives in another database than the one named.
+    ServiceElsewhere,
+    /// No fleet of that name.
+    UnknownFleet,
+    /// The fleet has no databases.
+    EmptyFleet,
+    /// A run of the fleet is not over.
+    FleetBusy,
     /// The environment is protected, and the request does not repeat its name.
     ConfirmationRequired,
     /// A member of the request cannot be used.
@@ -24,6 +32,8 @@ pub enum RefusalCode {
     RunIsOver,
     /// Another process does the run.
     RunIsElsewhere,
+    /// No process of a service of that name is alive.
+    UnknownInstance,
     /// No token of that id.
     UnknownToken,
     /// Another token has the name.

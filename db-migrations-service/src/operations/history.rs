@@ -27,7 +27,10 @@ impl Operations {
             caller.check(service)?;
         }
         self.known_service(service)?;
-        let mut entries = self.engine(order.environment.as_deref())?.history(&order.filter).await?;
+        let migration = order.filter.migration.as_ref();
+        let owner = migration.and_then(|id| self.catalogue().owner_of(&id.schema)).map(|(name, _)| name);
+        let engine = self.engine_at_home(order.environment.as_deref(), service.or(owner))?;
+        let mut entries = engine.history(&order.filter).await?;
         entries.retain(|entry| caller.may_touch(&entry.service));
         Ok(entries)
     }
@@ -45,7 +48,8 @@ impl Operations {
         let services = caller.listed(service);
         let sql =
             "SELECT to_jsonb(count(*)) FROM migration_service.history WHERE $1::text[] IS NULL OR service = ANY($1)";
-        self.inspect(environment).await?.document(sql, &[(&services, Type::TEXT_ARRAY)]).await
+        let home = self.home_name(environment, service)?;
+        self.inspect(Some(&home)).await?.document(sql, &[(&services, Type::TEXT_ARRAY)]).await
     }
 
     /// Accepts the present file of one edited migration as the applied one, with a reason, on record. Returns the old
@@ -69,8 +73,9 @@ impl Operations {
             )
             .with_cure("say why the file changed after it was applied; the reason is kept in the history"));
         }
-        let target = self.target(environment)?;
-        let blessed = self.engine(environment)?.bless(migration, reason.trim(), caller.actor.as_str()).await;
+        let home = self.home_name(environment, owner)?;
+        let target = self.target(Some(&home))?;
+        let blessed = self.engine(Some(&home))?.bless(migration, reason.trim(), caller.actor.as_str()).await;
         blessed.map_err(|error| OperationError::from(error).on(target))
     }
 }

@@ -52,6 +52,14 @@ impl Inspection {
         })
     }
 
+    /// Runs a query of the catalogue's author, and answers its rows as text.
+    pub(super) async fn rows(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, OperationError> {
+        let outcome = tokio::time::timeout(PATIENCE, self.0.batch(sql))
+            .await
+            .map_err(|_| EngineError::new(ErrorCode::DatabaseUnavailable, "the database did not answer in time"))??;
+        Ok(outcome.rows().map(<[_]>::to_vec).collect())
+    }
+
     /// The server's version, as `server_version_num`.
     pub(super) fn server_version_num(&self) -> u32 {
         self.0.server_version_num()

@@ -1,7 +1,8 @@
 //! How a run is started, carried through and written down, and how it is stopped.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migration_engine::request::RunContext;
 use migration_engine::{EngineError, ErrorCode, Event, EventSink, Plan, PreparedRun};
@@ -14,20 +15,23 @@ use uuid::Uuid;
 use super::backups::{Cover, Covering};
 use super::error::{OperationError, RefusalCode};
 use super::events::{EventLog, Follower};
+use super::homes::order_of;
 use super::live::LiveRun;
 use super::trace::{self, RunTrace};
+use super::turns::{Turn, Turns};
 use super::{
-    BackupHandle, BackupOrigin, Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind, RunRecord,
-    RunState,
+    BackupHandle, BackupOrigin, Caller, EventLine, FleetHandle, Operations, Recording, RunEnd, RunHandle, RunKind,
+    RunRecord, RunState,
 };
 use crate::monitor::meters::RunMeter;
 
-/// Events are written at most so often.
+/// Events are written at most so often: whoever listens, on this or another copy of the service, is not far behind, and
+/// the flushes of the server's log do not add up beside those of the run.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
 /// So many of them at once: as JSON they take several times the memory.
 const WRITTEN_AT_ONCE: usize = 256;
-/// A run without events still shows that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+/// A run without events still shows that it lives, and each looks so often whether another copy was asked to stop it.
+const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// A run that has an id and can be cancelled, but does nothing yet.
 pub(super) struct Opening {
@@ -46,19 +50,50 @@ pub(super) struct Beginning {
     pub(super) dry_run: bool,
     pub(super) plan: Option<Plan>,
     pub(super) cover: Option<Cover>,
+    /// What whoever goes on with it needs to know, should this process not end it.
+    pub(super) order: Option<Value>,
+    /// The run that it goes on with.
+    pub(super) continues: Option<Uuid>,
+}
+
+/// What the engine has prepared, and what is known of it.
+pub(super) struct Ready {
+    pub(super) opening: Opening,
+    pub(super) beginning: Beginning,
+    pub(super) prepared: PreparedRun,
 }
 
 /// What a run may do without, each with its reason.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Without {
     /// The backup that the environment wants first.
     pub(super) backup: Option<String>,
+    /// The consent of the releases that still use what it takes away.
+    pub(super) releases: Option<String>,
+}
+
+impl Ready {
+    /// Gives up all of them.
+    pub(super) async fn let_go(all: Vec<Self>) {
+        for ready in all {
+            ready.prepared.let_go().await;
+        }
+    }
 }
 
 impl Opening {
     pub(super) fn new(meter: RunMeter) -> Self {
-        let id = Uuid::now_v7();
+        Self::named(Uuid::now_v7(), meter)
+    }
+
+    /// One whose id is known.
+    pub(super) fn named(id: Uuid, meter: RunMeter) -> Self {
         Self { id, log: Arc::default(), meter, cancel: CancellationToken::new(), span: trace::run_span(id) }
+    }
+
+    /// What tells of the run, and what stops it.
+    pub(super) fn listening(&self) -> (Arc<EventLog>, CancellationToken) {
+        (Arc::clone(&self.log), self.cancel.clone())
     }
 
     /// What is done for the run belongs into this.
@@ -75,7 +110,10 @@ impl Opening {
             events: EventSink::new(move |event| {
                 meter.see(&event);
                 trace.see(&event);
-                log.push(event);
+                // Of a thousand short statements nobody wants to be told one by one.
+                if !event.is_brief() {
+                    log.push(event);
+                }
             }),
             cancel: self.cancel.clone(),
             wait_for_lock,
@@ -99,6 +137,9 @@ impl Opening {
             backup_id: beginning.cover.as_ref().and_then(|cover| cover.backup_id.clone()),
             backup_origin: beginning.cover.as_ref().map(|cover| cover.origin),
             report: None,
+            continued_by: None,
+            continues: beginning.continues,
+            order: beginning.order,
         };
         RunHandle(Arc::new(LiveRun {
             id: self.id,
@@ -108,23 +149,73 @@ impl Opening {
             ms_per_migration: Mutex::new(None),
             log: self.log,
             cancel: self.cancel,
+            handed_over: AtomicBool::new(false),
         }))
     }
 }
 
 impl Operations {
+    /// Launches runs that come one after the other, each in its database: in the order in which they require each other,
+    /// rollbacks the other way round. None begins before all could be launched.
+    pub(super) async fn launch_in_turn(
+        &self,
+        ready: Vec<Ready>,
+        without: Without,
+        caller: &Caller,
+    ) -> Result<Vec<RunHandle>, OperationError> {
+        let order = self.order_of_turns(&ready).await;
+        let mut waiting: Vec<Option<Ready>> = ready.into_iter().map(Some).collect();
+        let mut turns = Turns::new();
+        let launched = async {
+            for at in order? {
+                let Some(Ready { opening, beginning, prepared }) = waiting[at].take() else { continue };
+                let turn = (waiting.len() > 1).then(|| turns.next());
+                let run = self.launch_prepared(opening, beginning, prepared, (without.clone(), turn), caller);
+                turns.launched(Box::pin(run).await)?;
+            }
+            Ok(())
+        };
+        if let Err(error) = launched.await {
+            Ready::let_go(waiting.into_iter().flatten().collect()).await;
+            return Err(error);
+        }
+        Ok(turns.begin())
+    }
+
+    async fn order_of_turns(&self, ready: &[Ready]) -> Result<Vec<usize>, OperationError> {
+        let plans: Vec<_> = ready.iter().map(|ready| ready.prepared.plan()).collect();
+        let mut order = order_of(&plans)?;
+        let goes_back = |ready: &Ready| ready.beginning.kind == RunKind::Rollback;
+        if ready.iter().any(goes_back) {
+            order.reverse();
+        } else {
+            let named = |at: &usize| (ready[*at].beginning.environment.as_str(), plans[*at]);
+            self.refuse_unmet(&order.iter().map(named).collect::<Vec<_>>()).await?;
+        }
+        Ok(order)
+    }
+
     /// Launches what the engine has prepared, unless it touches services that the caller may not.
     pub(super) async fn launch_prepared(
         &self,
         opening: Opening,
         beginning: Beginning,
         mut prepared: PreparedRun,
-        without: Without,
+        (without, turn): (Without, Option<Turn>),
         caller: &Caller,
     ) -> Result<RunHandle, OperationError> {
         let mut plan = prepared.plan().clone();
+        // Whatever has nothing to do need not wait for it.
+        let turn = turn.filter(|_| !plan.is_empty());
         caller.check_plan(&plan)?;
         let Beginning { environment, kind, .. } = &beginning;
+        if *kind == RunKind::Run
+            && !beginning.dry_run
+            && let Err(error) = self.hold_contracts(environment, &mut prepared, without.releases).await
+        {
+            prepared.let_go().await;
+            return Err(error);
+        }
         if *kind == RunKind::Rollback {
             plan.backups = self.offers(environment, &plan).await;
         }
@@ -143,7 +234,7 @@ impl Operations {
         {
             prepared.go_without_backup(reason);
         }
-        let work = Box::pin(self.clone().covered_work(&opening, cover.clone(), prepared, caller));
+        let work = Box::pin(self.clone().covered_work(&opening, (turn, cover.clone()), prepared, caller));
         let beginning = Beginning { plan: Some(plan), cover: cover.clone(), ..beginning };
         let launched = self.launch(opening, beginning, caller, work).await;
         if let (Err(_), Some(cover)) = (&launched, cover) {
@@ -152,16 +243,25 @@ impl Operations {
         launched
     }
 
-    /// The run, once there is what covers it.
+    /// The run, once its turn has come and there is what covers it.
     fn covered_work(
         self,
         opening: &Opening,
-        cover: Option<Cover>,
+        (turn, cover): (Option<Turn>, Option<Cover>),
         prepared: PreparedRun,
         caller: &Caller,
     ) -> impl Future<Output = RunEnd> + Send + 'static {
-        let (log, cancel, caller) = (Arc::clone(&opening.log), opening.cancel.clone(), caller.clone());
+        let ((log, cancel), caller) = (opening.listening(), caller.clone());
         async move {
+            if let Some(turn) = turn
+                && let Err(error) = turn.come(prepared.hold(), (&log, &cancel)).await
+            {
+                if let Some(cover) = cover {
+                    cover.give_up();
+                }
+                prepared.let_go().await;
+                return RunEnd::Error(error);
+            }
             if let Some(cover) = cover
                 && let Err(error) = Box::pin(self.covered(&cover, &prepared, (&log, &cancel), &caller)).await
             {
@@ -224,6 +324,9 @@ impl Operations {
         let record = {
             let mut record = run.0.record.lock().unwrap_or_else(PoisonError::into_inner);
             record.state = end.state();
+            if record.state == RunState::Cancelled && run.0.handed_over.load(Ordering::Relaxed) {
+                record.state = RunState::Interrupted;
+            }
             record.finished_at = Some(OffsetDateTime::now_utc());
             record.report = Some(end.to_json());
             record.clone()
@@ -247,8 +350,6 @@ impl Operations {
 
     /// Copies events to the master database in batches. Returns whether the run stands there.
     async fn record_events(self, run: RunHandle, recorder: Recorder) -> bool {
-        // Whoever runs it alongside watches it: the record may come late, and its flushes shall not slow the run.
-        let pause = if matches!(recorder, Recorder::InsertFirst) { HEARTBEAT } else { WRITE_EVERY };
         match recorder {
             Recorder::None => return false,
             Recorder::Running => {}
@@ -260,7 +361,14 @@ impl Operations {
             }
         }
         let mut follower = Follower::new(Arc::clone(&run.0.log), 0, false);
+        let mut looked = Instant::now();
         loop {
+            if looked.elapsed() >= HEARTBEAT {
+                looked = Instant::now();
+                if self.0.master.is_asked_to_cancel(run.id()).await.unwrap_or(false) {
+                    run.cancel();
+                }
+            }
             let events = match tokio::time::timeout(HEARTBEAT, follower.next()).await {
                 Ok(None) => return true,
                 Ok(Some(events)) => events,
@@ -280,7 +388,7 @@ impl Operations {
                 self.hub().stir();
                 batch = batches.next();
             }
-            let _ = tokio::time::timeout(pause, run.0.log.wait_complete()).await;
+            let _ = tokio::time::timeout(WRITE_EVERY, run.0.log.wait_complete()).await;
         }
     }
 
@@ -289,42 +397,61 @@ impl Operations {
         self.catalogue().owner_of(&event.migration()?.schema).map(|(service, _)| service)
     }
 
-    /// Stops a run of this process.
+    /// Stops a run. One of another process is stopped within some seconds, when that looks whether it is asked to.
     ///
     /// # Errors
-    /// No such run, one that is over, or one of another process.
+    /// No such run, or one that is over.
     pub async fn cancel_run(&self, id: Uuid, caller: &Caller) -> Result<RunRecord, OperationError> {
         let record = self.run(id, caller).await?;
         caller.check(record.service.as_deref())?;
         if record.state != RunState::Running {
-            let message = format!("the run {id} is over: {}", record.state.as_str());
-            return Err(OperationError::refuse(RefusalCode::RunIsOver, message)
-                .with_cure("look at the run itself for what it did"));
+            return Err(over(id, record.state));
         }
         let Some(run) = self.0.live.get(id) else {
-            return Err(OperationError::refuse(
-                RefusalCode::RunIsElsewhere,
-                format!("the run {id} belongs to another process"),
-            )
-            .with_cure("stop it where it was started (Ctrl-C in that terminal, or that copy of the service)"));
+            if self.0.master.ask_to_cancel(id).await? {
+                return Ok(record);
+            }
+            return Err(over(id, self.run(id, caller).await?.state));
         };
         run.cancel();
         Ok(run.record())
     }
 
-    /// Cancels whatever this process runs and waits until it is written down: for an orderly end of the process.
-    pub async fn stop_all(&self) {
-        let (runs, backups) = (self.0.live.all(), self.0.backup_jobs.all());
-        runs.iter().for_each(RunHandle::cancel);
+    /// Ends whatever this process does, and waits until that is written down: for an orderly end of the process. Runs have `grace` to
+    /// end by themselves; then what is in hand is taken back, and another copy goes on with it where there is one.
+    pub async fn stop_all(&self, grace: Duration) {
+        let (runs, backups, fleets) = (self.0.live.all(), self.0.backup_jobs.all(), self.0.fleets.all());
+        // Another copy, or the next start, goes on with those.
+        fleets.iter().for_each(FleetHandle::hand_over);
         backups.iter().for_each(BackupHandle::cancel);
-        for run in runs {
-            run.finished().await;
+        let under_way = runs.iter().filter(|run| run.end().is_none()).count();
+        if under_way > 0 && !grace.is_zero() {
+            tracing::info!(runs = under_way, ?grace, "runs are under way and have some time to end");
+        }
+        let ended = async {
+            for run in &runs {
+                run.finished().await;
+            }
+        };
+        if tokio::time::timeout(grace, ended).await.is_err() {
+            runs.iter().for_each(RunHandle::hand_over);
+            for run in &runs {
+                run.finished().await;
+            }
+        }
+        for fleet in fleets {
+            fleet.finished().await;
         }
         for backup in backups {
             // How it ended is told to whoever asked for it.
             let _ = backup.finished().await;
         }
     }
+}
+
+fn over(id: Uuid, state: RunState) -> OperationError {
+    let message = format!("the run {id} is over: {}", state.as_str());
+    OperationError::refuse(RefusalCode::RunIsOver, message).with_cure("look at the run itself for what it did")
 }
 
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The runs of this process, under way and just over: what is known of them while no database has to be asked.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub(super) struct LiveRun {
     pub(super) ms_per_migration: Mutex<Option<f64>>,
     pub(super) log: Arc<EventLog>,
     pub(super) cancel: CancellationToken,
+    /// It is cancelled so that another process goes on with it.
+    pub(super) handed_over: AtomicBool,
 }
 
 impl RunHandle {
@@ -127,6 +130,14 @@ impl RunHandle {
     /// Stops it: what is in hand is taken back, what is done stands.
     pub fn cancel(&self) {
         self.0.cancel.cancel();
+    }
+
+    /// Stops it, for another process to go on with where its order is kept.
+    pub(super) fn hand_over(&self) {
+        let record = self.0.record.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.handed_over.store(record.order.is_some(), Ordering::Relaxed);
+        drop(record);
+        self.cancel();
     }
 
     /// Waits until it is over and written down.

@@ -3,13 +3,18 @@
 //! It knows environments, runs and who asks; it knows no HTTP, prints nothing, and decides no exit codes. View types
 //! carry `ToSchema` only so that their documentation is written once.
 
+mod adopt;
 mod audit;
 mod backups;
 mod caller;
+mod compatibility;
+mod certificates;
 mod database;
 mod error;
 mod events;
+mod fleet;
 mod history;
+mod homes;
 mod inspect;
 mod launch;
 mod live;
@@ -19,15 +24,18 @@ mod runs;
 mod schemas;
 mod seeds;
 mod status;
+mod takeover;
 mod telling;
 mod tokens;
 mod trace;
+mod turns;
 mod validate;
 
 use std::sync::{Arc, OnceLock};
 
 use migration_engine::{Catalogue, Engine, Project, Target};
 
+pub use adopt::{AdoptOrder, AdoptionView};
 pub use audit::AuditOrder;
 pub(crate) use backups::restore_command;
 pub use backups::{
@@ -36,12 +44,19 @@ pub use backups::{
     UncheckedKey, VerificationStatus,
 };
 pub use caller::Caller;
+pub use certificates::{CertificateOrder, PassedBy, ProofOnRecord};
+pub use compatibility::{Compatibility, CompatibilityOrder, ReleaseOrder, ReleaseView, SchemaCompatibility, Verdict};
 pub use database::{
-    Activity, Bloat, ConnectionsView, DatabaseHealth, DatabaseOrder, MissingIndex, Performance, SchemaHealth,
-    SchemaSize, Session, SizeView, StatementFigures, TableActivity, TableSize, TargetHealth, UnusedIndex,
+    Activity, Bloat, ConnectionsView, DatabaseHealth, DatabaseHistory, DatabaseHistoryOrder, DatabaseOrder,
+    HistoryMetric, HistorySeries, HistorySpan, MissingIndex, Performance, SchemaHealth, SchemaSize, Session, SizeView,
+    StatementFigures, TableActivity, TableSize, TargetHealth, UnusedIndex,
 };
 pub use error::{OperationError, RefusalCode};
 pub use events::{Follower, Recorded};
+pub use fleet::{
+    FleetAim, FleetHandle, FleetOrder, FleetPlan, FleetPlanGroup, FleetRunView, FleetStatus, FleetTargetStatus,
+    FleetView, VersionCount,
+};
 pub use history::{HistoryOrder, parse_migration};
 pub use live::{RunEnd, RunHandle};
 pub use rollback::RollbackOrder;
@@ -65,7 +80,10 @@ use crate::alerts::Alerting;
 use crate::events::{Hub, Redis};
 use crate::monitor::Monitor;
 use crate::targets::{TargetEntry, Targets};
+use crate::webhooks::WebhookWays;
 use backups::BackupJobs;
+use compatibility::Looks;
+use fleet::FleetJobs;
 use live::LiveRuns;
 
 /// When a run is written to the master database.
@@ -90,10 +108,13 @@ struct Inner {
     live: LiveRuns,
     backups: OnceLock<BackupPlace>,
     backup_jobs: BackupJobs,
+    fleets: FleetJobs,
     hub: Arc<Hub>,
     redis: OnceLock<Redis>,
     monitor: Monitor,
     alerting: Alerting,
+    webhooks: OnceLock<WebhookWays>,
+    looks: Looks,
 }
 
 impl Operations {
@@ -108,10 +129,13 @@ impl Operations {
             live: LiveRuns::default(),
             backups: OnceLock::new(),
             backup_jobs: BackupJobs::default(),
+            fleets: FleetJobs::default(),
             hub: Arc::default(),
             redis: OnceLock::new(),
             monitor: Monitor::default(),
             alerting: Alerting::default(),
+            webhooks: OnceLock::new(),
+            looks: Looks::default(),
         }))
     }
 
@@ -156,12 +180,24 @@ impl Operations {
         &self.0.alerting
     }
 
-    /// The environment of that name, or the default one.
+    /// Says where the services' webhooks are; once, before they are called.
+    pub fn call_webhooks_by(&self, ways: WebhookWays) {
+        // A second time is a mistake of the program, and the first one stays.
+        let _ = self.0.webhooks.set(ways);
+    }
+
+    /// Where the services' webhooks are.
+    pub fn webhook_ways(&self) -> &WebhookWays {
+        static NOBODY: WebhookWays = WebhookWays::none();
+        self.0.webhooks.get().unwrap_or(&NOBODY)
+    }
+
+    /// The environment of that name, or the default one; where it has several databases, its main one.
     ///
     /// # Errors
     /// A name that the catalogue does not have.
     pub fn environment(&self, name: Option<&str>) -> Result<&TargetEntry, OperationError> {
-        let name = name.unwrap_or_else(|| self.0.targets.default_environment());
+        let name = homes::without_main(name.unwrap_or_else(|| self.0.targets.default_environment()));
         match self.0.targets.get(name) {
             Some(entry) => Ok(entry),
             None => Err(self.catalogue().environment(name).err().map_or_else(

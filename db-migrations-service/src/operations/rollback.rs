@@ -6,7 +6,7 @@ use migration_engine::Plan;
 use migration_engine::request::{RollbackRequest, RollbackTo};
 use tracing::Instrument as _;
 
-use super::launch::{Beginning, Opening, Without};
+use super::launch::{Beginning, Opening, Ready, Without};
 use super::run::{scope, with_reason};
 use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
 
@@ -30,13 +30,12 @@ pub struct RollbackOrder {
 }
 
 impl RollbackOrder {
-    fn request(&self) -> RollbackRequest {
-        RollbackRequest { scope: scope(self.service.as_deref()), to: self.to.clone(), dry_run: self.dry_run }
+    fn request(&self, to: RollbackTo) -> RollbackRequest {
+        RollbackRequest { scope: scope(self.service.as_deref()), to, dry_run: self.dry_run }
     }
 
     /// The engine takes back what there is; whoever counts wrong should hear it before anything is gone.
-    fn check_enough(&self, plan: &Plan) -> Result<(), OperationError> {
-        let applied = plan.migrations.len();
+    fn check_enough(&self, applied: usize) -> Result<(), OperationError> {
         let RollbackTo::Steps(steps) = self.to else { return Ok(()) };
         if steps <= applied {
             return Ok(());
@@ -52,62 +51,167 @@ impl RollbackOrder {
     }
 }
 
+impl RollbackOrder {
+    fn check_enough_of(&self, to: &RollbackTo, plan: &Plan) -> Result<(), OperationError> {
+        match (to, &self.to) {
+            (RollbackTo::Steps(wanted), RollbackTo::Steps(all)) if wanted == all => {
+                self.check_enough(plan.migrations.len())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Operations {
-    /// What a rollback would do, with its SQL and the backups of before; changes nothing.
+    /// What a rollback would do in each database that the order is about, in the order in which they come, with its SQL and the
+    /// backups of before; changes nothing.
     ///
     /// # Errors
     /// Unknown names, dependents, irreversible migrations, more steps than are applied.
-    pub async fn plan_rollback(&self, order: &RollbackOrder, caller: &Caller) -> Result<Plan, OperationError> {
-        caller.check(order.service.as_deref())?;
-        self.known_service(order.service.as_deref())?;
-        let mut plan = self.engine(order.environment.as_deref())?.plan_rollback(&order.request()).await?;
-        order.check_enough(&plan)?;
-        let environment = &self.environment(order.environment.as_deref())?.environment;
-        plan.backups = self.offers(environment, &plan).await;
-        Ok(plan)
+    pub async fn plan_rollbacks(
+        &self,
+        order: &RollbackOrder,
+        caller: &Caller,
+    ) -> Result<Vec<(String, Plan)>, OperationError> {
+        let mut plans = Vec::new();
+        for (environment, to) in self.parts_of_rollback(order, caller).await?.into_iter().rev() {
+            let mut plan = self.engine(Some(&environment))?.plan_rollback(&order.request(to.clone())).await?;
+            order.check_enough_of(&to, &plan)?;
+            plan.backups = self.offers(&environment, &plan).await;
+            plans.push((environment, plan));
+        }
+        Ok(plans)
     }
 
     /// Starts a rollback, as [`start_run`](Self::start_run) starts a run.
     ///
     /// # Errors
-    /// As there and in [`plan_rollback`](Self::plan_rollback); and a protected environment without confirmation.
+    /// As there and in [`plan_rollbacks`](Self::plan_rollbacks); and a protected environment without confirmation.
     pub async fn start_rollback(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        super::runs::first(self.start_rollbacks(order, caller).await?)
+    }
+
+    /// Starts a rollback in each database that the order is about, as [`start_runs`](Self::start_runs) does runs.
+    ///
+    /// # Errors
+    /// As [`start_rollback`](Self::start_rollback).
+    pub async fn start_rollbacks(
+        &self,
+        order: RollbackOrder,
+        caller: &Caller,
+    ) -> Result<Vec<RunHandle>, OperationError> {
         let (this, caller) = (self.clone(), caller.clone());
         super::runs::joined(tokio::spawn(
-            async move { Box::pin(this.start_rollback_here(order, &caller)).await }.in_current_span(),
+            async move { Box::pin(this.start_rollbacks_here(order, &caller)).await }.in_current_span(),
         ))
         .await
     }
 
-    async fn start_rollback_here(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
-        caller.check(order.service.as_deref())?;
-        self.known_service(order.service.as_deref())?;
+    async fn start_rollbacks_here(
+        &self,
+        order: RollbackOrder,
+        caller: &Caller,
+    ) -> Result<Vec<RunHandle>, OperationError> {
         with_reason("backup", order.no_backup.as_deref())?;
-        let entry = self.environment(order.environment.as_deref())?;
-        let environment = entry.environment.clone();
-        if entry.protected && !order.dry_run && order.confirm.as_deref() != Some(&environment) {
-            let message = format!("the environment {environment:?} is protected, and a rollback can lose data");
-            return Err(OperationError::refuse(RefusalCode::ConfirmationRequired, message).with_cure(format!(
-                "look at it with dryRun first, then repeat the environment's name: \"confirm\": {environment:?}"
-            )));
+        let parts = self.parts_of_rollback(&order, caller).await?;
+        for (environment, _) in &parts {
+            self.confirmed(environment, &order)?;
         }
+        let mut ready = Vec::new();
+        for (environment, to) in parts {
+            match Box::pin(self.prepare_rollback(environment, to, &order, caller)).await {
+                Ok(one) => ready.push(one),
+                Err(error) => {
+                    Ready::let_go(ready).await;
+                    return Err(error);
+                }
+            }
+        }
+        let without = Without { backup: order.no_backup, ..Without::default() };
+        Box::pin(self.launch_in_turn(ready, without, caller)).await
+    }
+
+    /// Refuses where the environment is protected and its name is not repeated.
+    fn confirmed(&self, environment: &str, order: &RollbackOrder) -> Result<(), OperationError> {
+        let whole = self.catalogue().whole_of(environment);
+        let repeated = order.confirm.as_deref().is_some_and(|name| name == environment || name == whole);
+        if !self.environment(Some(environment))?.protected || order.dry_run || repeated {
+            return Ok(());
+        }
+        let message = format!("the environment {whole:?} is protected, and a rollback can lose data");
+        Err(OperationError::refuse(RefusalCode::ConfirmationRequired, message).with_cure(format!(
+            "look at it with dryRun first, then repeat the environment's name: \"confirm\": {whole:?}"
+        )))
+    }
+
+    async fn prepare_rollback(
+        &self,
+        environment: String,
+        to: RollbackTo,
+        order: &RollbackOrder,
+        caller: &Caller,
+    ) -> Result<Ready, OperationError> {
         let (engine, engine_target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?);
         let opening = Opening::new(self.monitor().run(&environment));
         let prepared = engine
-            .prepare_rollback(order.request(), opening.context(caller, order.wait_for_lock))
+            .prepare_rollback(order.request(to.clone()), opening.context(caller, order.wait_for_lock))
             .instrument(opening.span())
             .await
             .map_err(|error| OperationError::from(error).on(engine_target))?;
-        order.check_enough(prepared.plan())?;
+        order.check_enough_of(&to, prepared.plan())?;
         let beginning = Beginning {
             kind: RunKind::Rollback,
+            order: None,
+            continues: None,
             environment,
-            service: order.service,
+            service: order.service.clone(),
             dry_run: order.dry_run,
             plan: None,
             cover: None,
         };
-        let without = Without { backup: order.no_backup };
-        Box::pin(self.launch_prepared(opening, beginning, prepared, without, caller)).await
+        Ok(Ready { opening, beginning, prepared })
+    }
+
+    /// How far to go back in which databases, in the catalogue's order.
+    async fn parts_of_rollback(
+        &self,
+        order: &RollbackOrder,
+        caller: &Caller,
+    ) -> Result<Vec<(String, RollbackTo)>, OperationError> {
+        caller.check(order.service.as_deref())?;
+        self.known_service(order.service.as_deref())?;
+        let of_one = match &order.to {
+            RollbackTo::Migration(id) => self.catalogue().owner_of(&id.schema).map(|(name, _)| name),
+            _ => None,
+        };
+        let databases = self.databases_of(order.environment.as_deref(), order.service.as_deref().or(of_one))?;
+        match &order.to {
+            RollbackTo::Steps(steps) if databases.len() > 1 => self.share_out(databases, *steps, order).await,
+            RollbackTo::Version(version) if databases.len() > 1 && version.get() != 0 => {
+                let message = format!("the version {version} is of one service's schemas, and no service is named");
+                Err(OperationError::refuse(RefusalCode::InvalidRequest, message).with_cure("name the service"))
+            }
+            to => Ok(databases.into_iter().map(|name| (name, to.clone())).collect()),
+        }
+    }
+
+    /// The newest so many migrations of all databases together, as so many of each.
+    async fn share_out(
+        &self,
+        databases: Vec<String>,
+        steps: usize,
+        order: &RollbackOrder,
+    ) -> Result<Vec<(String, RollbackTo)>, OperationError> {
+        let mut applied = Vec::new();
+        for (at, name) in databases.iter().enumerate() {
+            let status = self.engine(Some(name))?.status().await?;
+            let times = status.services.iter().flat_map(|service| &service.migrations).filter_map(|m| m.applied_at);
+            applied.extend(times.map(|time| (time, at)));
+        }
+        order.check_enough(applied.len())?;
+        applied.sort_by(|one, other| other.cmp(one));
+        let of = |at: usize| applied.iter().take(steps).filter(|(_, other)| *other == at).count();
+        let parts = databases.into_iter().enumerate().map(|(at, name)| (name, RollbackTo::Steps(of(at))));
+        Ok(parts.filter(|(_, to)| *to != RollbackTo::Steps(0)).collect())
     }
 }

@@ -6,8 +6,9 @@ use migration_engine::proof::Override;
 use migration_engine::request::{RunRequest, Scope};
 use migration_engine::{MigrationId, Plan};
 use tracing::Instrument as _;
+use uuid::Uuid;
 
-use super::launch::{Beginning, Opening, Without};
+use super::launch::{Beginning, Opening, Ready, Without};
 use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
 
 /// Bring an environment forward.
@@ -27,6 +28,19 @@ pub struct RunOrder {
     pub overrides: Vec<Override>,
     /// Why it goes without the backup that the environment wants first; the reason is kept.
     pub no_backup: Option<String>,
+    /// Why it takes away what live releases still use; the reason is kept.
+    pub despite_releases: Option<String>,
+    /// Where it goes on with a run that was left behind.
+    pub continuation: Option<Continuation>,
+}
+
+/// A run that goes on with another one.
+#[derive(Debug, Clone, Copy)]
+pub struct Continuation {
+    /// Its own id, which the other one has been given already.
+    pub id: Uuid,
+    /// The other one.
+    pub of: Uuid,
 }
 
 pub(super) fn scope(service: Option<&str>) -> Scope {
@@ -61,36 +75,74 @@ impl Operations {
     ) -> Result<Plan, OperationError> {
         caller.check(service)?;
         self.known_service(service)?;
-        Ok(self.engine(environment)?.plan(&scope(service), with_sql).await?)
+        let home = self.home_name(environment, service)?;
+        let mut plan = self.engine(Some(&home))?.plan(&scope(service), with_sql).await?;
+        self.note_held(&home, &mut plan).await;
+        Ok(plan)
     }
 
-    /// Starts a run. When this returns, the target's lock is held, the plan stands and the run is under way (or over,
-    /// when there was nothing to do); it goes on whether or not anybody listens.
+    /// Starts a run on an environment with one database, or of one service; else as [`start_runs`](Self::start_runs), of which
+    /// this answers the first.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_run(&self, order: RunOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        super::runs::first(self.start_runs(order, caller).await?)
+    }
+
+    /// Starts a run on each database that the order is about. When this returns, their locks are held, the plans stand and the
+    /// first run is under way (or over, when there was nothing to do); the others follow one after the other, as long as
+    /// each ends well. They go on whether or not anybody listens.
     ///
     /// # Errors
     /// Unknown names, a busy target, edited files, cycles, a database that is away: nothing was changed.
-    pub async fn start_run(&self, order: RunOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+    pub async fn start_runs(&self, order: RunOrder, caller: &Caller) -> Result<Vec<RunHandle>, OperationError> {
         // A task of its own: a listener who goes away in the middle must not leave a run half started.
         let (this, caller) = (self.clone(), caller.clone());
         super::runs::joined(tokio::spawn(
-            async move { Box::pin(this.start_run_here(order, &caller)).await }.in_current_span(),
+            async move { Box::pin(this.start_runs_here(order, &caller)).await }.in_current_span(),
         ))
         .await
     }
 
-    async fn start_run_here(&self, order: RunOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+    async fn start_runs_here(&self, order: RunOrder, caller: &Caller) -> Result<Vec<RunHandle>, OperationError> {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
         reasoned(&order.overrides)?;
         with_reason("backup", order.no_backup.as_deref())?;
-        let environment = self.environment(order.environment.as_deref())?.environment.clone();
+        with_reason("contract", order.despite_releases.as_deref())?;
+        let owner = order.to.as_ref().and_then(|id| self.catalogue().owner_of(&id.schema)).map(|(name, _)| name);
+        let about = order.service.as_deref().or(owner);
+        let mut ready = Vec::new();
+        for environment in self.databases_of(order.environment.as_deref(), about)? {
+            match Box::pin(self.prepare_run(environment, &order, caller)).await {
+                Ok(one) => ready.push(one),
+                Err(error) => {
+                    Ready::let_go(ready).await;
+                    return Err(error);
+                }
+            }
+        }
+        let without = Without { backup: order.no_backup, releases: order.despite_releases };
+        Box::pin(self.launch_in_turn(ready, without, caller)).await
+    }
+
+    async fn prepare_run(
+        &self,
+        environment: String,
+        order: &RunOrder,
+        caller: &Caller,
+    ) -> Result<Ready, OperationError> {
         let engine = self.engine(Some(&environment))?;
-        let opening = Opening::new(self.monitor().run(&environment));
+        let opening = Opening::named(
+            order.continuation.map_or_else(Uuid::now_v7, |run| run.id),
+            self.monitor().run(&environment),
+        );
         let request = RunRequest {
             scope: scope(order.service.as_deref()),
-            to: order.to,
+            to: order.to.clone(),
             dry_run: order.dry_run,
-            overrides: order.overrides,
+            overrides: order.overrides.clone(),
         };
         let prepared = engine
             .prepare_run(request, opening.context(caller, order.wait_for_lock))
@@ -98,13 +150,14 @@ impl Operations {
             .await?;
         let beginning = Beginning {
             kind: RunKind::Run,
+            order: self.kept_order(order, &environment, caller),
+            continues: order.continuation.map(|run| run.of),
             environment,
-            service: order.service,
+            service: order.service.clone(),
             dry_run: order.dry_run,
             plan: None,
             cover: None,
         };
-        let without = Without { backup: order.no_backup };
-        Box::pin(self.launch_prepared(opening, beginning, prepared, without, caller)).await
+        Ok(Ready { opening, beginning, prepared })
     }
 }

@@ -83,6 +83,11 @@ impl Operations {
     }
 }
 
+/// The first of several runs; an order is always about at least one database.
+pub(super) fn first(runs: Vec<RunHandle>) -> Result<RunHandle, OperationError> {
+    runs.into_iter().next().ok_or_else(|| EngineError::new(ErrorCode::Internal, "no database was meant").into())
+}
+
 /// Waits for a task that goes on by itself; one that panicked is an error like any other.
 pub(super) async fn joined<T>(task: JoinHandle<Result<T, OperationError>>) -> Result<T, OperationError> {
     task.await.unwrap_or_else(|_| {

@@ -206,8 +206,9 @@ impl Operations {
     ) -> Result<AllSchemas, OperationError> {
         let prints = self.fingerprints(environment).await?;
         let inspection = self.inspect(environment).await?;
-        let names: Vec<&str> =
-            self.catalogue().services.values().flat_map(|service| service.schemas.iter().map(String::as_str)).collect();
+        let entry = self.catalogue().environment(&self.environment(environment)?.environment)?;
+        let housed = self.catalogue().services.iter().filter(|(name, _)| entry.houses(name));
+        let names: Vec<&str> = housed.flat_map(|(_, service)| service.schemas.iter().map(String::as_str)).collect();
         let mut counts: Vec<SchemaCounts> =
             inspection.document(include_str!("schemas/counts.sql"), &[(&names, Type::TEXT_ARRAY)]).await?;
         for count in &mut counts {
@@ -222,7 +223,7 @@ impl Operations {
             .catalogue()
             .services
             .iter()
-            .filter(|(name, _)| caller.may_touch(name))
+            .filter(|(name, _)| entry.houses(name) && caller.may_touch(name))
             .map(|(name, service)| ServiceSchemas {
                 service: name.clone(),
                 owner: service.owner_role(),
@@ -248,13 +249,14 @@ impl Operations {
     ) -> Result<ServiceDetail, OperationError> {
         caller.check(Some(service))?;
         let entry = self.catalogue().service(service)?;
-        let prints = self.fingerprints(environment).await?;
-        let inspection = self.inspect(environment).await?;
+        let home = self.home_name(environment, Some(service))?;
+        let prints = self.fingerprints(Some(&home)).await?;
+        let inspection = self.inspect(Some(&home)).await?;
         let schemas =
             inspection.document(include_str!("schemas/detail.sql"), &[(&entry.schemas, Type::TEXT_ARRAY)]).await?;
         Ok(ServiceDetail {
             service: service.to_owned(),
-            environment: self.environment(environment)?.environment.clone(),
+            environment: home,
             owner: entry.owner_role(),
             references: entry.references.clone(),
             fingerprint: FingerprintView::of_part(prints.of(&entry.schemas).to_string(), &prints),

@@ -8,6 +8,7 @@ use tracing::Instrument as _;
 
 use super::launch::{Beginning, Opening};
 use super::run::scope;
+use super::turns::{Turn, Turns};
 use super::{Caller, OperationError, Operations, RunEnd, RunHandle, RunKind};
 
 /// Seed an environment.
@@ -24,35 +25,65 @@ pub struct SeedOrder {
 }
 
 impl Operations {
-    /// Starts a seeding; it goes on whether or not anybody listens.
+    /// Starts a seeding of an environment with one database, or of one service; else as [`start_seeds`](Self::start_seeds), of
+    /// which this answers the first.
     ///
     /// # Errors
-    /// Unknown names; the master database being away. Everything else shows in how it ends.
+    /// As there.
     pub async fn start_seed(&self, order: SeedOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+        super::runs::first(self.start_seeds(order, caller).await?)
+    }
+
+    /// Starts a seeding of each database that the order is about, one after the other; they go on whether or not anybody
+    /// listens.
+    ///
+    /// # Errors
+    /// Unknown names; the master database being away. Everything else shows in how they end.
+    pub async fn start_seeds(&self, order: SeedOrder, caller: &Caller) -> Result<Vec<RunHandle>, OperationError> {
         let (this, caller) = (self.clone(), caller.clone());
         super::runs::joined(tokio::spawn(
-            async move { Box::pin(this.start_seed_here(order, &caller)).await }.in_current_span(),
+            async move { Box::pin(this.start_seeds_here(order, &caller)).await }.in_current_span(),
         ))
         .await
     }
 
-    async fn start_seed_here(&self, order: SeedOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
+    async fn start_seeds_here(&self, order: SeedOrder, caller: &Caller) -> Result<Vec<RunHandle>, OperationError> {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
-        let environment = self.environment(order.environment.as_deref())?.environment.clone();
+        let mut turns = Turns::new();
+        for environment in self.databases_of(order.environment.as_deref(), order.service.as_deref())? {
+            let seeding = self.launch_seed(environment, &order, turns.next(), caller);
+            turns.launched(Box::pin(seeding).await)?;
+        }
+        Ok(turns.begin())
+    }
+
+    async fn launch_seed(
+        &self,
+        environment: String,
+        order: &SeedOrder,
+        turn: Turn,
+        caller: &Caller,
+    ) -> Result<RunHandle, OperationError> {
         let (engine, target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?.clone());
         let opening = Opening::new(self.monitor().run(&environment));
         let context = opening.context(caller, order.wait_for_lock);
         let (scope, reset) = (scope(order.service.as_deref()), order.reset);
         let beginning = Beginning {
             kind: if reset { RunKind::SeedReset } else { RunKind::Seed },
+            order: None,
+            continues: None,
             environment,
-            service: order.service,
+            service: order.service.clone(),
             dry_run: false,
             plan: None,
             cover: None,
         };
+        let (log, cancel) = opening.listening();
         let work = async move {
+            if let Err(error) = turn.come(std::future::pending(), (&log, &cancel)).await {
+                return RunEnd::Error(error);
+            }
             let done = if reset {
                 Box::pin(engine.seed_reset(&scope, context)).await
             } else {
@@ -72,7 +103,10 @@ impl Operations {
         environment: Option<&str>,
         caller: &Caller,
     ) -> Result<Vec<SeedStatus>, OperationError> {
-        let mut seeds = self.engine(environment)?.seed_status().await?;
+        let mut seeds = Vec::new();
+        for name in self.databases_of(environment, None)? {
+            seeds.extend(self.engine(Some(&name))?.seed_status().await?);
+        }
         seeds.retain(|seed| caller.may_touch(&seed.service));
         Ok(seeds)
     }

@@ -1,8 +1,8 @@
 //! Where environments stand, summed up per service.
 
 use futures_util::future::join_all;
-use migration_engine::MigrationId;
 use migration_engine::status::{MigrationState, ServiceStatus, TargetStatus};
+use migration_engine::{EngineError, ErrorCode, MigrationId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -90,6 +90,30 @@ pub struct EnvironmentStatus {
     /// Why it could not be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Each of its databases by itself, where it has several; the members above sum them up, or are those of the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub databases: Vec<EnvironmentStatus>,
+}
+
+impl EnvironmentStatus {
+    /// An environment as the sum of its databases, of which there is at least one.
+    fn of_parts(parts: Vec<Self>, sort: impl Fn(&mut Vec<ServiceSummary>)) -> Option<Self> {
+        let mut whole = parts.first()?.clone();
+        if parts.len() == 1 {
+            return Some(whole);
+        }
+        if let Some((environment, _)) = whole.environment.split_once('/') {
+            whole.environment = environment.to_owned();
+        }
+        whole.services = parts.iter().flat_map(|part| part.services.clone()).collect();
+        sort(&mut whole.services);
+        whole.prepared = parts.iter().all(|part| part.prepared);
+        whole.audit_off = parts.iter().find_map(|part| part.audit_off.clone());
+        whole.overall_status = parts.iter().map(|part| part.overall_status).max().unwrap_or(whole.overall_status);
+        whole.databases = parts;
+        Some(whole)
+    }
 }
 
 impl Operations {
@@ -107,7 +131,22 @@ impl Operations {
         Ok(status)
     }
 
-    /// One environment, summed up.
+    /// Each database of an environment by itself, or the one of a service.
+    ///
+    /// # Errors
+    /// As [`target_status`](Self::target_status); a service that lives elsewhere.
+    pub async fn target_statuses(
+        &self,
+        environment: Option<&str>,
+        service: Option<&str>,
+        caller: &Caller,
+    ) -> Result<Vec<TargetStatus>, OperationError> {
+        let databases = self.databases_of(environment, service)?;
+        let asked = databases.iter().map(|name| self.target_status(Some(name), caller));
+        join_all(asked).await.into_iter().collect()
+    }
+
+    /// One environment, summed up over its databases.
     ///
     /// # Errors
     /// As [`target_status`](Self::target_status).
@@ -116,23 +155,32 @@ impl Operations {
         environment: Option<&str>,
         caller: &Caller,
     ) -> Result<EnvironmentStatus, OperationError> {
-        self.target_status(environment, caller).await.map(|status| EnvironmentStatus::from(&status))
+        let statuses = self.target_statuses(environment, None, caller).await?;
+        let parts: Vec<_> = statuses.iter().map(EnvironmentStatus::from).collect();
+        let order = |service: &ServiceSummary| self.catalogue().services.get_index_of(&service.name);
+        EnvironmentStatus::of_parts(parts, |services| services.sort_by_key(order))
+            .ok_or_else(|| super::OperationError::from(EngineError::new(ErrorCode::Internal, "no database was meant")))
     }
 
-    /// Every environment, asked side by side. One that cannot be asked says why instead of failing the others.
+    /// Every environment, and every database that services of it have for themselves, asked side by side. One that cannot be asked says why instead of failing the others.
     pub async fn status_of_all(&self, caller: &Caller) -> Vec<EnvironmentStatus> {
         join_all(self.targets().all().iter().map(|entry| async {
             let name = &entry.environment;
-            self.status(Some(name), caller).await.unwrap_or_else(|error| EnvironmentStatus {
-                environment: name.clone(),
-                database: entry.target.as_ref().ok().map(|target| target.connect.database().to_owned()),
-                server_version_num: None,
-                prepared: false,
-                audit_off: None,
-                services: Vec::new(),
-                overall_status: Overall::Unavailable,
-                problem: Some(error.to_string()),
-            })
+            let status = self.target_status(Some(name), caller).await;
+            status.as_ref().map_or_else(
+                |error| EnvironmentStatus {
+                    environment: name.clone(),
+                    database: entry.target.as_ref().ok().map(|target| target.connect.database().to_owned()),
+                    server_version_num: None,
+                    prepared: false,
+                    audit_off: None,
+                    services: Vec::new(),
+                    overall_status: Overall::Unavailable,
+                    problem: Some(error.to_string()),
+                    databases: Vec::new(),
+                },
+                EnvironmentStatus::from,
+            )
         }))
         .await
     }
@@ -156,6 +204,7 @@ impl From<&TargetStatus> for EnvironmentStatus {
             services,
             overall_status,
             problem: None,
+            databases: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Caller, OperationError, Operations, RefusalCode, TokenRecord};
 use crate::master::tokens::NewToken;
 
 /// What a token may be allowed to do.
-pub const SCOPES: [&str; 7] = ["read", "migrate", "rollback", "seed", "backup", "restore", "admin"];
+pub const SCOPES: [&str; 8] = ["read", "release", "migrate", "rollback", "seed", "backup", "restore", "admin"];
 
 /// A token to be made.
 #[derive(Debug, Clone, Default)]

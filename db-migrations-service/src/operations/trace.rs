@@ -1,7 +1,7 @@
-//! A run as spans: one for the run, one for each migration, one for each statement that is sent by itself.
+//! A run as spans: one for the run, one for each migration, one for each statement.
 //!
-//! They carry the run's id into every log line of it, and leave as traces where a collector is named. A migration in one
-//! transaction is one message, whose statements nobody can tell apart from outside.
+//! They carry the run's id into every log line of it, and leave as traces where a collector is named. In a file of very
+//! many statements those that go in one message share a span. What is tried again has its spans again.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -44,11 +44,13 @@ pub(super) struct RunTrace {
 struct Open {
     migration: Span,
     statement: Span,
+    /// Its number.
+    running: Option<usize>,
 }
 
 impl RunTrace {
     pub(super) fn new(run: Span) -> Self {
-        Self { run, open: Mutex::new(Open { migration: Span::none(), statement: Span::none() }) }
+        Self { run, open: Mutex::new(Open { migration: Span::none(), statement: Span::none(), running: None }) }
     }
 
     /// Called from the run itself, so it only begins and ends spans.
@@ -69,12 +71,28 @@ impl RunTrace {
                 error = field::Empty,
                         );
             }
-            Event::StatementStarted { statement, tag, .. } => {
-                open.statement = info_span!(target: "profe", parent: &open.migration, "statement", statement, tag);
+            // One that lasts is told again.
+            Event::StatementStarted { statement, through, line, tag, .. } if open.running != Some(*statement) => {
+                open.running = Some(*statement);
+                open.statement = info_span!(
+                    target: "profe",
+                    parent: &open.migration,
+                    "statement",
+                    statement,
+                    through,
+                    line,
+                    tag,
+                    rows = field::Empty,
+                );
             }
-            Event::StatementFinished { .. } => open.statement = Span::none(),
+            Event::StatementFinished { rows, .. } => {
+                open.statement.record("rows", rows);
+                open.close_statement();
+            }
             Event::Retrying { attempt, .. } => {
                 open.migration.record("attempts", *attempt);
+                trace::fail(&open.statement);
+                open.close_statement();
             }
             Event::MigrationFinished { .. } | Event::Finished { .. } => open.close(),
             Event::MigrationFailed { error, .. } => {
@@ -89,8 +107,12 @@ impl RunTrace {
 }
 
 impl Open {
+    fn close_statement(&mut self) {
+        (self.statement, self.running) = (Span::none(), None);
+    }
+
     fn close(&mut self) {
-        self.statement = Span::none();
+        self.close_statement();
         self.migration = Span::none();
     }
 }

@@ -64,13 +64,15 @@ impl Operations {
     /// keeps it from being restored.
     pub async fn validate(
         &self,
-        order: ValidateOrder,
+        mut order: ValidateOrder,
         caller: &Caller,
         cancel: CancellationToken,
     ) -> Result<Report, OperationError> {
         caller.check(order.service.as_deref())?;
         self.known_service(order.service.as_deref())?;
-        let engine = self.engine(order.environment.as_deref())?;
+        let home = self.home_name(order.environment.as_deref(), order.service.as_deref())?;
+        let engine = self.engine(Some(&home))?;
+        order.environment = Some(home);
         let context = context(caller, cancel);
         let (this, caller) = (self.clone(), caller.clone());
         // A task of its own: whoever stops listening must not leave the scratch database behind.
@@ -96,7 +98,8 @@ impl Operations {
     ) -> Result<DriftReport, OperationError> {
         caller.check(service)?;
         self.known_service(service)?;
-        let (engine, target) = (self.engine(environment)?, self.target(environment)?);
+        let home = self.home_name(environment, service)?;
+        let (engine, target) = (self.engine(Some(&home))?, self.target(Some(&home))?);
         let (scope, context) = (scope(service), context(caller, cancel));
         let drift = tokio::spawn(async move { Ok(Box::pin(engine.drift(&scope, &context)).await?) });
         joined(drift).await.map_err(|error: OperationError| error.on(target))
@@ -124,7 +127,8 @@ impl Operations {
     ) -> Result<Undoing, OperationError> {
         caller.check(service)?;
         self.known_service(service)?;
-        let (scope, context, engine) = (scope(service), context(caller, cancel), self.engine(environment)?);
+        let engine = self.engine_at_home(environment, service)?;
+        let (scope, context) = (scope(service), context(caller, cancel));
         let undone = tokio::spawn(async move { Ok(Box::pin(engine.undo_drift(&scope, &context)).await?) });
         joined(undone).await
     }
@@ -140,8 +144,10 @@ impl Operations {
         caller: &Caller,
         cancel: CancellationToken,
     ) -> Result<Adoption, OperationError> {
-        caller.check(self.catalogue().owner_of(schema).map(|(name, _)| name))?;
-        let (engine, schema, context) = (self.engine(environment)?, schema.to_owned(), context(caller, cancel));
+        let owner = self.catalogue().owner_of(schema).map(|(name, _)| name);
+        caller.check(owner)?;
+        let engine = self.engine_at_home(environment, owner)?;
+        let (schema, context) = (schema.to_owned(), context(caller, cancel));
         let proposed = tokio::spawn(async move { Ok(Box::pin(engine.propose_adoption(&schema, &context)).await?) });
         joined(proposed).await
     }
@@ -158,6 +164,7 @@ impl Operations {
         caller: &Caller,
     ) -> Result<(), OperationError> {
         let context = context(caller, CancellationToken::new());
-        Ok(self.engine(environment)?.adopt(id, align, &context).await?)
+        let owner = self.catalogue().owner_of(&id.schema).map(|(name, _)| name);
+        Ok(self.engine_at_home(environment, owner)?.adopt(id, align, &context).await?)
     }
 }

@@ -2,6 +2,20 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+const SPLIT: &str = r#"
+    [environments.development.databases.auth]
+    services = ["auth-service"]
+    url_variable = "AUTH_DATABASE_URL"
+    [environments.development.databases.plans]
+    services = ["plans-service"]
+    url_variable = "PLANS_DATABASE_URL"
+    [services.auth-service]
+    schemas = ["auth"]
+    [services.plans-service]
+    schemas = ["plans"]
+    [services.chat-service]
+    schemas = ["chat"]
+"#;
 const CATALOGUE: &str = r#"
     [project]
     name = "escuela"
@@ -16,9 +30,13 @@ const CATALOGUE: &str = r#"
 "#;
 
 fn resolve(pairs: &[(&str, &str)], private: bool) -> Result<Targets, SettingsError> {
+    resolve_of("", pairs, private)
+}
+
+fn resolve_of(more: &str, pairs: &[(&str, &str)], private: bool) -> Result<Targets, SettingsError> {
     let map: BTreeMap<_, _> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let lookup = |name: &str| map.get(name).cloned();
-    let catalogue = Catalogue::parse(CATALOGUE).expect("a good catalogue");
+    let catalogue = Catalogue::parse(&format!("{CATALOGUE}{more}")).expect("a good catalogue");
     let settings = Settings::read(&lookup)?;
     let cluster =
         ConnectOptions::parse_with("postgres://postgres@127.0.0.1:5437/postgres", &lookup).expect("a good URL");
@@ -126,4 +144,68 @@ fn contradictions_are_refused_together() {
     assert_eq!(error.problems.len(), 2, "{error}");
     let error = resolve(&[], false).expect_err("no server at all");
     assert!(error.to_string().contains("set DATABASE_URL"), "{error}");
+}
+
+#[test]
+fn a_database_of_its_own_has_its_own_url_or_stands_beside_the_main_one() {
+    let targets = resolve_of(
+        SPLIT,
+        &[
+            ("DATABASE_URL", "postgres://a@db.example.org:5437/main"),
+            ("AUTH_DATABASE_URL", "postgres://a@db.example.org:5438/auth"),
+        ],
+        false,
+    )
+    .expect("good settings");
+    assert_eq!(
+        shown(&targets)[..3],
+        [
+            "development db.example.org:5437/main create=false",
+            "development/auth db.example.org:5438/auth create=false",
+            "development/plans db.example.org:5437/escuela_plans create=true",
+        ]
+    );
+    let twice = [("DATABASE_URL", "postgres://a@h/x"), ("AUTH_DATABASE_URL", "postgres://a@h/x")];
+    let error = resolve_of(SPLIT, &twice, false).expect_err("one database twice");
+    assert!(error.to_string().contains("\"development\" and \"development/auth\""), "{error}");
+}
+
+#[test]
+fn a_fleets_databases_are_names_urls_and_variables() {
+    let fleet = |databases: &str| {
+        format!(
+            "{SPLIT}[fleets.tenants]\nservice = \"chat-service\"\nenvironment = \"production\"\nservers = [\"ONE_URL\", \"TWO_URL\"]\n\
+             databases = [{databases}]\n"
+        )
+    };
+    let urls = [
+        ("ONE_URL", "postgres://a:secret-one@one.example.org/postgres"),
+        ("TWO_URL", "postgres://b:secret-two@two.example.org:5433/postgres"),
+        ("OWN_URL", "postgres://c:secret@three.example.org/own"),
+    ];
+    let all = r#""tenant_1", "postgres://b@two.example.org:5433/tenant_2", "postgres://x@four.example.org/tenant_4", "$OWN_URL""#;
+    let targets = resolve_of(&fleet(all), &urls, true).expect("good settings");
+    let places = targets.fleet("tenants").expect("it is there").as_ref().expect("it is known");
+    let listed: Vec<String> =
+        places.listed.iter().map(|one| format!("{}/{}", one.host_summary(), one.database())).collect();
+    assert_eq!(
+        listed,
+        [
+            "one.example.org:5432/tenant_1",
+            "two.example.org:5433/tenant_2",
+            "four.example.org:5432/tenant_4",
+            "three.example.org:5432/own"
+        ]
+    );
+    assert!(
+        places
+            .find("tenant_9", Some("nine.example.org:5432"))
+            .is_err_and(|why| why.contains("not among the fleet's servers"))
+    );
+
+    let missing = resolve_of(&fleet("\"$OTHER_URL\""), &urls, true).expect("a fleet is no reason not to start");
+    let why = missing.fleet("tenants").expect("it is there").as_ref().expect_err("it is not known");
+    assert!(why.contains("set OTHER_URL"), "{why}");
+    let bad = resolve_of(&fleet("\"$BAD_URL\""), &[urls[0], urls[1], ("BAD_URL", "postgres://h:x/")], true);
+    assert!(bad.expect_err("it cannot be read").to_string().contains("BAD_URL"));
 }

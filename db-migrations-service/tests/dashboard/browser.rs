@@ -155,6 +155,17 @@ impl Browser {
         self.press(&format!("{css} option"), text).await;
     }
 
+    /// Types a text where the focus is.
+    pub async fn write(&self, text: &str) {
+        let keys: Vec<Value> = text
+            .chars()
+            .flat_map(|c| [("keyDown", c), ("keyUp", c)])
+            .map(|(kind, c)| json!({ "type": kind, "value": c.to_string() }))
+            .collect();
+        let actions = json!({ "actions": [{ "type": "key", "id": "keys", "actions": keys }] });
+        self.send(Method::POST, "/actions", actions).await;
+    }
+
     /// Presses a key where the focus is.
     pub async fn key(&self, key: &str) {
         let actions = json!({ "actions": [{ "type": "key", "id": "keys", "actions": [

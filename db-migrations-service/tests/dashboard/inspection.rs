@@ -17,11 +17,37 @@ async fn the_database_is_shown_with_its_sizes_and_connections() {
         page.see(".table-frame td", &world.schema).await;
         page.see(".facts", "In use").await;
         page.see(".empty", "pg_stat_statements").await;
-        // The second look has something to compare the first with.
-        page.until(
-            "[...document.querySelectorAll('.line-chart .line')].some((e) => e.getAttribute('d').includes('L'))",
-        )
-        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_charts_start_with_what_the_service_has_seen() {
+    let world = world().await;
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    walk(&world, async |page| {
+        page.press("nav a", "Database").await;
+        page.see("main section", "Nothing is kept yet").await;
+        let session = admin(&format!("dev{}", world.suffix())).await;
+        session.batch("BEGIN; SELECT 1").await.expect("it may");
+        world.operations.sample_now().await;
+        session.batch("COMMIT").await.expect("it may");
+        world.operations.sample_now().await;
+        // Nothing has been looked at by a page since: the figures are the service's own.
+        page.press("nav a", "Overview").await;
+        page.press("nav a", "Database").await;
+        page.see(".figure", "Transactions").await;
+        page.see(".figure .legend", "idle in transaction").await;
+        page.until("[...document.querySelectorAll('.line-chart .area')].every((e) => e.getAttribute('d').includes('L'))").await;
+        // What is drawn can be read step by step.
+        page.run("document.querySelector('.plot').focus()").await;
+        page.key("\u{e012}").await;
+        page.until("/\\d\\d:\\d\\d · .*1 idle in transaction/.test(document.querySelector('.plot').getAttribute('aria-valuetext'))").await;
+        page.key("\u{e00c}").await;
+        page.until("!document.querySelector('.cursor')").await;
+        page.choose("main section select", "last day").await;
+        page.until("location.hash.includes('span=24h')").await;
+        page.see(".figure", "Transactions").await;
     })
     .await;
 }
@@ -77,4 +103,51 @@ async fn an_alert_is_shown_while_it_fires_and_when_it_is_over() {
         page.see("td", "Resolved").await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fires_is_among_what_needs_attention_first_and_is_said_once() {
+    let files = vec![
+        ("migrations/alumnos{s}/20260103000000_wrong.up.sql", "SELECT 1 / 0;"),
+        ("migrations/alumnos{s}/20260103000000_wrong.down.sql", "SELECT 1;"),
+        (
+            "config/services.toml",
+            "[project]\nname = \"escuela\"\ndefault_environment = \"development\"\n\
+             [environments.development]\nurl_variable = \"DEVELOPMENT_URL\"\ndatabase = \"dev{s}\"\n\
+             [services.alumnos-service]\nschemas = [\"alumnos{s}\"]\n\
+             [services.cursos-service]\nschemas = [\"cursos{s}\"]\nreferences = [\"alumnos{s}\"]\n\
+             [alerts.long-lock-wait]\nthreshold = 1\nfor = \"0s\"\nseverity = \"critical\"\n",
+        ),
+    ];
+    let world = world_with(Setup { files, ..Setup::default() }).await;
+    world.post("/api/migrations/run", json!({ "wait": true })).await;
+    // Somebody waits for a lock, and nobody lets go.
+    let database = format!("dev{}", world.suffix());
+    let (holder, waiter) = (admin(&database).await, admin(&database).await);
+    let lock = format!("BEGIN; LOCK TABLE {}.alumno", world.schema);
+    holder.batch(&lock).await.expect("a lock");
+    let waiting = tokio::spawn(async move { waiter.batch(&lock).await });
+    let waited = "DO $$ BEGIN LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                  WHERE d.datname = current_database() AND NOT l.granted AND l.waitstart < clock_timestamp() - interval '1.1 s'); \
+                  PERFORM pg_sleep(0.05); END LOOP; END $$";
+    admin(&database).await.batch(waited).await.expect("it may look");
+    world.operations.sample_now().await;
+    world.operations.evaluate_alerts(OffsetDateTime::now_utc()).await.expect("the master database answers");
+    walk(&world, async |page| {
+        page.see(".attention li.bad", "Firing").await;
+        page.see(".attention li.bad", "wait").await;
+        let order = "return [...document.querySelectorAll('.attention li')].map((e) => e.classList[0] || 'none')";
+        let order = page.run(order).await;
+        let order: Vec<&str> = order.as_array().expect("a list").iter().filter_map(|kind| kind.as_str()).collect();
+        assert!(order.starts_with(&["bad", "bad"]) && order[2..].iter().all(|kind| *kind != "bad"), "{order:?}");
+        // The failed migration is an alert too, and one thing all the same.
+        let failed =
+            "[...document.querySelectorAll('.attention li')].filter((e) => /failed/i.test(e.textContent)).length";
+        assert_eq!(page.run(&format!("return {failed}")).await, 1);
+        page.press(".attention a", "Database").await;
+        page.see("h1", "Database").await;
+    })
+    .await;
+    holder.batch("ROLLBACK").await.expect("it ends");
+    waiting.await.expect("no panic").expect("it gets the lock");
 }

@@ -48,6 +48,34 @@ async fn a_run_is_planned_started_and_watched_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn how_an_applied_one_was_proven_is_shown_and_that_it_was_not() {
+    let world = world().await;
+    for environment in ["development", "production"] {
+        world.post("/api/migrations/run", json!({ "environment": environment, "wait": true })).await.is(200);
+    }
+    walk(&world, async |page| {
+        page.run("location.hash = '#/service/alumnos-service?env=production'").await;
+        page.see("td .state", "Certified").await;
+        page.press(".fold", "add email").await;
+        page.see("[data-record=certificate]", "Applied, taken back and applied again").await;
+        page.see("[data-record=certificate] .facts", "The whole walk").await;
+        page.see("[data-record=certificate] .gates", "Rehearsed").await;
+        page.press("[data-record] summary", "1 statement").await;
+        page.see("[data-record] td", "ACCESS EXCLUSIVE").await;
+
+        page.choose("#environment", "development").await;
+        page.until("![...document.querySelectorAll('td .state')].some((e) => e.textContent.includes('Certified'))")
+            .await;
+        page.press(".fold", "add email").await;
+        page.see("[data-record=none]", "it was never rehearsed on this database").await;
+        page.see("[data-record=none]", "Its run went through none").await;
+        page.press("button", "Check everything").await;
+        page.see("td .state", "Certified").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failing_one_is_shown_with_its_caret() {
     let files = vec![
         (
@@ -76,6 +104,61 @@ async fn a_failing_one_is_shown_with_its_caret() {
         page.press("nav a", "Overview").await;
         page.see(".attention li.bad", "1 migration failed").await;
         page.see(".matrix td", "Failed").await;
+    })
+    .await;
+}
+
+/// A lock is waited for until somebody has seen it.
+const PATIENT: &str = r#"
+    [project]
+    name = "escuela"
+    default_environment = "development"
+    [run]
+    lock_timeout_ms = 60000
+    [environments.development]
+    url_variable = "DEVELOPMENT_URL"
+    database = "dev{s}"
+    [services.alumnos-service]
+    schemas = ["alumnos{s}"]
+    [services.cursos-service]
+    schemas = ["cursos{s}"]
+    references = ["alumnos{s}"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_watched_statement_by_statement_with_whom_it_waits_for() {
+    let files = vec![
+        (
+            "migrations/alumnos{s}/20260103000000_add_phone.up.sql",
+            "CREATE TABLE alumnos{s}.telefono (numero text);\n\nALTER TABLE alumnos{s}.alumno\n  ADD COLUMN phone text;\nCOMMENT ON COLUMN alumnos{s}.alumno.phone IS 'con prefijo';",
+        ),
+        ("migrations/alumnos{s}/20260103000000_add_phone.down.sql", "SELECT 1;"),
+        ("config/services.toml", PATIENT),
+    ];
+    let world = world_with(Setup { files, ..Setup::default() }).await;
+    let second = format!("{}/20260102000000", world.schema);
+    world.post("/api/migrations/run", json!({ "to": second, "wait": true })).await.is(200);
+    let holder = admin(&format!("dev{}", world.suffix())).await;
+    holder.batch(&format!("BEGIN; LOCK TABLE {}.alumno IN ACCESS SHARE MODE", world.schema)).await.expect("a lock");
+    walk(&world, async |page| {
+        page.press("nav a", "Plan & run").await;
+        page.press("button.primary", "Apply").await;
+        page.press("dialog button.primary", "Apply").await;
+        page.see(".waiting .blockers li", "LOCK TABLE").await;
+        page.see(".waiting .waiting-title", "Statement 2").await;
+        page.see(".run-statement[data-state=done]", "1/3").await;
+        page.see(".run-statement[data-state=waiting][aria-current=step]", "2/3 ALTER TABLE line 3").await;
+        page.see(".run-statement[data-state=waiting] .run-text", "ALTER TABLE").await;
+        page.see(".run-statement[data-state=pending]", "3/3").await;
+        assert_eq!(
+            page.run("return [...document.querySelectorAll('.run-row .ticks i')].slice(-3).map((e) => e.className)")
+                .await,
+            json!(["ok", "now", ""])
+        );
+        holder.batch("ROLLBACK").await.expect("it ends");
+        page.see(".run-head.completed", "Completed").await;
+        page.see(".run-statement[data-state=done]", "2/3 ALTER TABLE").await;
+        page.until("!document.querySelector('.run-statement:not([data-state=done])')").await;
     })
     .await;
 }

@@ -1,10 +1,12 @@
 //! The rule files for Prometheus: what is committed is what the catalogue says, and does what it should.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use db_migrations_service::alerts::rules::rule_file;
+use migration_engine::Catalogue;
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
@@ -35,6 +37,51 @@ fn promtool_finds_nothing_and_each_rule_fires_when_it_should() {
     run("promtool", &["test", "rules", "prometheus/profe.rules.test.yml"]);
     run("promtool", &["check", "config", "prometheus/prometheus.yml"]);
     run("amtool", &["check-config", "alertmanager/alertmanager.yml"]);
+}
+
+#[test]
+fn environments_of_any_name_are_told_apart() {
+    let names = ["eu.west", "a|b", r#"the "big" one"#, r"c:\d$", "ñandú {1}"];
+    let mut catalogue = "[project]\nname = \"escuela\"\n".to_owned();
+    for (percent, name) in names.iter().enumerate() {
+        let name = serde_json::Value::from(*name);
+        let _ = write!(
+            catalogue,
+            "[environments.{name}]\ndatabase = \"x{percent}\"\n[alerts.too-many-connections.environments.{name}]\nthreshold = {}\n",
+            10 + percent
+        );
+    }
+    let catalogue = Catalogue::parse(&catalogue).expect("a good catalogue");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("rules.yml"), rule_file(&catalogue)).expect("a file");
+    // Each has as much as one threshold forbids and the next one allows; so has a name that only looks alike.
+    let mut tests = "rule_files: [rules.yml]\nevaluation_interval: 1m\ntests:\n".to_owned();
+    for (percent, name) in names.iter().chain(&["euxwest", "a", "b"]).enumerate() {
+        let label = serde_json::Value::from(*name).to_string();
+        let series = |metric: &str, value: usize| {
+            let series = serde_json::Value::from(format!("{metric}{{environment={label}}}"));
+            format!("      - {{series: {series}, values: '{value}x30'}}\n")
+        };
+        let is_known = percent < names.len();
+        let used = if is_known { 11 + percent } else { 99 };
+        let fires = format!(
+            "[{{exp_labels: {{rule: too-many-connections, severity: warning, environment: {label}}}, exp_annotations: {{summary: {}}}}}]",
+            serde_json::Value::from(format!("{used} % of the connections of the server of {name} are in use"))
+        );
+        let expected = if is_known { fires.as_str() } else { "[]" };
+        let _ = write!(
+            tests,
+            "  - interval: 1m\n    input_series:\n{}{}{}    alert_rule_test:\n      \
+             - {{eval_time: 10m, alertname: ProfeTooManyConnections, exp_alerts: {expected}}}\n",
+            series("pg_stat_activity_count", used),
+            series("pg_settings_max_connections", 100),
+            series("pg_settings_superuser_reserved_connections", 0),
+        );
+    }
+    // Its linter takes rules of one name for one; they are, each for environments of its own.
+    let path = folder.path().join("tests.yml");
+    std::fs::write(&path, tests).expect("a file");
+    run("promtool", &["test", "rules", path.to_str().expect("text")]);
 }
 
 /// Names of metrics in a text, without what Prometheus adds to a histogram's.

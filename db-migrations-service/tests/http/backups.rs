@@ -352,6 +352,40 @@ async fn a_backup_whose_process_died_is_interrupted() {
     assert_eq!(list(&world, "").await.len(), 0);
     let interrupted = list(&world, "?status=interrupted").await;
     assert_eq!(interrupted[0]["backupId"], "20260101-000000-gone-abcdef", "{interrupted:?}");
+    // Told once, however often somebody looks; so is a restore of it.
+    let gone = "INSERT INTO migration_service.restore (id, backup, storage, environment, kind, database, state, actor, started_at, \
+                host, boot_id, pid, process_start) \
+                SELECT gen_random_uuid(), '20260101-000000-gone-abcdef', $$PLACE$$, 'staging', 'new', 'otra', 'running', 'local', now(), \
+                $$HOST$$, 'another boot', 1, 1";
+    master.batch(&gone.replace("PLACE", &place).replace("HOST", &host)).await.expect("a row");
+    let backup = world.get("/api/backup/20260101-000000-gone-abcdef").await.is(200);
+    assert_eq!(backup["restores"][0]["status"], "interrupted", "{backup:#}");
+    let told = "SELECT string_agg(type || ' ' || environment || ' ' || (event ->> 'backupId') || coalesce(' ' || (event ->> 'into'), ''), ', ' \
+                ORDER BY id) FROM migration_service.event WHERE type LIKE '%interrupted'";
+    let told = master.batch(told).await.expect("events");
+    let id = "20260101-000000-gone-abcdef";
+    let expected = format!("backup_interrupted development {id}, restore_interrupted staging {id} otra");
+    assert_eq!(told.value(0, 0), Some(expected.as_str()));
+}
+
+/// It takes as long as a backup waits for a lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_keeps_a_backup_from_reading_is_named_with_what_to_do() {
+    let world = filled().await;
+    let holder = admin(&format!("dev{}", world.suffix())).await;
+    let pid = holder.batch(&format!("BEGIN; LOCK TABLE {}.alumno; SELECT pg_backend_pid()", world.schema)).await;
+    let pid = pid.expect("nobody else has it").statements[2].rows[0][0].clone().expect("a number");
+    let refused = world.post("/api/backup/create", json!({ "wait": true })).await.is_problem(409, "schemas_in_use");
+    let text = refused.to_string();
+    for part in
+        [format!("pid {pid}"), format!("ACCESS EXCLUSIVE on {}.alumno", world.schema), "idle in transaction".to_owned()]
+    {
+        assert!(text.contains(&part), "{part}: {refused:#}");
+    }
+    assert!(text.contains(&format!("SELECT pg_terminate_backend({pid})")), "{refused:#}");
+    holder.batch("ROLLBACK").await.expect("a transaction");
+    assert_eq!(list(&world, "").await.len(), 0);
+    world.post("/api/backup/create", json!({ "wait": true })).await.is(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

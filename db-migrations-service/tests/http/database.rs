@@ -243,6 +243,13 @@ async fn statements_are_told_where_the_extension_is() {
     let told = names(&world, &part, "statements", "statement");
     assert!(told.iter().any(|text| text.contains("alumnos.alumno")), "{told:?}");
     assert!(!told.iter().any(|text| text.contains("uno")), "{told:?}");
+    // What they took in all is kept from look to look.
+    world.operations.sample_now().await;
+    session.batch("SELECT pg_sleep(0.2)").await.expect("it may");
+    world.operations.sample_now().await;
+    let history = world.get("/api/database/history?metric=statements").await.is(200);
+    let kept = history["series"][0]["values"].as_array().expect("a series").iter().filter_map(Value::as_f64);
+    assert!(kept.fold(0.0, f64::max) > 1.0, "{history:#}");
     drop(session);
     world.stop().await.expect("in good order");
     drop(Arc::into_inner(cluster));

@@ -40,6 +40,7 @@ fn it_holds_the_whole_inventory() {
     for (method, path) in [
         ("get", "/api/migrations/status"),
         ("get", "/api/migrations/history"),
+        ("get", "/api/migrations/certificates"),
         ("post", "/api/migrations/run"),
         ("post", "/api/migrations/rollback"),
         ("post", "/api/migrations/validate"),
@@ -56,6 +57,7 @@ fn it_holds_the_whole_inventory() {
         ("get", "/api/database/connections"),
         ("get", "/api/database/performance"),
         ("get", "/api/database/size"),
+        ("get", "/api/database/history"),
         ("post", "/api/backup/create"),
         ("get", "/api/backup/list"),
         ("get", "/api/backup/{backupId}"),

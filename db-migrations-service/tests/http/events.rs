@@ -100,5 +100,5 @@ async fn an_open_stream_does_not_hold_up_the_end() {
         .expect("in good order");
     drop(stream);
     let record = run.finished().await;
-    assert_eq!(record.state.as_str(), "cancelled", "its runs were stopped and written down");
+    assert_eq!(record.state.as_str(), "interrupted", "its runs were stopped and written down");
 }

@@ -1,153 +1,16 @@
-//! What happens is told as it happens: to every listener, by every copy, with Redis, without it, and while it dies.
+//! What happens is told as it happens: to every listener, by every copy.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Instant;
 
-use db_migrations_service::events::{RedisState, STREAM};
 use db_migrations_service::operations::{Caller, Operations, Recording, RunOrder};
-use db_migrations_service::settings::Settings;
-use db_migrations_service::{STARTUP_PART, Service};
-use kernel::Secret;
-use postgres_link::AdminConn;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio_util::sync::CancellationToken;
 
-use crate::redis_server::RedisServer;
-use crate::world::{Answer, Setup, World, admin, world, world_with};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One message of a stream.
-#[derive(Debug, Clone, PartialEq)]
-struct Message {
-    id: i64,
-    kind: String,
-    data: Value,
-}
-
-/// An open stream.
-struct Listening {
-    response: reqwest::Response,
-    text: String,
-    begun: bool,
-    /// All that was heard.
-    heard: Vec<Message>,
-}
-
-impl Listening {
-    async fn at(world: &World, address: std::net::SocketAddr, query: &str, last: Option<i64>) -> Self {
-        let mut request = world.request(Method::GET, "/api/events").build().expect("a request");
-        *request.url_mut() = format!("http://{address}/api/events{query}").parse().expect("a URL");
-        if let Some(last) = last {
-            request.headers_mut().insert("last-event-id", last.to_string().parse().expect("a number"));
-        }
-        let response = reqwest::Client::builder().no_proxy().build().expect("a client").execute(request).await;
-        let response = response.expect("the server answers");
-        assert_eq!(response.status().as_u16(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut listening = Self { response, text: String::new(), begun: false, heard: Vec::new() };
-        // It says where it begins; from there on nothing is missed.
-        while !listening.begun {
-            assert!(listening.read().await, "the stream ended at once");
-        }
-        listening
-    }
-
-    async fn to(world: &World, query: &str) -> Self {
-        Self::at(world, world.address, query, None).await
-    }
-
-    async fn read(&mut self) -> bool {
-        let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("something comes");
-        let Some(chunk) = chunk.expect("the stream goes on") else { return false };
-        self.text.push_str(std::str::from_utf8(&chunk).expect("whole messages"));
-        while let Some((message, rest)) = self.text.split_once("\n\n") {
-            self.heard.extend(parsed(message));
-            self.begun = true;
-            let rest = rest.to_owned();
-            self.text = rest;
-        }
-        true
-    }
-
-    /// Reads on until a message of this type has come.
-    async fn until(&mut self, kind: &str) -> Message {
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            assert!(Instant::now() < give_up, "waited in vain for {kind:?}: {:?}", self.heard);
-            if let Some(found) = self.heard.iter().find(|message| message.kind == kind) {
-                return found.clone();
-            }
-            assert!(self.read().await, "the stream ended without {kind:?}: {:?}", self.heard);
-        }
-    }
-
-    fn kinds(&self) -> Vec<&str> {
-        self.heard.iter().map(|message| message.kind.as_str()).collect()
-    }
-}
-
-fn parsed(message: &str) -> Option<Message> {
-    let field = |name: &str| message.lines().find_map(|line| line.strip_prefix(name));
-    let data = serde_json::from_str(field("data: ")?).expect("JSON");
-    let id = field("id: ").expect("an id").parse().expect("a number");
-    Some(Message { id, kind: field("event: ").expect("a type").to_owned(), data })
-}
-
-/// Another copy of the service on the same master database.
-struct Copy {
-    operations: Operations,
-    address: std::net::SocketAddr,
-    shutdown: CancellationToken,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
-}
-
-impl Copy {
-    async fn of(world: &World, redis: Option<&RedisServer>) -> Self {
-        let operations =
-            Operations::new(world.operations.project().clone(), world.operations.targets().clone(), Recording::First);
-        let settings = Settings {
-            port: 0,
-            watch_interval: None,
-            redis_url: redis.map(|redis| Secret::new(redis.url())),
-            ..Settings::default()
-        };
-        let service = Service::bind(operations.clone(), &settings).await.expect("a free port");
-        let (address, readiness, shutdown) = (service.address(), service.readiness(), CancellationToken::new());
-        readiness.report(STARTUP_PART, true);
-        let server = tokio::spawn(service.serve(shutdown.clone()));
-        readiness.ready().await;
-        Self { operations, address, shutdown, server }
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        self.server.await.expect("no panic").expect("in good order");
-    }
-}
-
-async fn master(world: &World) -> AdminConn {
-    admin(&format!("master{}", world.suffix())).await
-}
-
-/// Every event that is kept, by number and type.
-async fn kept(world: &World) -> Vec<(i64, String)> {
-    let rows = master(world).await.batch("SELECT id, type FROM migration_service.event ORDER BY id").await;
-    let rows = rows.expect("the table is there");
-    rows.rows()
-        .map(|row| (row[0].as_deref().expect("an id").parse().expect("a number"), row[1].clone().expect("a type")))
-        .collect()
-}
-
-fn names(messages: &[Message]) -> Vec<(i64, String)> {
-    messages.iter().map(|message| (message.id, message.kind.clone())).collect()
-}
-
-async fn redis_is(operations: &Operations, wanted: impl Fn(&RedisState) -> bool) {
-    let mut state = operations.redis().expect("one is configured").follow();
-    tokio::time::timeout(PATIENCE, state.wait_for(|state| wanted(state))).await.expect("in time").expect("it lives");
-}
+use crate::alerts::{WRONG, evaluate, quiet_world_with};
+use crate::listening::{Copy, GATE, Listening, PATIENCE, SOON, behind, gated, kept, master, names};
+use crate::world::{Answer, Setup, admin, world, world_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_told_from_its_beginning_to_its_end_and_resumed_on_another_copy() {
@@ -346,101 +209,6 @@ async fn who_reads_too_slowly_is_told_to_resume() {
     assert_eq!(again.heard.iter().map(|m| m.id).collect::<Vec<_>>(), (seen + 1..=last).collect::<Vec<_>>());
 }
 
-/// A migration that waits until the test lets it go on.
-const GATE: i64 = 4_711;
-
-fn gated() -> Vec<(&'static str, &'static str)> {
-    vec![
-        ("migrations/nada{s}/1_wait.up.sql", "CREATE TABLE nada{s}.uno (id int); SELECT pg_advisory_xact_lock(4711);"),
-        ("migrations/nada{s}/1_wait.down.sql", "DROP TABLE nada{s}.uno;"),
-        ("migrations/nada{s}/2_go_on.up.sql", "-- requires: nada{s}/1\nCREATE TABLE nada{s}.dos (id int);"),
-        ("migrations/nada{s}/2_go_on.down.sql", "DROP TABLE nada{s}.dos;"),
-    ]
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killing_redis_in_the_middle_of_a_run_loses_nothing() {
-    let mut redis = RedisServer::start();
-    let variables = vec![("MIGRATION_SERVICE_REDIS_URL", redis.url())];
-    let world = world_with(Setup { files: gated(), variables, ..Setup::default() }).await;
-    let copy = Copy::of(&world, Some(&redis)).await;
-    for operations in [&world.operations, &copy.operations] {
-        redis_is(operations, RedisState::is_connected).await;
-    }
-    assert_eq!(world.get("/health/redis").await.is(200)["status"], "healthy");
-    let mut there = Listening::at(&world, copy.address, "", None).await;
-
-    // The first run makes the database that the gate stands in.
-    world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
-    let gate = admin(&format!("dev{}", world.suffix())).await;
-    gate.batch(&format!("SELECT pg_advisory_lock({GATE})")).await.expect("nobody has it");
-    world.post("/api/migrations/run", json!({ "service": "nada-service" })).await.is(202);
-    there.until("waiting").await;
-    redis.kill();
-    redis_is(&copy.operations, |state| matches!(state, RedisState::Away(_))).await;
-    redis_is(&world.operations, |state| matches!(state, RedisState::Away(_))).await;
-    let answer = world.get("/health/redis").await.is(200);
-    assert!(answer["status"] == "away" && answer["reason"].is_string(), "{answer}");
-    world.get("/ready").await.is(200);
-    gate.batch(&format!("SELECT pg_advisory_unlock({GATE})")).await.expect("it was had");
-    loop {
-        there.heard.retain(|message| message.kind != "run_ended" || message.data["service"] == "nada-service");
-        if there.until("run_ended").await.data["service"] == "nada-service" {
-            break;
-        }
-    }
-    let mut again = Listening::at(&world, copy.address, "", Some(0)).await;
-    while again.heard.iter().filter(|message| message.kind == "run_ended").count() < 2 {
-        assert!(again.read().await);
-    }
-    let all = kept(&world).await;
-    assert_eq!(names(&again.heard), all, "Last-Event-ID can ask for everything");
-
-    // It is back, and has forgotten everything: what was told while it was away is there again, once.
-    redis.restart();
-    for operations in [&world.operations, &copy.operations] {
-        redis_is(operations, RedisState::is_connected).await;
-    }
-    world.post("/api/migrations/run", json!({ "service": "cursos-service", "wait": true })).await.is(200);
-    let all = kept(&world).await;
-    let newest = all.last().expect("events").0;
-    let entries = redis.entries_up_to(STREAM, newest).await;
-    assert_eq!(entries.iter().map(|(id, kind, _)| (*id, kind.clone())).collect::<Vec<_>>(), all);
-    for (id, kind, event) in entries {
-        assert_eq!((&event["id"], &event["type"]), (&json!(id), &json!(kind)), "{event}");
-    }
-    copy.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_its_redis_the_service_starts_and_says_so() {
-    let mut redis = RedisServer::start();
-    redis.kill();
-    let variables = vec![("MIGRATION_SERVICE_REDIS_URL", redis.url())];
-    let world = world_with(Setup { variables, ..Setup::default() }).await;
-    redis_is(&world.operations, |state| matches!(state, RedisState::Away(_))).await;
-    let mut listening = Listening::to(&world, "").await;
-    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
-    listening.until("run_ended").await;
-    assert_eq!(world.get("/health/redis").await.is(200)["status"], "away");
-    redis.restart();
-    redis_is(&world.operations, RedisState::is_connected).await;
-
-    let plain = crate::world::world().await;
-    assert_eq!(plain.get("/health/redis").await.is(200)["status"], "not_configured");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_of_another_master_database_is_left_alone() {
-    let redis = RedisServer::start();
-    redis.command(&["XADD", STREAM, "999999-0", "type", "planned", "event", "{}"]).await;
-    let variables = vec![("MIGRATION_SERVICE_REDIS_URL", redis.url())];
-    let world = world_with(Setup { variables, ..Setup::default() }).await;
-    redis_is(&world.operations, |state| matches!(state, RedisState::Away(_))).await;
-    let reason = world.get("/health/redis").await.is(200)["reason"].as_str().expect("a reason").to_owned();
-    assert!(reason.contains("belongs to another one") && reason.contains("delete the stream"), "{reason}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn backups_and_findings_are_told() {
     let world = world().await;
@@ -466,4 +234,62 @@ async fn backups_and_findings_are_told() {
     world.post("/api/drift/check", json!({})).await.is(200);
     let resolved = listening.until("drift_resolved").await;
     assert_eq!(resolved.data["finding"]["id"], found.data["finding"]["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_told_when_they_fire_and_when_they_are_over() {
+    let world = quiet_world_with(&WRONG, "", Vec::new()).await;
+    let mut listening = Listening::to(&world, "?type=alert_fired,alert_resolved").await;
+    let session = master(&world).await;
+    let (heard, mut hearing) = tokio::sync::mpsc::unbounded_channel();
+    session.on_notification(move |notification| drop(heard.send(notification.payload)));
+    world.post("/api/migrations/run", json!({ "wait": true })).await;
+    session.batch("LISTEN profe_events").await.expect("a channel");
+    assert_eq!(evaluate(&world, 0).await.len(), 1);
+    let fired = listening.until("alert_fired").await.data;
+    assert_eq!((&fired["environment"], &fired["service"]), (&json!("development"), &json!("alumnos-service")));
+    let summary = "1 migration of alumnos-service failed in development";
+    assert_eq!((&fired["alert"]["summary"], &fired["alert"]["state"]), (&json!(summary), &json!("firing")), "{fired}");
+    let listed = world.get("/api/alerts").await.is(200)["alerts"][0].clone();
+    let members = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
+    let (told, page) = (&fired["alert"], &listed);
+    assert_eq!(told["id"], page["id"]);
+    assert_eq!(members(told), members(page));
+    let payload = tokio::time::timeout(PATIENCE, hearing.recv()).await.expect("in time").expect("it lives");
+    assert_eq!(serde_json::from_str::<Value>(&payload).expect("JSON"), fired, "the same through NOTIFY");
+
+    assert_eq!(evaluate(&world, 5).await, [], "it goes on");
+    let path = WRONG[0].0.replace("{s}", world.suffix());
+    std::fs::write(world.project.path().join(path), "SELECT 1;").expect("a file");
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    assert_eq!(evaluate(&world, 10).await.len(), 1);
+    let over = listening.until("alert_resolved").await.data;
+    assert_eq!((&over["alert"]["id"], &over["alert"]["state"]), (&fired["alert"]["id"], &json!("resolved")), "{over}");
+    assert!(over["alert"]["resolvedAt"].is_string() && fired["alert"]["resolvedAt"].is_null(), "{over}");
+    assert_eq!(listening.kinds(), ["alert_fired", "alert_resolved"], "each once");
+}
+
+/// As the command line does it: the run is of a process that serves nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_the_command_line_is_told_while_it_is_under_way() {
+    let world = world_with(Setup { files: gated(), ..Setup::default() }).await;
+    world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
+    let gate = admin(&format!("dev{}", world.suffix())).await;
+    gate.batch(&format!("SELECT pg_advisory_lock({GATE})")).await.expect("nobody has it");
+    let mut listening = Listening::to(&world, "").await;
+    let (project, targets) = (world.operations.project().clone(), world.operations.targets().clone());
+    let elsewhere = Operations::new(project, targets, Recording::Alongside);
+    let order = RunOrder { service: Some("nada-service".to_owned()), ..RunOrder::default() };
+    let caller = Caller::unrestricted(kernel::Actor::cli("prueba"));
+    let run = elsewhere.start_run(order, &caller).await.expect("it starts");
+    // It comes after the first batch of events, …
+    let waiting = listening.until("waiting").await;
+    assert!(behind(&waiting) < SOON, "{waiting:?}");
+    gate.batch(&format!("SELECT pg_advisory_unlock({GATE})")).await.expect("it was had");
+    run.finished().await;
+    // … and these with the last, which nobody waits for.
+    let ended = listening.until("run_ended").await;
+    assert!(behind(&ended) < SOON, "{ended:?}");
+    let all = kept(&world).await;
+    assert_eq!(names(&listening.heard), all[all.len() - listening.heard.len()..], "in order, and nothing twice");
 }

@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::world::{Answer, Setup, World, admin, world, world_with};
 
 /// A scrape, by the metric with its labels.
-struct Scrape {
+pub struct Scrape {
     text: String,
-    values: BTreeMap<String, f64>,
+    pub values: BTreeMap<String, f64>,
 }
 
 impl Scrape {
@@ -31,20 +31,20 @@ impl Scrape {
     }
 
     #[track_caller]
-    fn value(&self, metric: &str) -> f64 {
+    pub fn value(&self, metric: &str) -> f64 {
         *self.values.get(metric).unwrap_or_else(|| panic!("there is no {metric} in\n{}", self.text))
     }
 
     #[track_caller]
-    fn is(&self, metric: &str, value: f64) {
+    pub fn is(&self, metric: &str, value: f64) {
         assert!((self.value(metric) - value).abs() < f64::EPSILON, "{metric} is {}, not {value}", self.value(metric));
     }
 
-    fn has(&self, metric: &str) -> bool {
+    pub fn has(&self, metric: &str) -> bool {
         self.values.contains_key(metric)
     }
 
-    async fn now(world: &World) -> Self {
+    pub async fn now(world: &World) -> Self {
         world.operations.sample_now().await;
         Self::of(world).await
     }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 /// Dies with the test.
@@ -33,6 +34,20 @@ impl RedisServer {
         self.child.wait().expect("it ends");
     }
 
+    /// It takes connections, and answers nobody.
+    pub fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// It goes on where it was.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
     /// On the same port, empty.
     pub fn restart(&mut self) {
         self.child = spawn(self.port, self.folder.path());
@@ -40,7 +55,9 @@ impl RedisServer {
 
     async fn connection(&self) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(self.url()).expect("a good URL");
-        client.get_multiplexed_async_connection().await.expect("it answers")
+        // Longer than anything here waits for.
+        let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(std::time::Duration::from_mins(1)));
+        client.get_multiplexed_async_connection_with_config(&config).await.expect("it answers")
     }
 
     pub async fn command(&self, words: &[&str]) -> redis::Value {

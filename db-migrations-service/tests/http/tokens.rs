@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, Setup, World, admin, world, world_with};
 
-const SCOPES: [&str; 7] = ["read", "migrate", "rollback", "seed", "backup", "restore", "admin"];
+const SCOPES: [&str; 8] = ["read", "release", "migrate", "rollback", "seed", "backup", "restore", "admin"];
 
 async fn strict() -> World {
     world_with(Setup { variables: vec![("MIGRATION_SERVICE_AUTH", "required".to_owned())], ..Setup::default() }).await

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use db_migrations_service::operations::{BackupPlace, Caller, Operations, Recording, TokenOrder};
 use db_migrations_service::settings::Settings;
 use db_migrations_service::targets::Targets;
+use db_migrations_service::webhooks::WebhookWays;
 use db_migrations_service::{STARTUP_PART, Service};
 use embedded_postgres::{Cluster, ClusterOptions};
 use kernel::Actor;
@@ -134,11 +135,13 @@ pub async fn world_with(setup: Setup) -> World {
     variables.insert("MIGRATION_SERVICE_SAMPLE_INTERVAL".to_owned(), "off".to_owned());
     variables.extend(setup.variables.iter().map(|(name, value)| ((*name).to_owned(), value.replace("{s}", &suffix))));
     let lookup = |name: &str| variables.get(name).cloned();
-    let settings = Settings::read(&lookup).expect("good settings");
+    // Runs that are under way when a test is over have nothing to end for.
+    let settings = Settings { run_grace: std::time::Duration::ZERO, ..Settings::read(&lookup).expect("good settings") };
     let opened = db_migrations_service::project::open(Some(project.path())).expect("a good project");
     let targets = Targets::resolve(&opened.catalogue, &settings, &lookup, None).expect("good targets");
     let operations = Operations::new(opened, targets, Recording::First);
     operations.keep_backups_in(backups(&settings, project.path()));
+    operations.call_webhooks_by(WebhookWays::resolve(operations.catalogue(), &lookup));
     let service = Service::bind(operations.clone(), &settings).await.expect("a free port");
     let readiness = service.readiness();
     readiness.report(STARTUP_PART, true);

@@ -3,11 +3,12 @@
 use clap::Args;
 use migration_engine::proof::drift::DriftReport;
 use owo_colors::OwoColorize;
+use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::migrate::stop_on_signals;
+use crate::cli::migrate::{heading, stop_on_signals};
 use crate::cli::show::{BAD, BOLD, DIM, GOOD, Output, WARN, count, duration};
 
 /// Arguments.
@@ -20,10 +21,8 @@ pub struct Diff {
 
 impl Diff {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let report = read(context, self.service.as_deref())?;
-        context.output.document(&report);
-        print(context.output, &report);
-        if report.agrees {
+        let reports = read(context, self.service.as_deref())?;
+        if show(context.output, &reports) {
             return Ok(Exit::Ok);
         }
         context.output.line(
@@ -34,16 +33,33 @@ impl Diff {
     }
 }
 
-/// Holds the live schemas against what their history makes.
-pub(super) fn read(context: &Context, service: Option<&str>) -> Result<DriftReport, Failure> {
+/// Holds the live schemas against what their history makes, database by database.
+pub(super) fn read(context: &Context, service: Option<&str>) -> Result<Vec<DriftReport>, Failure> {
     context.with_operations(async |operations| {
         let stop = stop_on_signals()?;
-        Ok(operations.drift(context.environment(), service, &context.caller(), stop).await?)
+        let mut reports = Vec::new();
+        for name in operations.databases_of(context.environment(), service)? {
+            reports.push(operations.drift(Some(&name), service, &context.caller(), stop.clone()).await?);
+        }
+        Ok(reports)
     })
 }
 
+/// Shows them all, and answers whether nothing differs.
+pub(super) fn show(output: Output, reports: &[DriftReport]) -> bool {
+    match reports {
+        [only] => output.document(only),
+        several => output.document(&json!({ "databases": several })),
+    }
+    for report in reports {
+        heading(output, reports, &report.environment);
+        print(output, report);
+    }
+    reports.iter().all(|report| report.agrees)
+}
+
 /// What differs, schema by schema.
-pub(super) fn print(output: Output, report: &DriftReport) {
+fn print(output: Output, report: &DriftReport) {
     if !report.prepared {
         let note = "the catalogue changed since the last run, which will bring roles and grants in line";
         output.line(format!("{} {note}", "!".style(WARN)));

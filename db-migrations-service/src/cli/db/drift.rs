@@ -2,6 +2,7 @@
 
 use clap::Args;
 use migration_engine::MigrationId;
+use migration_engine::proof::drift::adopt::Undoing;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::migrate::new::{Place, place, write};
 use crate::cli::migrate::{confirm, stop_on_signals};
-use crate::cli::show::{GOOD, WARN};
+use crate::cli::show::{GOOD, Output, WARN};
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -36,31 +37,39 @@ impl Drift {
             [schema, intent @ ..] => self.adopt(context, schema, intent),
             [] if self.undo => self.undo(context),
             [] => {
-                let report = diff::read(context, self.service.as_deref())?;
-                context.output.document(&report);
-                diff::print(context.output, &report);
-                Ok(if report.agrees { Exit::Ok } else { Exit::Failed })
+                let reports = diff::read(context, self.service.as_deref())?;
+                Ok(if diff::show(context.output, &reports) { Exit::Ok } else { Exit::Failed })
             }
         }
     }
 
     fn undo(&self, context: &Context) -> Result<Exit, Failure> {
-        let undoing = context.with_operations(async |operations| {
+        let undoings = context.with_operations(async |operations| {
             let (stop, service) = (stop_on_signals()?, self.service.as_deref());
-            Ok(operations.undo_drift(context.environment(), service, &context.caller(), stop).await?)
+            let mut undoings = Vec::new();
+            for name in operations.databases_of(context.environment(), service)? {
+                let undoing = operations.undo_drift(Some(&name), service, &context.caller(), stop.clone()).await?;
+                undoings.push((name, undoing));
+            }
+            Ok(undoings)
         })?;
-        let output = context.output;
-        output.document(&undoing);
-        if undoing.statements.is_empty() && undoing.not_exact.is_empty() {
-            output.line("-- Nothing to undo: the live schemas are what their history makes.");
-            return Ok(Exit::Ok);
+        match undoings.as_slice() {
+            [(_, only)] => context.output.document(only),
+            several => {
+                let parts = several.iter().map(|(name, undoing)| json!({ "environment": name, "undo": undoing }));
+                context.output.document(&json!({ "databases": parts.collect::<Vec<_>>() }));
+            }
         }
-        output.line(
-            "-- Brings the live schemas back to what their history makes; tried on a throwaway database.\n\
-             -- Run it as somebody who may do everything. What is dropped loses its rows.",
-        );
-        output.line(script(&undoing.statements, &undoing.not_exact));
-        Ok(if undoing.not_exact.is_empty() { Exit::Ok } else { Exit::Failed })
+        let mut exit = Exit::Ok;
+        for (name, undoing) in &undoings {
+            if undoings.len() > 1 {
+                context.output.line(format!("-- {name}"));
+            }
+            if print_undoing(context.output, undoing) != Exit::Ok {
+                exit = Exit::Failed;
+            }
+        }
+        Ok(exit)
     }
 
     fn adopt(&self, context: &Context, schema: &str, intent: &[String]) -> Result<Exit, Failure> {
@@ -126,6 +135,19 @@ impl Drift {
         output.line(format!("{} {id} as applied here; elsewhere a run applies it.", "recorded".style(GOOD)));
         Ok(Exit::Ok)
     }
+}
+
+fn print_undoing(output: Output, undoing: &Undoing) -> Exit {
+    if undoing.statements.is_empty() && undoing.not_exact.is_empty() {
+        output.line("-- Nothing to undo: the live schemas are what their history makes.");
+        return Exit::Ok;
+    }
+    output.line(
+        "-- Brings the live schemas back to what their history makes; tried on a throwaway database.\n\
+         -- Run it as somebody who may do everything. What is dropped loses its rows.",
+    );
+    output.line(script(&undoing.statements, &undoing.not_exact));
+    if undoing.not_exact.is_empty() { Exit::Ok } else { Exit::Failed }
 }
 
 /// Statements, and as comments what they do not do.

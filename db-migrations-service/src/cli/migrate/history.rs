@@ -2,8 +2,11 @@
 
 use clap::Args;
 use migration_engine::request::HistoryFilter;
+use migration_engine::status::HistoryEntry;
 use owo_colors::OwoColorize;
+use serde_json::json;
 
+use super::plan::heading;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -29,7 +32,7 @@ pub struct History {
 
 impl History {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let entries = context.with_operations(async |operations| {
+        let histories = context.with_operations(async |operations| {
             let (catalogue, service) = (operations.catalogue(), self.service.as_deref());
             let migration =
                 self.migration.as_deref().map(|text| parse_migration(catalogue, service, text)).transpose()?;
@@ -40,32 +43,49 @@ impl History {
                 with_sql: self.sql,
                 ..HistoryFilter::default()
             };
-            let order = HistoryOrder { environment: context.environment.clone(), filter };
-            Ok(operations.history(&order, &context.caller()).await?)
+            let owner = filter.migration.as_ref().and_then(|id| catalogue.owner_of(&id.schema)).map(|(name, _)| name);
+            let mut histories = Vec::new();
+            for name in operations.databases_of(context.environment(), service.or(owner))? {
+                let order = HistoryOrder { environment: Some(name.clone()), filter: filter.clone() };
+                histories.push((name, operations.history(&order, &context.caller()).await?));
+            }
+            Ok(histories)
         })?;
-        context.output.document(&entries);
-        if entries.is_empty() {
-            context.output.line("Nothing has happened here yet.");
-            return Ok(Exit::Ok);
+        match histories.as_slice() {
+            [(_, only)] => context.output.document(only),
+            several => {
+                let parts = several.iter().map(|(name, entries)| json!({ "environment": name, "history": entries }));
+                context.output.document(&json!({ "databases": parts.collect::<Vec<_>>() }));
+            }
         }
-        let line = |what: String, at, who: &str| {
-            context.output.line(format!("    {what} {} UTC by {who}", time(at)));
-        };
-        for entry in &entries {
-            let late = if entry.late { "  late" } else { "" };
-            context.output.line(format!("{} {}{late}", entry.migration, entry.name));
-            line(
-                "applied".style(GOOD).to_string(),
-                entry.applied_at,
-                &format!("{} in {}", entry.applied_by, duration(entry.duration_ms.max(0) as u64)),
-            );
-            for hazard in &entry.accepted {
-                context.output.line(format!("    {} {}: {}", "accepted".style(WARN), hazard.hazard, hazard.reason));
-            }
-            if let Some(at) = entry.rolled_back_at {
-                line("taken back".style(WARN).to_string(), at, entry.rolled_back_by.as_deref().unwrap_or_default());
-            }
+        for (name, entries) in &histories {
+            heading(context.output, &histories, name);
+            print(context, entries);
         }
         Ok(Exit::Ok)
+    }
+}
+
+fn print(context: &Context, entries: &[HistoryEntry]) {
+    if entries.is_empty() {
+        context.output.line("Nothing has happened here yet.");
+    }
+    let line = |what: String, at, who: &str| {
+        context.output.line(format!("    {what} {} UTC by {who}", time(at)));
+    };
+    for entry in entries {
+        let late = if entry.late { "  late" } else { "" };
+        context.output.line(format!("{} {}{late}", entry.migration, entry.name));
+        line(
+            "applied".style(GOOD).to_string(),
+            entry.applied_at,
+            &format!("{} in {}", entry.applied_by, duration(entry.duration_ms.max(0) as u64)),
+        );
+        for hazard in &entry.accepted {
+            context.output.line(format!("    {} {}: {}", "accepted".style(WARN), hazard.hazard, hazard.reason));
+        }
+        if let Some(at) = entry.rolled_back_at {
+            line("taken back".style(WARN).to_string(), at, entry.rolled_back_by.as_deref().unwrap_or_default());
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! `profe migrate …`
 
+mod adopt;
 mod history;
 pub(in crate::cli) mod new;
 mod plan;
@@ -15,8 +16,9 @@ use super::context::Context;
 use super::exit::{self, Exit};
 use super::failure::Failure;
 
+pub(in crate::cli) use plan::heading;
 pub(in crate::cli) use rollback::offer;
-pub(in crate::cli) use run::confirm;
+pub(in crate::cli) use run::{confirm, parse_override};
 pub(in crate::cli) use validate::stop_on_signals;
 
 /// The commands.
@@ -39,8 +41,11 @@ pub enum Command {
     Rollback(rollback::Rollback),
     /// What was applied and taken back here, by whom
     History(history::History),
-    /// Write the two files of a new migration
+    /// Write the files of a new migration
     New(new::New),
+    /// Take over a database that another tool has migrated, with its folder as it is
+    #[command(after_help = exit::HELP)]
+    Adopt(adopt::Adopt),
     /// Make peace between files and database
     #[command(subcommand)]
     Repair(repair::Command),
@@ -56,13 +61,14 @@ impl Command {
             Self::Rollback(command) => command.run(context),
             Self::History(command) => command.run(context),
             Self::New(command) => command.run(context),
+            Self::Adopt(command) => command.run(context),
             Self::Repair(command) => command.run(context),
         }
     }
 }
 
 /// `30s`, `5m`, `1h`, `250ms`, or seconds.
-fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+pub(in crate::cli) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unit_ms = match &text[digits..] {
         "ms" => 1,

@@ -33,6 +33,9 @@ pub struct New {
 
 impl New {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if let Some(exit) = self.in_another_tool_s_folder(context)? {
+            return Ok(exit);
+        }
         let Place { root, service, version, name: intent, up, down } = place(context, &self.schema, &self.intent)?;
         write(&up, &up_template(&self.intent.join(" "), &self.schema))?;
         write(&down, &down_template(&intent))?;
@@ -51,6 +54,53 @@ impl New {
             root = root.display(),
         ));
         Ok(Exit::Ok)
+    }
+}
+
+impl New {
+    /// Where another tool's folder holds the schema's migrations, a file as that tool names it.
+    fn in_another_tool_s_folder(&self, context: &Context) -> Result<Option<Exit>, Failure> {
+        let root = folder(context.settings.project.as_deref())?;
+        let project = Project::open(&root)?;
+        let words = self.intent.join(" ");
+        let (up, down) = (up_template(&words, &self.schema), down_template(&normalise(&words)));
+        let planner =
+            format!("{} <{0}@example.org>", context.caller().actor.as_str().rsplit(':').next().unwrap_or("profe"));
+        let now = next_version(OffsetDateTime::now_utc(), 0);
+        let Some(new) = project.new_foreign(&self.schema, now, &name_of(&words)?, [&up, &down], &planner) else {
+            return Ok(None);
+        };
+        let place = root.join(&new.path);
+        for (path, text) in &new.files.files {
+            write(&place.join(path), text)?;
+        }
+        if let Some((path, line)) = &new.files.append {
+            let path = place.join(path);
+            let failed = |error: std::io::Error| Failure::file("write", &path, &error);
+            let mut file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
+            file.write_all(line.as_bytes()).map_err(failed)?;
+        }
+        let written: Vec<PathBuf> = new.files.files.iter().map(|(path, _)| place.join(path)).collect();
+        let output = context.output;
+        output.document(&json!({
+            "migration": format!("{}/{}", self.schema, new.files.version), "service": new.service, "layout": new.layout,
+            "files": written,
+        }));
+        for path in &written {
+            output.line(format!("{} {}", "wrote".style(GOOD), path.display()));
+        }
+        output.line(format!("\nIt is named as {} names it; `profe migrate plan` shows it.", new.layout));
+        Ok(Some(Exit::Ok))
+    }
+}
+
+/// The intent as file names have it.
+fn name_of(words: &str) -> Result<String, Failure> {
+    match normalise(words) {
+        name if name.is_empty() => {
+            Err(Failure::usage("the intent has no letter or digit", "say in a few words what the migration is for"))
+        }
+        name => Ok(name),
     }
 }
 
@@ -82,11 +132,11 @@ pub(in crate::cli) fn place(context: &Context, schema: &str, intent: &[String]) 
             format!("use one of: {}; or add it to a service in config/services.toml", schemas.join(", ")),
         ));
     };
-    let name = normalise(&intent.join(" "));
-    if name.is_empty() {
+    let name = name_of(&intent.join(" "))?;
+    if let Some(other) = project.new_foreign(schema, 0, &name, ["", ""], "") {
         return Err(Failure::usage(
-            "the intent has no letter or digit",
-            "say in a few words what the migration is for",
+            format!("the migrations of {schema} are files of {} in {}/", other.layout, other.path),
+            "write the migration there: `profe migrate new` names it",
         ));
     }
     let newest = project.migrations().iter().filter(|m| m.id.schema == schema).map(|m| m.id.version.get()).max();

@@ -3,6 +3,7 @@
 use clap::Args;
 use migration_engine::plan::PlannedMigration;
 use owo_colors::OwoColorize;
+use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -22,13 +23,34 @@ pub struct Plan {
 
 impl Plan {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let plan = context.with_operations(async |operations| {
+        let plans = context.with_operations(async |operations| {
             let (service, caller) = (self.service.as_deref(), context.caller());
-            Ok(operations.plan(context.environment(), service, self.sql, &caller).await?)
+            Ok(operations.plans(context.environment(), service, self.sql, &caller).await?)
         })?;
-        context.output.document(&plan);
-        print(context.output, &plan, "would be applied");
-        Ok(if plan.is_empty() { Exit::Ok } else { Exit::Pending })
+        document(context.output, &plans);
+        for (name, plan) in &plans {
+            heading(context.output, &plans, name);
+            print(context.output, plan, "would be applied");
+        }
+        Ok(if plans.iter().all(|(_, plan)| plan.is_empty()) { Exit::Ok } else { Exit::Pending })
+    }
+}
+
+/// The plan for programs: itself where it is of one database, else by database.
+pub(super) fn document(output: Output, plans: &[(String, migration_engine::Plan)]) {
+    match plans {
+        [(_, only)] => output.document(only),
+        several => {
+            let parts = several.iter().map(|(name, plan)| json!({ "environment": name, "plan": plan }));
+            output.document(&json!({ "databases": parts.collect::<Vec<_>>() }));
+        }
+    }
+}
+
+/// The database's name, where there are several.
+pub(in crate::cli) fn heading<T>(output: Output, of: &[T], name: &str) {
+    if of.len() > 1 {
+        output.line(format!("\n{}", name.style(BOLD)));
     }
 }
 

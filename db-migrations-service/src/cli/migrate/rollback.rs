@@ -72,10 +72,13 @@ impl Rollback {
             };
             let caller = context.caller();
             if self.dry_run {
-                let plan = operations.plan_rollback(&order, &caller).await?;
-                context.output.document(&plan);
-                plan::print(context.output, &plan, "would be taken back");
-                offer(context.output, &plan);
+                let plans = operations.plan_rollbacks(&order, &caller).await?;
+                plan::document(context.output, &plans);
+                for (name, plan) in &plans {
+                    plan::heading(context.output, &plans, name);
+                    plan::print(context.output, plan, "would be taken back");
+                    offer(context.output, plan);
+                }
                 return Ok(Exit::Ok);
             }
             let entry = operations.environment(context.environment())?;
@@ -92,7 +95,7 @@ impl Rollback {
                 }
                 order.confirm = Some(entry.environment.clone());
             }
-            follow(context.output, Doing::TakeBack, operations.start_rollback(order, &caller)).await
+            follow(context.output, Doing::TakeBack, operations.start_rollbacks(order, &caller)).await
         })
     }
 }

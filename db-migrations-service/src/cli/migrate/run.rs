@@ -37,6 +37,9 @@ pub struct Run {
     /// Go without the backup that the environment wants first, and say why
     #[arg(long, value_name = "REASON")]
     no_backup: Option<String>,
+    /// Take away what live releases still use, and say why
+    #[arg(long, value_name = "REASON")]
+    despite_releases: Option<String>,
     /// Do not ask, also where the environment is protected
     #[arg(short, long)]
     yes: bool,
@@ -60,14 +63,16 @@ impl Run {
                 wait_for_lock: self.wait,
                 overrides: self.overrides,
                 no_backup: self.no_backup,
+                despite_releases: self.despite_releases,
+                continuation: None,
             };
-            follow(context.output, Doing::Apply, operations.start_run(order, &context.caller())).await
+            follow(context.output, Doing::Apply, operations.start_runs(order, &context.caller())).await
         })
     }
 }
 
 /// `<gate>=<reason>`
-fn parse_override(text: &str) -> Result<Override, String> {
+pub(in crate::cli) fn parse_override(text: &str) -> Result<Override, String> {
     let (gate, reason) = text.split_once('=').unwrap_or((text, ""));
     let gate: Gate = gate.trim().parse()?;
     if reason.trim().is_empty() {

@@ -1,9 +1,9 @@
 //! `profe migrate status`
 
 use clap::Args;
-use migration_engine::status::{MigrationState, TargetStatus};
+use migration_engine::status::{BackfillStatus, MigrationState, TargetStatus};
 use owo_colors::OwoColorize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -30,24 +30,34 @@ pub struct Status {
 
 impl Status {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let mut status = context.with_operations(async |operations| {
+        let mut statuses = context.with_operations(async |operations| {
             if let Some(name) = &self.service {
                 operations.catalogue().service(name)?;
             }
-            Ok(operations.target_status(context.environment(), &context.caller()).await?)
+            Ok(operations.target_statuses(context.environment(), self.service.as_deref(), &context.caller()).await?)
         })?;
         if let Some(name) = &self.service {
-            status.services.retain(|service| service.name == *name);
+            for status in &mut statuses {
+                status.services.retain(|service| service.name == *name);
+            }
         }
-        let summary = EnvironmentStatus::from(&status);
+        let summaries: Vec<_> = statuses.iter().map(EnvironmentStatus::from).collect();
         if context.output.is_json() {
-            let mut document = serde_json::to_value(&summary).unwrap_or_default();
-            document["migrations"] = json!(status.services.iter().flat_map(|s| &s.migrations).collect::<Vec<_>>());
-            context.output.document(&document);
+            let documents = statuses.iter().zip(&summaries).map(|(status, summary)| document(status, summary));
+            match documents.collect::<Vec<_>>().as_slice() {
+                [only] => context.output.document(only),
+                several => context.output.document(&json!({ "databases": several })),
+            }
         } else {
-            self.print(context, &status, &summary);
+            for (at, (status, summary)) in statuses.iter().zip(&summaries).enumerate() {
+                if at > 0 {
+                    context.output.line("");
+                }
+                self.print(context, status, summary);
+            }
         }
-        let pending = summary.services.iter().any(|service| service.pending_migrations > 0);
+        let mut services = summaries.iter().flat_map(|summary| &summary.services);
+        let pending = services.any(|service| service.pending_migrations > 0);
         Ok(if self.exit_code && pending { Exit::Pending } else { Exit::Ok })
     }
 
@@ -88,6 +98,9 @@ impl Status {
                 migration.name,
                 when.style(DIM)
             ));
+            for backfill in &migration.backfills {
+                output.line(format!("            {}", backfill_line(backfill)));
+            }
             if let Some(error) = &migration.error {
                 output.line(format!("            {}", error.message));
             }
@@ -100,6 +113,27 @@ impl Status {
             output.line(format!("{} {off}.", "Note:".style(WARN)));
         }
     }
+}
+
+/// How far a backfill has come, and what it waits for.
+fn backfill_line(backfill: &BackfillStatus) -> String {
+    let BackfillStatus { relation, rows_done, rows_estimated, waits_for, .. } = backfill;
+    let done = if backfill.is_filled {
+        format!("{relation} is filled ({rows_done} rows)")
+    } else {
+        format!("{relation}: {rows_done} of about {rows_estimated} rows are filled")
+    };
+    match waits_for {
+        Some(why) if backfill.is_filled => format!("{done}; waiting for the contract: {why}"),
+        Some(why) => format!("{done}; pausing: {why}"),
+        None => format!("{done}; the next run goes on"),
+    }
+}
+
+fn document(status: &TargetStatus, summary: &EnvironmentStatus) -> Value {
+    let mut document = serde_json::to_value(summary).unwrap_or_default();
+    document["migrations"] = json!(status.services.iter().flat_map(|s| &s.migrations).collect::<Vec<_>>());
+    document
 }
 
 fn sentence(summary: &EnvironmentStatus) -> String {

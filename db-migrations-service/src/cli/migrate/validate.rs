@@ -2,8 +2,10 @@
 
 use clap::Args;
 use migration_engine::proof::report::{Gate, Report};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::plan::heading;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -32,20 +34,30 @@ pub struct Validate {
 
 impl Validate {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let order = ValidateOrder {
-            environment: context.environment.clone(),
-            service: self.service,
-            whole: self.whole,
-            gates: self.gates,
-            with_data: self.with_data,
-        };
-        let report = context.with_operations(async |operations| {
+        let reports = context.with_operations(async |operations| {
             let stop = stop_on_signals()?;
-            Ok(operations.validate(order, &context.caller(), stop).await?)
+            let mut reports = Vec::new();
+            for name in operations.databases_of(context.environment(), self.service.as_deref())? {
+                let order = ValidateOrder {
+                    environment: Some(name),
+                    service: self.service.clone(),
+                    whole: self.whole,
+                    gates: self.gates.clone(),
+                    with_data: self.with_data,
+                };
+                reports.push(operations.validate(order, &context.caller(), stop.clone()).await?);
+            }
+            Ok(reports)
         })?;
-        context.output.document(&report);
-        print(context.output, &report, self.figures || self.with_data);
-        Ok(if report.passed { Exit::Ok } else { Exit::Failed })
+        match reports.as_slice() {
+            [only] => context.output.document(only),
+            several => context.output.document(&json!({ "databases": several })),
+        }
+        for report in &reports {
+            heading(context.output, &reports, &report.environment);
+            print(context.output, report, self.figures || self.with_data);
+        }
+        Ok(if reports.iter().all(|report| report.passed) { Exit::Ok } else { Exit::Failed })
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod connections;
 pub(super) mod health;
+pub(super) mod history;
 pub(super) mod performance;
 pub(super) mod size;
 

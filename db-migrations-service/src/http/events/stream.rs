@@ -40,12 +40,13 @@ pub(in crate::http) struct EventsQuery {
 
 /// What happens, as it happens
 ///
-/// Server-sent events of all runs, backups and findings, from now on or from after `Last-Event-ID`, on whichever copy of
+/// Server-sent events of all runs, backups, findings and alerts, from now on or from after `Last-Event-ID`, on whichever copy of
 /// the service. Each has `id`, `type` and `at`, and where it concerns one `environment`, `service` and `runId`: a run's
 /// own (`run_started`, `planned`, `migration_started`, `statement_started`, `statement_finished`, `waiting`, `retrying`,
 /// `migration_finished`, `migration_failed`, `finished`, `run_ended`, …), with `seq` their place in the run;
 /// `backup_started`, `backup_finished`, `backup_failed`, `backup_cancelled`, and the same of `verification` and
-/// `restore`; `drift_found`, `drift_resolved`, `audit_found`, `audit_resolved`. Events are kept for 30 days; where some
+/// `restore`; `backup_interrupted` and `restore_interrupted`, when a process that died is noticed; `drift_found`, `drift_resolved`, `audit_found`, `audit_resolved`; `alert_fired` and `alert_resolved`, with
+/// `alert` as `GET /api/alerts` lists it. Events are kept for 30 days; where some
 /// after `Last-Event-ID` are gone, `gap` says so. Whoever reads too slowly is sent `resume` and disconnected, and goes on
 /// with `Last-Event-ID`. Who may touch only some services is shown what concerns one of them.
 #[utoipa::path(get, path = "/api/events", tag = "events",

@@ -10,8 +10,8 @@ use web::{Json, Problem, Query};
 
 use crate::http::Api;
 use crate::http::auth::Who;
-use crate::http::page;
-use crate::operations::HistoryOrder;
+use crate::http::{codes, page};
+use crate::operations::{Caller, HistoryOrder};
 
 /// Entries per page, where the request does not say.
 const PAGE: u32 = 50;
@@ -48,6 +48,9 @@ pub(in crate::http) struct HistoryAnswer {
     environment: String,
     /// Entries, newest first: id, service, migration, name, checksum, appliedAt, appliedBy, durationMs, runId, late,
     /// rolledBackAt, rolledBackBy, rollbackRunId, accepted (the hazards it accepts, with reasons), and upSql and downSql where asked for.
+    ///
+    /// Of an environment with several databases each entry says which in `database`, and there is one page of the newest ones:
+    /// name a database (`development/auth`), or a service, for more.
     #[schema(value_type = Vec<Object>)]
     history: Vec<Value>,
     /// How many entries there are in all, whatever migration or run was asked for.
@@ -78,7 +81,13 @@ pub(in crate::http) async fn migration_history(
         before: query.before,
         with_sql: query.with_sql,
     };
-    let environment = operations.environment(query.environment.as_deref())?.environment.clone();
+    let owner =
+        filter.migration.as_ref().and_then(|id| operations.catalogue().owner_of(&id.schema)).map(|(name, _)| name);
+    let databases = operations.databases_of(query.environment.as_deref(), service.or(owner))?;
+    let environment = match databases.as_slice() {
+        [only] => only.clone(),
+        several => return newest(&api, several, filter, &caller).await,
+    };
     let order = HistoryOrder { environment: Some(environment.clone()), filter };
     let entries = operations.history(&order, &caller).await?;
     // Without an entry there may be no table to count in.
@@ -87,4 +96,39 @@ pub(in crate::http) async fn migration_history(
     let next = page::next(&entries, limit, |entry| entry.id);
     let history = entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
     Ok(Json(HistoryAnswer { environment, history, total, next }))
+}
+
+/// The newest entries of several databases together.
+async fn newest(
+    api: &Api,
+    databases: &[String],
+    filter: HistoryFilter,
+    caller: &Caller,
+) -> Result<Json<HistoryAnswer>, Problem> {
+    let operations = &api.operations;
+    if filter.before.is_some() {
+        return Err(Problem::new(codes::INVALID_REQUEST)
+            .detail("each database counts its own entries, so the newest of several have one page")
+            .with("member", "before")
+            .cure(format!("name one of the databases: {}", databases.join(", "))));
+    }
+    let mut entries = Vec::new();
+    let mut total = 0;
+    for name in databases {
+        let order = HistoryOrder { environment: Some(name.clone()), filter: filter.clone() };
+        let of_one = operations.history(&order, caller).await?;
+        if !of_one.is_empty() {
+            total += operations.history_count(Some(name), None, caller).await?;
+        }
+        entries.extend(of_one.into_iter().map(|entry| (name, entry)));
+    }
+    entries.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.applied_at));
+    let limit = filter.limit;
+    let shown = entries.iter().take(limit).filter_map(|(name, entry)| {
+        let mut value = serde_json::to_value(entry).ok()?;
+        value["database"] = (*name).clone().into();
+        Some(value)
+    });
+    let environment = operations.catalogue().whole_of(&databases[0]).to_owned();
+    Ok(Json(HistoryAnswer { environment, history: shown.collect(), total, next: None }))
 }

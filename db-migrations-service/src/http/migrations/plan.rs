@@ -1,6 +1,7 @@
 //! `GET /api/migrations/plan`
 
 use axum::extract::State;
+use migration_engine::Plan;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -40,6 +41,40 @@ pub(in crate::http) struct PlanAnswer {
     notes: Vec<String>,
     /// Whether roles, schemas or grants must be brought in place first.
     prepares_target: bool,
+    /// Each database by itself, in the order in which they come, where the environment has several; the members above are
+    /// their sum.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    databases: Vec<PlanAnswer>,
+}
+
+impl PlanAnswer {
+    fn of(environment: String, service: Option<String>, plan: &Plan) -> Self {
+        Self {
+            environment,
+            service,
+            total: plan.migrations.len(),
+            migrations: plan.migrations.iter().filter_map(|step| serde_json::to_value(step).ok()).collect(),
+            notes: plan.notes.clone(),
+            prepares_target: plan.prepares_target,
+            databases: Vec::new(),
+        }
+    }
+
+    /// As if it were one plan.
+    fn sum(environment: String, service: Option<String>, databases: Vec<Self>) -> Self {
+        let noted =
+            |part: &Self| -> Vec<_> { part.notes.iter().map(|note| format!("{}: {note}", part.environment)).collect() };
+        Self {
+            environment,
+            service,
+            total: databases.iter().map(|part| part.total).sum(),
+            migrations: databases.iter().flat_map(|part| part.migrations.clone()).collect(),
+            notes: databases.iter().flat_map(noted).collect(),
+            prepares_target: databases.iter().any(|part| part.prepares_target),
+            databases,
+        }
+    }
 }
 
 /// What a run would do, in order
@@ -53,13 +88,10 @@ pub(in crate::http) async fn migration_plan(
     Query(query): Query<PlanQuery>,
 ) -> Result<Json<PlanAnswer>, Problem> {
     let environment = api.operations.environment(query.environment.as_deref())?.environment.clone();
-    let plan = api.operations.plan(Some(&environment), query.service.as_deref(), query.with_sql, &caller).await?;
-    Ok(Json(PlanAnswer {
-        environment,
-        service: query.service,
-        total: plan.migrations.len(),
-        migrations: plan.migrations.iter().filter_map(|step| serde_json::to_value(step).ok()).collect(),
-        notes: plan.notes,
-        prepares_target: plan.prepares_target,
-    }))
+    let (asked, service) = (query.environment.as_deref(), query.service);
+    let plans = api.operations.plans(asked, service.as_deref(), query.with_sql, &caller).await?;
+    let mut parts: Vec<_> =
+        plans.into_iter().map(|(name, plan)| PlanAnswer::of(name, service.clone(), &plan)).collect();
+    let only = if parts.len() == 1 { parts.pop() } else { None };
+    Ok(Json(only.unwrap_or_else(|| PlanAnswer::sum(environment, service, parts))))
 }

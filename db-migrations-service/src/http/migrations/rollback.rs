@@ -83,8 +83,8 @@ pub(in crate::http) async fn start(
         wait_for_lock: Duration::ZERO,
         no_backup,
     };
-    let run = api.operations.start_rollback(order, caller).await?;
-    Ok(answer::started(run, body.wait, language).await)
+    let runs = api.operations.start_rollbacks(order, caller).await?;
+    Ok(answer::started(runs, body.wait, language).await)
 }
 
 fn without_backup(overrides: Vec<OverrideBody>, admin: IsAdmin) -> Result<Option<String>, Problem> {

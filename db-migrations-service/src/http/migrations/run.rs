@@ -30,8 +30,9 @@ pub(in crate::http) struct RunBody {
     to: Option<String>,
     /// Answer when it is done instead of at once.
     wait: bool,
-    /// Gates that this run passes by although the environment requires them, `backup` among them: the run goes without the
-    /// backup that the environment wants first. Needs the scope `admin`.
+    /// Gates that this run passes by although the environment requires them. `backup` is among them: the run goes without the
+    /// backup that the environment wants first; and `contract`: it takes away what live releases still use. Needs the scope
+    /// `admin`.
     #[serde(rename = "override")]
     overrides: Vec<OverrideBody>,
 }
@@ -40,7 +41,7 @@ pub(in crate::http) struct RunBody {
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(in crate::http) struct OverrideBody {
-    /// `parses`, `stays-home`, `breaks-no-neighbour`, `hazards`, `rehearsed` or `backup`.
+    /// `parses`, `stays-home`, `breaks-no-neighbour`, `hazards`, `rehearsed`, `backup` or `contract`.
     #[schema(example = "hazards")]
     pub(super) gate: String,
     /// Why; it is kept with the target.
@@ -59,6 +60,9 @@ pub(in crate::http) struct OverrideBody {
 ///
 /// Where the environment says so, what the run touches is backed up first, and verified; `backupId` names that backup. A
 /// backup that is not had refuses the run with `backup_required`, and nothing is applied.
+///
+/// A migration with the header `-- contract-of: <schema>/<version>` takes away what that migration replaced. While a live
+/// release (`GET /api/releases`) still uses it, the run is refused with `contract_held`, and nothing is applied.
 #[utoipa::path(post, path = "/api/migrations/run", tag = "migrations", request_body = RunBody, responses(
     (status = 202, description = "It is under way", body = RunAnswer),
     (status = 200, description = "It is done, or there was nothing to do", body = RunAnswer),
@@ -83,31 +87,51 @@ pub(in crate::http) async fn start(
         admin.check("passing by a gate")?;
     }
     let to = body.to.as_deref().map(|text| super::migration(api, body.service.as_deref(), "to", text)).transpose()?;
-    let (overrides, no_backup) = overrides(body.overrides)?;
+    let Overrides { gates, no_backup, despite_releases } = overrides(body.overrides)?;
     let order = RunOrder {
         environment: body.environment,
         service: body.service,
         to,
         dry_run: body.dry_run,
         wait_for_lock: Duration::ZERO,
-        overrides,
+        overrides: gates,
         no_backup,
+        despite_releases,
+        continuation: None,
     };
-    let run = api.operations.start_run(order, caller).await?;
-    Ok(answer::started(run, body.wait, language).await)
+    let runs = api.operations.start_runs(order, caller).await?;
+    Ok(answer::started(runs, body.wait, language).await)
 }
 
 /// The backup that comes before a run, as the gates of the engine are named.
 pub(super) const BACKUP: &str = "backup";
 
-/// The engine's gates, and why the run goes without a backup.
-fn overrides(bodies: Vec<OverrideBody>) -> Result<(Vec<Override>, Option<String>), Problem> {
-    let (backup, gates): (Vec<_>, Vec<_>) = bodies.into_iter().partition(|body| body.gate == BACKUP);
+/// What takes away something that live releases still use, likewise.
+pub(super) const CONTRACT: &str = "contract";
+
+/// What a run passes by.
+pub(in crate::http) struct Overrides {
+    /// Of the engine's gates.
+    pub(in crate::http) gates: Vec<Override>,
+    /// Why it goes without a backup.
+    pub(in crate::http) no_backup: Option<String>,
+    /// Why it takes away what live releases still use.
+    pub(in crate::http) despite_releases: Option<String>,
+}
+
+pub(in crate::http) fn overrides(mut bodies: Vec<OverrideBody>) -> Result<Overrides, Problem> {
+    let mut reason = |gate: &str| {
+        let mut of = bodies.extract_if(.., |body| body.gate == gate).map(|body| body.reason);
+        let first = of.next();
+        of.for_each(drop);
+        first
+    };
+    let (no_backup, despite_releases) = (reason(BACKUP), reason(CONTRACT));
     let read = |OverrideBody { gate, reason }| Ok(Override { gate: parse_gate(&gate)?, reason });
-    let gates = gates
+    let gates = bodies
         .into_iter()
         .map(read)
         .collect::<Result<_, OperationError>>()
         .map_err(|error| Problem::from(error).with("member", "override"))?;
-    Ok((gates, backup.into_iter().next().map(|body| body.reason)))
+    Ok(Overrides { gates, no_backup, despite_releases })
 }

@@ -59,6 +59,10 @@ pub(in crate::http) struct ValidateAnswer {
     fingerprint: Option<String>,
     /// How long it took, milliseconds.
     duration_ms: u64,
+    /// Each database by itself, where the environment has several; the members above are their sum.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    databases: Vec<ValidateAnswer>,
 }
 
 /// Check migrations before they are run
@@ -77,11 +81,31 @@ pub(in crate::http) async fn validate_migrations(
     if body.with_data {
         may.check("rehearsing on the rows of a backup")?;
     }
-    let gates = body.gates.iter().map(|gate| parse_gate(gate)).collect::<Result<_, OperationError>>();
+    let gates = body.gates.iter().map(|gate| parse_gate(gate)).collect::<Result<Vec<_>, OperationError>>();
     let gates = gates.map_err(|error| Problem::from(error).with("member", "gates"))?;
     let ValidateBody { environment, service, whole, with_data, .. } = body;
-    let order = ValidateOrder { environment, service, whole, gates, with_data };
-    Ok(Json(api.operations.validate(order, &caller, api.shutdown.child_token()).await?.into()))
+    let operations = &api.operations;
+    let mut reports = Vec::new();
+    for name in operations.databases_of(environment.as_deref(), service.as_deref())? {
+        let (service, gates) = (service.clone(), gates.clone());
+        let order = ValidateOrder { environment: Some(name), service, whole, gates, with_data };
+        reports.push(operations.validate(order, &caller, api.shutdown.child_token()).await?);
+    }
+    let environment = operations.environment(environment.as_deref())?.environment.clone();
+    Ok(Json(ValidateAnswer::of(environment, reports)))
+}
+
+impl ValidateAnswer {
+    /// Of one database, or the sum of several.
+    fn of(environment: String, mut reports: Vec<Report>) -> Self {
+        if reports.len() == 1
+            && let Some(only) = reports.pop()
+        {
+            return only.into();
+        }
+        let whole = Report::sum(environment, &reports);
+        Self { databases: reports.into_iter().map(Self::from).collect(), ..Self::from(whole) }
+    }
 }
 
 impl From<Report> for ValidateAnswer {
@@ -96,6 +120,7 @@ impl From<Report> for ValidateAnswer {
             passed: report.passed,
             fingerprint: report.fingerprint.map(|print| print.to_string()),
             duration_ms: report.duration_ms,
+            databases: Vec::new(),
         }
     }
 }

@@ -23,9 +23,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A run's progress as it happens
 ///
 /// Server-sent events from the run's beginning, or from after `Last-Event-ID`: `planned`, `preparing`,
-/// `migration_started`, `statement_started`, `statement_finished`, `waiting`, `retrying`, `repaired`, `not_tried`, `migration_finished`,
-/// `migration_failed`, `finished`, each with `seq` and `at`; and at last `end` with the run. When there is nothing more
-/// to tell the answer is 204, which ends a browser's reconnecting.
+/// `migration_started`, `statement_started`, `statement_finished`, `waiting`, `retrying`, `repaired`, `backfill_progress`,
+/// `backfill_paused`, `not_tried`, `migration_finished`, `migration_failed`, `finished`, each with `seq` and `at`. Not every statement that takes less than 50 ms is told: what
+/// is told of a later one tells that it is done, and `retrying` that all begins again with the first. At last comes `end`
+/// with the run. When there is nothing more to tell the answer is 204, which ends a browser's reconnecting.
 #[utoipa::path(get, path = "/api/migrations/runs/{migrationId}/events", tag = "runs",
     params(("migrationId" = Uuid, Path, description = "The run's id"),
            ("Last-Event-ID" = Option<u64>, Header, description = "The `seq` of the last event that was seen")),

@@ -22,7 +22,7 @@ pub(in crate::http) struct CompareBody {
 }
 
 /// The live schemas against what their history makes.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::http) struct CompareAnswer {
     /// The environment.
@@ -43,6 +43,11 @@ pub(in crate::http) struct CompareAnswer {
     differences: Value,
     /// How long it took, milliseconds.
     duration_ms: u64,
+    /// Each database by itself, where the environment has several; the members above sum them up, but for the fingerprints,
+    /// which are those of the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    databases: Vec<CompareAnswer>,
 }
 
 /// Compare schemas with what they should be
@@ -57,7 +62,37 @@ pub(in crate::http) async fn validate_schemas(
     JsonOrNothing(body): JsonOrNothing<CompareBody>,
 ) -> Result<Json<CompareAnswer>, Problem> {
     let (environment, service) = (body.environment.as_deref(), body.service.as_deref());
-    Ok(Json(api.operations.drift(environment, service, &caller, api.shutdown.child_token()).await?.into()))
+    let operations = &api.operations;
+    let mut parts = Vec::new();
+    for name in operations.databases_of(environment, service)? {
+        let report = operations.drift(Some(&name), service, &caller, api.shutdown.child_token()).await?;
+        parts.push(CompareAnswer::from(report));
+    }
+    let environment = operations.environment(environment)?.environment.clone();
+    CompareAnswer::sum(environment, parts).map(Json).ok_or_else(|| Problem::new(web::kinds::INTERNAL))
+}
+
+impl CompareAnswer {
+    /// Several as one; one as itself.
+    fn sum(environment: String, mut parts: Vec<Self>) -> Option<Self> {
+        if parts.len() < 2 {
+            return parts.pop();
+        }
+        let first = parts.first()?.clone();
+        let joined = |of: fn(&Self) -> &Value| -> Value {
+            parts.iter().filter_map(|part| of(part).as_array()).flatten().cloned().collect()
+        };
+        Some(Self {
+            environment,
+            agrees: parts.iter().all(|part| part.agrees),
+            prepared: parts.iter().all(|part| part.prepared),
+            schemas: joined(|part| &part.schemas),
+            differences: joined(|part| &part.differences),
+            duration_ms: parts.iter().map(|part| part.duration_ms).sum(),
+            databases: parts,
+            ..first
+        })
+    }
 }
 
 impl From<DriftReport> for CompareAnswer {
@@ -71,6 +106,7 @@ impl From<DriftReport> for CompareAnswer {
             live: report.live.to_string(),
             prepared: report.prepared,
             duration_ms: report.duration_ms,
+            databases: Vec::new(),
         }
     }
 }

@@ -57,6 +57,6 @@ pub(in crate::http) async fn start(
 ) -> Result<Response, Problem> {
     let order =
         SeedOrder { environment: body.environment, service: body.service, reset, wait_for_lock: Duration::ZERO };
-    let run = api.operations.start_seed(order, caller).await?;
-    Ok(answer::started(run, body.wait, language).await)
+    let runs = api.operations.start_seeds(order, caller).await?;
+    Ok(answer::started(runs, body.wait, language).await)
 }

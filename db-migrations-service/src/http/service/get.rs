@@ -36,7 +36,8 @@ pub(in crate::http) struct ServiceAnswer {
     references: Vec<String>,
     /// The port that it listens on by default.
     port: Option<u16>,
-    /// Every migration with its state: migration, service, name, state, appliedAt, error.
+    /// Every migration with its state: migration, service, name, state, appliedAt, error, and
+    /// while rows are filled batch by batch backfills: statement, relation, rowsDone, rowsEstimated, isFilled, waitsFor.
     #[schema(value_type = Vec<Object>)]
     migrations: Vec<Value>,
 }
@@ -73,7 +74,8 @@ pub(super) async fn one(
 ) -> Result<(String, ServiceStatus), Problem> {
     caller.check(Some(name))?;
     api.operations.catalogue().service(name).map_err(crate::operations::OperationError::from)?;
-    let status = api.operations.target_status(environment, caller).await?;
+    let home = api.operations.home_name(environment, Some(name))?;
+    let status = api.operations.target_status(Some(&home), caller).await?;
     let service = status.services.into_iter().find(|service| service.name == name);
     service.map(|service| (status.environment, service)).ok_or_else(|| Problem::new(web::kinds::NOT_FOUND))
 }

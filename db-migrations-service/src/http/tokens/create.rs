@@ -20,7 +20,7 @@ pub(in crate::http) struct TokenBody {
     /// What people call it.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// Some of read, migrate, rollback, seed, backup, restore, admin.
+    /// Some of read, release, migrate, rollback, seed, backup, restore, admin.
     scopes: Vec<String>,
     /// To which services. Default: all.
     #[serde(default)]

@@ -25,7 +25,7 @@ COMMENT ON TABLE migration_service.api_token IS 'Who may call the API, by token;
 COMMENT ON COLUMN migration_service.api_token.id IS 'The public part of the token, by which it is found';
 COMMENT ON COLUMN migration_service.api_token.name IS 'What people call it; stands in histories';
 COMMENT ON COLUMN migration_service.api_token.secret_sha256 IS 'SHA-256 of the secret part';
-COMMENT ON COLUMN migration_service.api_token.scopes IS 'What it may do: read, migrate, rollback, seed, backup, restore, admin';
+COMMENT ON COLUMN migration_service.api_token.scopes IS 'What it may do: read, release, migrate, rollback, seed, backup, restore, admin';
 COMMENT ON COLUMN migration_service.api_token.services IS 'The services it may do it to; null is all';
 COMMENT ON COLUMN migration_service.api_token.created_at IS 'When it was made';
 COMMENT ON COLUMN migration_service.api_token.created_by IS 'By whom';

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS migration_service.event (
 COMMENT ON TABLE migration_service.event IS 'What happens, in the order in which it is told to those who listen; kept 30 days';
 COMMENT ON COLUMN migration_service.event.id IS 'Grows in the order of commits; the Last-Event-ID of the stream, and the id in Redis';
 COMMENT ON COLUMN migration_service.event.at IS 'When it happened';
-COMMENT ON COLUMN migration_service.event.type IS 'What happened: run_started, migration_finished, backup_ready, finding_opened …';
+COMMENT ON COLUMN migration_service.event.type IS 'What happened: run_started, migration_finished, backup_finished, drift_found, alert_fired …';
 COMMENT ON COLUMN migration_service.event.environment IS 'On which environment; null where it concerns none';
 COMMENT ON COLUMN migration_service.event.service IS 'To which service; null where it concerns several or none';
 COMMENT ON COLUMN migration_service.event.run_id IS 'In which run';

@@ -23,7 +23,7 @@ pub(super) fn write(text: &mut Exposition, meters: &Meters) {
     histograms(
         text,
         "profe_migration_statement_duration_seconds",
-        "How long each statement took of migrations that run statement by statement; others are one message to the server.",
+        "How long each statement of a migration took.",
         ["environment"],
         &meters.statements,
     );

@@ -64,6 +64,16 @@ fn looks(text: &mut Exposition, targets: &Targets) {
             Condition::NotCreated => {}
         }
     }
+    let name = "profe_migration_target_connections_refused";
+    let help = "Whether the server had no connection left for the service when it was last looked at (SQLSTATE 53300).";
+    let mut refused = text.family(name, Kind::Gauge, help);
+    for (environment, sample) in targets {
+        match &sample.condition {
+            Condition::Up(_) => refused.value(&[("environment", environment)], 0.0),
+            Condition::Down(trouble) => refused.value(&[("environment", environment)], yes(trouble.is_refusal())),
+            Condition::NotCreated => {}
+        }
+    }
     let name = "profe_migration_target_sample_timestamp_seconds";
     let mut at = text.family(name, Kind::Gauge, "When the target was last looked at.");
     for (environment, sample) in targets {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use backup_vault::storage::StorageError;
 use backup_vault::{BackupId, Vault, VaultError};
 
 use super::job::BackupHandle;
@@ -152,6 +153,7 @@ impl Operations {
             Ok(manifest) => Some(Ok(manifest)),
             Err(VaultError::Manifest { source, .. }) => Some(Err(source.to_string())),
             Err(VaultError::Unknown(_)) => None,
+            Err(error @ VaultError::Storage(StorageError::Damaged { .. })) => Some(Err(error.to_string())),
             Err(error) => return Err(self.refused(error)),
         };
         if record.is_none() && manifest.is_none() {

@@ -58,6 +58,15 @@ impl Restoring {
     }
 }
 
+/// What a job's backup is of, for those who are told of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Subject {
+    /// Which environment it concerns, where that is known.
+    pub environment: Option<String>,
+    /// The services; empty is the whole database.
+    pub services: Vec<String>,
+}
+
 /// A job of this process on a backup. Cheap to clone; dropping it does not stop the job.
 #[derive(Clone)]
 pub struct BackupHandle(pub(super) Arc<Job>);
@@ -70,6 +79,7 @@ pub(super) struct Job {
     pub started_at: OffsetDateTime,
     pub progress: Arc<Progress>,
     pub cancel: CancellationToken,
+    pub subject: Subject,
     /// What is restored, and into what.
     pub restoring: Option<Restoring>,
     /// The backup being made, which no storage has yet.
@@ -81,7 +91,7 @@ impl BackupHandle {
     pub(super) fn new(
         id: &str,
         action: BackupAction,
-        caller: &Caller,
+        (caller, subject): (&Caller, Subject),
         restoring: Option<Restoring>,
         record: Option<BackupRecord>,
     ) -> Self {
@@ -92,6 +102,7 @@ impl BackupHandle {
             started_at: OffsetDateTime::now_utc(),
             progress: Arc::default(),
             cancel: CancellationToken::new(),
+            subject,
             restoring,
             record: Mutex::new(record),
             end: watch::Sender::new(None),

@@ -1,12 +1,13 @@
 //! Making a backup.
 
-use backup_vault::{BackupId, MakeRequest, Manifest, Scope, VaultError};
+use backup_vault::{BackupId, MakeRequest, Manifest, Scope, Vault, VaultError};
 use embedded_postgres::Tools;
 use migration_engine::Target;
 use time::OffsetDateTime;
 
-use super::job::{BackupHandle, Done, End};
+use super::job::{BackupHandle, Done, End, Subject};
 use super::job_view::{BackupAction, ErrorView, is_cancelled};
+use super::locked_out;
 use super::refusal::of_vault;
 use crate::master::backups::{BackupRecord, BackupState};
 use crate::operations::runs::joined;
@@ -16,6 +17,10 @@ use crate::operations::{Caller, OperationError, Operations, RefusalCode};
 const LONGEST_RETENTION: u32 = 36_500;
 /// A description is a note and no document, characters.
 const LONGEST_DESCRIPTION: usize = 1_000;
+
+/// What to do where the storage went away in the last step.
+const IN_DOUBT: &str =
+    "when the storage is back, list the backups: it is there if it was completed, and can be verified";
 
 /// Back up an environment.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +49,8 @@ impl Operations {
 
     async fn start_backup_here(&self, order: BackupOrder, caller: &Caller) -> Result<BackupHandle, OperationError> {
         let scope = self.scope_of(&order, caller)?;
-        let target = self.target(order.environment.as_deref())?.clone();
+        let home = self.home_of_all(order.environment.as_deref(), &order.services)?;
+        let target = self.target(Some(&home.environment))?.clone();
         self.start_backup_of(&target, scope, order, caller).await
     }
 
@@ -73,7 +79,8 @@ impl Operations {
             ..BackupRecord::begun(id.to_string(), storage, environment, scope.services.clone(), actor, started_at)
         };
         self.keep(&record).await?;
-        let job = BackupHandle::new(&record.id, BackupAction::Create, caller, None, Some(record.clone()));
+        let subject = Subject { environment: Some(record.environment.clone()), services: record.services.clone() };
+        let job = BackupHandle::new(&record.id, BackupAction::Create, (caller, subject), None, Some(record.clone()));
         self.begin(&job)?;
         let request = MakeRequest {
             id,
@@ -84,8 +91,16 @@ impl Operations {
             retention_days: order.retention_days,
         };
         let (progress, cancel) = (job.0.progress.clone(), job.0.cancel.clone());
-        let connect = target.connect.clone();
-        let making = async move { vault.make(&connect, request, &progress, &cancel).await };
+        let (connect, at) = (target.connect.clone(), request.id.clone());
+        let this = self.clone();
+        let making = async move {
+            let made = vault.make(&connect, request, &progress, &cancel).await;
+            match made {
+                Err(error) if error.is_in_doubt() => this.looked_for(&vault, &at, error).await,
+                Err(error) if locked_out::is_it(&error) => Err(locked_out::by(&connect).await),
+                made => made.map_err(|error| this.refused(error)),
+            }
+        };
         self.carry(&job, making, |this, job, made| this.made(job, record, made));
         Ok(job)
     }
@@ -136,8 +151,20 @@ impl Operations {
         found.unwrap_or(Ok(())).map_err(|error| of_vault(error.into()))
     }
 
-    async fn made(self, job: BackupHandle, record: BackupRecord, made: Result<Manifest, VaultError>) -> End {
-        let made = made.map_err(|error| self.refused(error));
+    /// The storage failed in the last step. What it has says whether that was done; as long as it does not answer, nobody knows.
+    async fn looked_for(&self, vault: &Vault, id: &BackupId, error: VaultError) -> Result<Manifest, OperationError> {
+        match vault.manifest(id).await {
+            Ok(manifest) => Ok(manifest),
+            Err(VaultError::Unknown(_)) => Err(self.refused(error)),
+            Err(_) => {
+                let refused = self.refused(error);
+                let message = format!("{refused}: whether the backup was completed is not known");
+                Err(OperationError::refuse(RefusalCode::BackupStorageUnavailable, message).with_cure(IN_DOUBT))
+            }
+        }
+    }
+
+    async fn made(self, job: BackupHandle, record: BackupRecord, made: Result<Manifest, OperationError>) -> End {
         let mut record = BackupRecord { finished_at: Some(OffsetDateTime::now_utc()), progress: None, ..record };
         match &made {
             Ok(manifest) => {

@@ -16,6 +16,8 @@ const VARIABLE: &str = "MIGRATION_SERVICE_BACKUP_STORAGE";
 /// A storage that is opened when it is first needed, and the keys to what lies in it.
 pub struct BackupPlace {
     url: Option<String>,
+    /// Whether it is the folder beside the private cluster, since nothing names another place.
+    is_beside: bool,
     keys: Keys,
     variables: Variables,
     vault: Mutex<Option<Vault>>,
@@ -26,13 +28,19 @@ impl BackupPlace {
     /// up: the storage's credentials, and where PostgreSQL's programs are.
     pub fn new(settings: &Settings, beside: Option<PathBuf>, variables: Variables) -> Self {
         let named = settings.backup_storage.as_ref().map(|url| url.reveal().to_owned());
+        let is_beside = named.is_none() && beside.is_some();
         let url = named.or_else(|| beside.map(|folder| folder.display().to_string()));
-        Self { url, keys: settings.backup_keys.clone(), variables, vault: Mutex::default() }
+        Self { url, is_beside, keys: settings.backup_keys.clone(), variables, vault: Mutex::default() }
     }
 
     /// What names it; `None` where nothing does.
     pub(crate) fn url(&self) -> Option<&str> {
         self.url.as_deref()
+    }
+
+    /// Whether backups lie beside the databases that they are of, on one disk.
+    pub(crate) fn is_beside(&self) -> bool {
+        self.is_beside
     }
 
     /// The keys.

@@ -18,6 +18,11 @@ pub(super) fn of_vault(error: VaultError) -> OperationError {
             let cure = "let the service connect as a user who may: `profe doctor` names what is missing";
             return EngineError::new(ErrorCode::InsufficientPrivilege, text).cure(cure).into();
         }
+        // Somebody was faster with the same name.
+        VaultError::Server { sqlstate: Some(state), .. } if state == sqlstate::DUPLICATE_DATABASE => {
+            let text = "there is a database of that name by now; nothing was restored";
+            return OperationError::refuse(Code::DatabaseExists, text).with_cure("give another name with --into");
+        }
         VaultError::Storage(error) => of_storage(&error),
         VaultError::Unknown(_) | VaultError::NotAnId(_) => {
             return split(Code::UnknownBackup, &text, "list the backups to find its id");

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::carry::confirmed;
-use super::job::{BackupHandle, Done, End, Restoring};
+use super::job::{BackupHandle, Done, End, Restoring, Subject};
 use super::job_view::{BackupAction, ErrorView, is_cancelled};
 use super::refusal::DAMAGED;
 use crate::master::restores::{RestoreKind, RestoreRecord, RestoreState};
@@ -108,7 +108,12 @@ impl Operations {
         restoring: Restoring,
     ) -> Result<BackupHandle, OperationError> {
         let record = restoring.record();
-        let job = BackupHandle::new(&record.backup, BackupAction::Restore, restore.caller, Some(restoring), None);
+        let subject = Subject {
+            environment: Some(record.environment.clone()),
+            services: restore.manifest.scope.services.clone(),
+        };
+        let job =
+            BackupHandle::new(&record.backup, BackupAction::Restore, (restore.caller, subject), Some(restoring), None);
         self.begin(&job)?;
         if let Err(error) = self.master().keep_restore(&record).await {
             if self.0.recording == Recording::First {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::job::{BackupHandle, Done, End};
+use super::job::{BackupHandle, Done, End, Subject};
 use super::job_view::{BackupAction, ErrorView, is_cancelled};
 use crate::master::events::NewEvent;
 use crate::operations::Operations;
@@ -11,7 +11,7 @@ use crate::operations::Operations;
 impl Operations {
     /// Tells that a job begins, or with its end how it ended: `backup_started`, `verification_finished` …
     pub(super) async fn tell_of_job(&self, job: &BackupHandle, end: Option<&End>) {
-        let (environment, services) = self.subject_of(job).await;
+        let Subject { environment, services } = job.0.subject.clone();
         let what = match job.0.action {
             BackupAction::Create => "backup",
             BackupAction::Verify => "verification",
@@ -43,16 +43,5 @@ impl Operations {
             _ => None,
         };
         self.tell(vec![NewEvent { at: OffsetDateTime::now_utc(), environment, service, event }]).await;
-    }
-
-    /// The environment and the services that the backup is of, where that is known.
-    async fn subject_of(&self, job: &BackupHandle) -> (Option<String>, Vec<String>) {
-        let mut record = job.record();
-        if record.is_none()
-            && let Ok(vault) = self.vault()
-        {
-            record = self.master().backup(vault.storage().shown(), job.id()).await.ok().flatten();
-        }
-        record.map_or((None, Vec::new()), |record| (Some(record.environment), record.services))
     }
 }

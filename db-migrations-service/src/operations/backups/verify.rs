@@ -4,9 +4,9 @@ use backup_vault::{VaultError, Verification};
 use time::OffsetDateTime;
 
 use super::carry::record_of;
-use super::job::{BackupHandle, Done, End};
+use super::job::{BackupHandle, Done, End, Subject};
 use super::job_view::BackupAction;
-use crate::master::backups::BackupRecord;
+use crate::master::backups::{BackupRecord, BackupState};
 use crate::operations::{Caller, OperationError, Operations};
 
 impl Operations {
@@ -21,7 +21,8 @@ impl Operations {
         let environment = found.environment().map(str::to_owned);
         let target = self.target(environment.as_deref())?.clone();
         let record = found.record.clone().or_else(|| found.manifest().map(|m| record_of(&vault, m)));
-        let job = BackupHandle::new(&found.id, BackupAction::Verify, caller, None, None);
+        let subject = Subject { environment, services: found.services().unwrap_or_default().to_vec() };
+        let job = BackupHandle::new(&found.id, BackupAction::Verify, (caller, subject), None, None);
         self.begin(&job)?;
         let edited = found.damage();
         let (progress, cancel) = (job.0.progress.clone(), job.0.cancel.clone());
@@ -37,14 +38,15 @@ impl Operations {
                 None => Box::pin(vault.verify(&stored, &target.connect, &progress, &cancel)).await,
             }
         };
-        self.carry(&job, verifying, |this, job, verified| this.verified(job, record, verified));
+        let sha256 = found.manifest().map(|manifest| manifest.sha256.clone());
+        self.carry(&job, verifying, |this, job, verified| this.verified(job, (record, sha256), verified));
         Ok(job)
     }
 
     async fn verified(
         self,
         job: BackupHandle,
-        record: Option<BackupRecord>,
+        (record, sha256): (Option<BackupRecord>, Option<String>),
         verified: Result<Verification, VaultError>,
     ) -> End {
         let verification = verified.map_err(|error| self.refused(error))?;
@@ -52,7 +54,11 @@ impl Operations {
             tracing::error!(backup = job.id(), findings = ?verification.findings, "a backup cannot be restored as it was");
         }
         if let Some(record) = record {
+            // It is in the storage, whatever was thought when it was made.
             let record = BackupRecord {
+                state: BackupState::Ready,
+                error: None,
+                manifest_sha256: record.manifest_sha256.or(verification.holds().then_some(sha256).flatten()),
                 verified_at: Some(verification.at),
                 verification_ms: i64::try_from(verification.duration_ms).ok(),
                 findings: verification.findings.clone(),

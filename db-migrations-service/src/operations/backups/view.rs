@@ -292,7 +292,8 @@ impl Found {
             progress: record
                 .filter(|_| status == BackupStatus::Running && self.job.is_none())
                 .and_then(|r| r.progress.clone()),
-            error: damage.or_else(|| record.and_then(|r| r.error.clone())),
+            // One that is there was made, whatever its maker has heard of it.
+            error: damage.or_else(|| record.filter(|_| status != BackupStatus::Ready).and_then(|r| r.error.clone())),
             restores,
             backup_id: self.id.clone(),
         }

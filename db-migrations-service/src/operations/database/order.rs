@@ -31,7 +31,8 @@ impl Operations {
     /// Opens the part of a target that an order names, as far as the caller may see it.
     pub(super) async fn part(&self, order: &DatabaseOrder, caller: &Caller) -> Result<Part, OperationError> {
         let schemas = self.visible(order, caller)?;
-        let inspection = self.inspect(order.environment.as_deref()).await?;
+        let home = self.home_name(order.environment.as_deref(), order.service.as_deref())?;
+        let inspection = self.inspect(Some(&home)).await?;
         Ok(Part { inspection, schemas, limit: order.limit })
     }
 

@@ -1,0 +1,3 @@
+//! `/api/webhooks`: what services are told of their migrations.
+
+pub(super) mod list;

@@ -1,0 +1,165 @@
+//! Which fleets there are, and which databases each has now.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use migration_engine::catalogue::Fleet;
+use migration_engine::{EngineError, ErrorCode, Project};
+use postgres_link::ConnectOptions;
+use postgres_link::quote::literal;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::operations::{Caller, OperationError, Operations, RefusalCode};
+use crate::targets::FleetPlaces;
+
+/// A fleet of the catalogue.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetView {
+    /// Its name in the catalogue.
+    #[schema(example = "tenants")]
+    pub fleet: String,
+    /// The service whose schemas each of its databases holds.
+    pub service: String,
+    /// The environment whose settings hold for it.
+    pub environment: String,
+    /// Its servers, `host:port`; empty where each database is given by its own URL.
+    pub servers: Vec<String>,
+    /// How its databases are found: `databases`, `query` or `match`.
+    pub found_by: &'static str,
+    /// Why it cannot be used: what is missing in the settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// One of a fleet's databases.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    /// `host:port/database`.
+    pub name: String,
+    /// `host:port`.
+    pub server: String,
+    pub connect: ConnectOptions,
+}
+
+impl Member {
+    fn of(connect: ConnectOptions) -> Self {
+        let server = connect.host_summary();
+        Self { name: format!("{server}/{}", connect.database()), server, connect }
+    }
+}
+
+impl Operations {
+    /// The fleets of the services that the caller may touch.
+    pub fn fleets(&self, caller: &Caller) -> Vec<FleetView> {
+        let mine = self.catalogue().fleets.iter().filter(|(_, fleet)| caller.may_touch(&fleet.service));
+        mine.map(|(name, fleet)| self.fleet_view(name, fleet)).collect()
+    }
+
+    /// Whether a fleet is of a protected environment; `false` where there is no such fleet.
+    pub fn is_fleet_protected(&self, name: &str) -> bool {
+        let environment = self.catalogue().fleets.get(name).map(|fleet| &fleet.environment);
+        environment.and_then(|name| self.targets().get(name)).is_some_and(|entry| entry.protected)
+    }
+
+    fn fleet_view(&self, name: &str, fleet: &Fleet) -> FleetView {
+        let places = self.targets().fleet(name);
+        let servers = places.and_then(|places| places.as_ref().ok()).map_or(&[][..], |places| &places.servers);
+        let found_by = match (&fleet.query, &fleet.pattern) {
+            (Some(_), _) => "query",
+            (_, Some(_)) => "match",
+            _ => "databases",
+        };
+        FleetView {
+            fleet: name.to_owned(),
+            service: fleet.service.clone(),
+            environment: fleet.environment.clone(),
+            servers: servers.iter().map(ConnectOptions::host_summary).collect(),
+            found_by,
+            problem: places.and_then(|places| places.as_ref().err().cloned()),
+        }
+    }
+
+    /// A fleet that the caller may touch, with the files as its databases see them.
+    pub(super) fn fleet(&self, name: &str, caller: &Caller) -> Result<(&Fleet, Arc<Project>), OperationError> {
+        let Some(fleet) = self.catalogue().fleets.get(name) else {
+            let known: Vec<&str> = self.catalogue().fleets.keys().map(String::as_str).collect();
+            let cure = match known.as_slice() {
+                [] => "describe it in config/services.toml: [fleets.<name>]".to_owned(),
+                names => format!("use one of: {}", names.join(", ")),
+            };
+            return Err(OperationError::refuse(RefusalCode::UnknownFleet, format!("there is no fleet {name:?}"))
+                .with_cure(cure));
+        };
+        caller.check(Some(&fleet.service))?;
+        let project = match self.project().root() {
+            Some(root) => Arc::new(Project::open(root)?),
+            None => Arc::clone(self.project()),
+        };
+        let project = project.of_fleet(name).ok_or_else(|| {
+            let message = format!("the fleet {name:?} is gone from the catalogue");
+            EngineError::new(ErrorCode::CatalogueInvalid, message).cure("start the service again")
+        })?;
+        Ok((fleet, project))
+    }
+
+    /// The databases that a fleet has now, in the order in which they are listed, read, or found: by server, then by name.
+    pub(super) async fn members(&self, name: &str, fleet: &Fleet) -> Result<Vec<Member>, OperationError> {
+        let unknown = || Err("it is not in the catalogue that was read at the start".to_owned());
+        let places = self.targets().fleet(name).cloned().unwrap_or_else(unknown).map_err(|why| {
+            OperationError::refuse(RefusalCode::EnvironmentUnconfigured, why).with_cure("see `profe fleet list`")
+        })?;
+        let found = match (&fleet.query, &fleet.pattern) {
+            (Some(query), _) => self.read(fleet, query, &places).await?,
+            (_, Some(pattern)) => matching(pattern, &places).await?,
+            _ => places.listed,
+        };
+        let mut seen = BTreeSet::new();
+        let members = found.into_iter().map(Member::of).filter(|member| seen.insert(member.name.clone()));
+        let members: Vec<Member> = members.collect();
+        if members.is_empty() {
+            return Err(OperationError::refuse(
+                RefusalCode::EmptyFleet,
+                format!("the fleet {name:?} has no databases"),
+            )
+            .with_cure("see that its list, query or pattern in config/services.toml finds some"));
+        }
+        Ok(members)
+    }
+
+    async fn read(
+        &self,
+        fleet: &Fleet,
+        query: &str,
+        places: &FleetPlaces,
+    ) -> Result<Vec<ConnectOptions>, OperationError> {
+        let environment = fleet.query_on.as_deref().unwrap_or(&fleet.environment);
+        let rows = self.inspect(Some(environment)).await?.rows(query).await?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (Some(Some(word)), at) = (row.first(), row.get(1).cloned().flatten()) else { continue };
+            let invalid = |why: String| OperationError::refuse(RefusalCode::InvalidRequest, why);
+            found.push(places.find(word, at.as_deref()).map_err(invalid)?);
+        }
+        Ok(found)
+    }
+}
+
+/// The databases of all servers whose names are like the pattern.
+async fn matching(pattern: &str, places: &FleetPlaces) -> Result<Vec<ConnectOptions>, OperationError> {
+    let mut found = Vec::new();
+    for server in &places.servers {
+        let connect = server.clone().with_database("postgres").with_application_name("profe fleet");
+        let session = postgres_link::connect(&connect).await?;
+        let query = format!(
+            "SELECT datname FROM pg_database WHERE datname LIKE {} AND datallowconn AND NOT datistemplate ORDER BY 1",
+            literal(pattern)
+        );
+        let outcome = session.batch(&query).await?;
+        let names = outcome.rows().filter_map(|row| row.first().cloned().flatten());
+        found.extend(names.map(|name| server.clone().with_database(name)));
+        session.close().await;
+    }
+    Ok(found)
+}
