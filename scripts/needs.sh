@@ -4,8 +4,11 @@
 #
 #   scripts/needs.sh                    libclang, with which pg_query's build script reads C headers
 #   scripts/needs.sh default-database   that, and PostgreSQL's server binaries unless a server is named already
+#   scripts/needs.sh deploy-checks      that, and Python's venv, for the validators of deploy/
 #   scripts/needs.sh test-database      that, and PostgreSQL's server binaries, and the other programs that tests start
 set -eu
+# Where Debian keeps servers, which not everybody looks in.
+PATH=$PATH:/usr/sbin
 
 stop() {
     echo "$*" >&2
@@ -55,7 +58,13 @@ libclang_package() {
 }
 
 # Programs that tests run, and Debian's packages that have them.
-test_programs="promtool=prometheus prometheus-alertmanager=prometheus-alertmanager redis-server=redis-server chromedriver=chromium-driver"
+test_programs="promtool=prometheus prometheus-alertmanager=prometheus-alertmanager redis-server=redis-server sqitch=sqitch aiosmtpd=python3-aiosmtpd chromedriver=chromium-driver pgbouncer=pgbouncer"
+
+# The emulator of Azure's storage, which is npm's.
+azurite=azurite@3.37.0
+has_azurite() {
+    [ "$wanted" != test-database ] || command -v azurite-blob >/dev/null 2>&1
+}
 
 packages() {
     has_libclang || libclang_package
@@ -65,7 +74,9 @@ packages() {
         for pair in $test_programs; do
             command -v "${pair%=*}" >/dev/null 2>&1 || echo "${pair#*=}"
         done
+        has_azurite || command -v npm >/dev/null 2>&1 || echo npm
         ;;
+    deploy-checks) python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv ;;
     default-database) names_a_server || has_postgres || echo postgresql ;;
     esac
 }
@@ -75,12 +86,24 @@ command -v cargo >/dev/null 2>&1 || stop "Install Rust from https://rustup.rs an
 command -v "${CC:-cc}" >/dev/null 2>&1 || stop "Install a C compiler (on Debian: apt-get install gcc libc6-dev) and run this again."
 
 missing=$(packages)
-[ -n "$missing" ] || exit 0
+[ -n "$missing" ] || ! has_azurite || exit 0
 
 as_root=
 if [ "$(id -u)" != 0 ]; then
     as_root="sudo -n"
     $as_root true 2>/dev/null || as_root=none
+fi
+
+install_azurite() {
+    has_azurite && return
+    [ "$as_root" != none ] || stop "Install the emulator of Azure's storage and run this again: sudo npm install -g $azurite"
+    echo "installing: $azurite"
+    $as_root npm install -g --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error "$azurite" </dev/null
+}
+
+if [ -z "$missing" ]; then
+    install_azurite
+    exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then
     stop "Install what is missing with this system's package manager (Debian calls it: $(echo $missing)) and run this again."
@@ -116,3 +139,4 @@ for pair in $test_programs; do
 done
 missing=$(packages)
 [ -z "$missing" ] || stop "apt-get installed $(echo $missing), and still it is not found; set LIBCLANG_PATH or PG_BIN to its folder."
+install_azurite

@@ -1,9 +1,11 @@
 """What 1,000 listeners on the event stream cost: memory of the service, and time of a run that they watch.
 
-    benches/run --part listeners        (cargo build --release -p profe first)
+    benches/run --part listeners        (cargo build --release -p profe first; about eight minutes)
 
-Runs with and without listeners take turns on one service and one database; between them everything is taken back. The
-listeners are one process at the lowest priority that reads and counts: theirs are other machines' processors.
+Runs with and without listeners take turns on one service and one database; after each, everything is taken back, and the
+server puts its own tables in order. A run is long enough, and there are enough of them, for a difference of 2 % to be told
+from chance: the error of the mean is said beside it. The listeners are one process at the lowest priority that reads and
+counts: theirs are other machines' processors. Each has to hear the run to its end.
 """
 
 import json
@@ -23,32 +25,71 @@ sys.dont_write_bytecode = True
 from bench import sets  # noqa: E402
 
 CHILD = "--listen"
+END = b"event: run_ended\n"
+# How long listeners may take to hear of the end of a run that is over.
+PATIENCE_S = 120
+# A watched run and one alone, so often; the first pair warms up.
+PAIRS = 12
 
 
 def listen(port, count):
-    """Child: opens the streams, says when all stand, reads until stdin closes, and says what was read."""
+    """Child: opens the streams, says when all stand, says when each has heard of a run's end and what was read, and stays
+    until stdin closes. A stream that the service closes has not heard it."""
     os.nice(19)
     chosen = selectors.DefaultSelector()
     request = f"GET /api/events HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode()
+    tails = {}
     for _ in range(count):
         stream = socket.create_connection(("127.0.0.1", port))
         stream.sendall(request)
         stream.recv(4096)
         stream.setblocking(False)
         chosen.register(stream, selectors.EVENT_READ)
+        tails[stream] = b""
     chosen.register(sys.stdin, selectors.EVENT_READ)
     print("listening", flush=True)
     read, ended = 0, 0
     while True:
         for key, _ in chosen.select():
             if key.fileobj is sys.stdin:
-                print(json.dumps({"read_bytes": read, "ended": ended}), flush=True)
                 return
-            data = key.fileobj.recv(1 << 18)
+            stream = key.fileobj
+            data = stream.recv(1 << 18)
             read += len(data)
             if not data:
                 ended += 1
-                chosen.unregister(key.fileobj)
+                chosen.unregister(stream)
+            tail = tails.get(stream)
+            if tail is None:
+                continue
+            if not data or END in data or END in tail + data[:len(END)]:
+                del tails[stream]
+                if not tails:
+                    print(json.dumps({"read_bytes": read, "ended": ended, "at": time.time()}), flush=True)
+            else:
+                tails[stream] = data[-len(END):]
+
+
+class Listeners:
+    """The child, as its parent sees it."""
+
+    def __init__(self, port, count):
+        self.process = subprocess.Popen([sys.executable, __file__, CHILD, str(port), str(count)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "listening\n":
+            raise SystemExit("the listeners were not let in")
+
+    def heard(self):
+        """What they read, once each has heard of the end."""
+        with selectors.DefaultSelector() as chosen:
+            chosen.register(self.process.stdout, selectors.EVENT_READ)
+            if not chosen.select(PATIENCE_S):
+                raise SystemExit(f"not every listener heard of the run's end within {PATIENCE_S} s")
+        return json.loads(self.process.stdout.readline())
+
+    def leave(self):
+        self.process.stdin.close()
+        self.process.wait(30)
 
 
 class Service:
@@ -57,7 +98,8 @@ class Service:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         variables = dict(os.environ, DATABASE_URL=url, MIGRATION_SERVICE_PORT=str(self.port),
-                         MIGRATION_SERVICE_WATCH_INTERVAL="off", MIGRATION_SERVICE_LOG_LEVEL="warn")
+                         MIGRATION_SERVICE_WATCH_INTERVAL="off", MIGRATION_SERVICE_SAMPLE_INTERVAL="off",
+                         MIGRATION_SERVICE_LOG_LEVEL="warn")
         self.process = subprocess.Popen([profe, "--project", project, "serve", "--output", "json"], cwd=folder,
                                         env=variables, stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:
@@ -71,14 +113,16 @@ class Service:
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def once(self):
-        """Milliseconds of one run, as it says itself; everything is taken back after it."""
+    def run(self):
+        """Milliseconds of one run, as it says itself, and how many migrations it applied."""
         ran = self.post("/api/migrations/run", {"wait": True})
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/migrations/runs/{ran['migrationId']}/events") as told:
             events = [json.loads(line[6:]) for line in told.read().decode().split("\n") if line.startswith("data: ")]
         took = next(event["durationMs"] for event in events if event.get("type") == "finished")
-        self.post("/api/migrations/rollback", {"steps": ran["migrationsApplied"], "wait": True})
-        return took
+        return took, ran["migrationsApplied"], len(events)
+
+    def take_back(self, migrations):
+        self.post("/api/migrations/rollback", {"steps": migrations, "wait": True})
 
     def memory_mib(self, name):
         with open(f"/proc/{self.process.pid}/status") as file:
@@ -99,55 +143,75 @@ class Service:
         self.process.wait(30)
 
 
-def measure(root, cluster, work, migrations=400, rounds=10, listeners=1000):
+def project(work, migrations, tables):
+    """Migrations of so many tables each: what a run does is the server's work, and not its events."""
+    folder = os.path.join(work, "listeners-project")
+    sets.write(os.path.join(folder, "config/services.toml"),
+               '[project]\nname = "bench"\ndefault_environment = "development"\n\n'
+               '[environments.development]\nurl_variable = "DATABASE_URL"\n\n[services.stock-service]\nschemas = ["stock"]\n')
+    for number in range(1, migrations + 1):
+        names = [f"things_{number:04}_{table:02}" for table in range(tables)]
+        words = [{"schema": "stock", "table": name, "number": number, "title": f"Things {number}"} for name in names]
+        stem = os.path.join(folder, f"migrations/stock/{20260101000000 + number}_create_things_{number:04}")
+        sets.write(f"{stem}.up.sql", "".join(sets.UP.format(**word) for word in words))
+        sets.write(f"{stem}.down.sql", "".join(sets.DOWN.format(**word) for word in words))
+    return folder
+
+
+def measure(root, cluster, work, migrations=400, tables=6, pairs=PAIRS, listeners=1000):
     profe = os.environ.get("BENCH_PROFE", os.path.join(root, "target/release/profe"))
     if not os.path.exists(profe):
         return {"absent": f"no {profe}: cargo build --release -p profe"}
-    chosen = sets.generated(work, migrations)
     cluster.sql("DROP DATABASE IF EXISTS events;\nCREATE DATABASE events;")
-    service = Service(profe, chosen.project, cluster.url("events"), work)
-    try:
-        for _ in range(2):
-            service.once()
-        alone, watched, processors, sent = [], [], [[], []], []
-        before = service.memory_mib("VmRSS")
+    service = Service(profe, project(work, migrations, tables), cluster.url("events"), work)
+    alone, watched, heard, events = [], [], [], 0
+    processors, peaks, standing = ([], []), [0, 0], 0
+
+    def once(with_listeners):
+        nonlocal standing, events
+        # What the run before left to do is done, and nothing falls due while this one is measured.
+        cluster.sql("VACUUM;\nCHECKPOINT;", "events")
+        crowd = Listeners(service.port, listeners) if with_listeners else None
+        if crowd:
+            standing = max(standing, service.memory_mib("VmRSS"))
         service.forget_peak()
-        alone_peak, watched_peak, standing = 0, 0, 0
-        for number in range(rounds):
+        began = service.processor_s()
+        took, applied, events = service.run()
+        over = time.time()
+        if crowd:
+            heard.append(crowd.heard())
+            heard[-1]["late_s"] = max(0, heard[-1].pop("at") - over)
+        processors[with_listeners].append(service.processor_s() - began)
+        peaks[with_listeners] = max(peaks[with_listeners], service.memory_mib("VmHWM"))
+        if crowd:
+            crowd.leave()
+        service.take_back(applied)
+        (watched if with_listeners else alone).append(took)
+
+    try:
+        once(False)
+        before = service.memory_mib("VmRSS")
+        once(True)
+        for measured in (alone, watched, heard, *processors):
+            measured.clear()
+        for number in range(pairs):
             for with_listeners in ((False, True) if number % 2 else (True, False)):
-                child = None
-                if with_listeners:
-                    child = subprocess.Popen([sys.executable, __file__, CHILD, str(service.port), str(listeners)],
-                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-                    child.stdout.readline()
-                    time.sleep(0.5)
-                    standing = max(standing, service.memory_mib("VmRSS"))
-                service.forget_peak()
-                began = service.processor_s()
-                (watched if with_listeners else alone).append(service.once())
-                processors[with_listeners].append(service.processor_s() - began)
-                if child:
-                    watched_peak = max(watched_peak, service.memory_mib("VmHWM"))
-                    time.sleep(1)
-                    child.stdin.close()
-                    sent.append(json.loads(child.stdout.readline()))
-                    child.wait()
-                    time.sleep(0.5)
-                else:
-                    alone_peak = max(alone_peak, service.memory_mib("VmHWM"))
-            say(f"{number}: alone {alone[-1]} ms, watched {watched[-1]} ms")
+                once(with_listeners)
+            say(f"{number + 1} of {pairs}: alone {alone[-1]} ms, watched {watched[-1]} ms")
     finally:
         service.stop()
     delays = [(w / a - 1) * 100 for a, w in zip(alone, watched)]
-    return {"binary": os.path.basename(os.path.dirname(profe)), "migrations": migrations, "listeners": listeners, "alone_ms": statistics.median(alone),
-            "watched_ms": statistics.median(watched), "delay_percent": round(statistics.median(delays), 2),
-            "alones_ms": alone, "watcheds_ms": watched, "before_mib": round(before, 1), "standing_mib": round(standing, 1),
-            "alone_peak_mib": round(alone_peak, 1), "watched_peak_mib": round(watched_peak, 1),
-            "cost_mib": round(watched_peak - before, 1),
+    error = statistics.stdev(delays) / len(delays) ** 0.5 if len(delays) > 1 else float("nan")
+    return {"binary": os.path.basename(os.path.dirname(profe)), "migrations": migrations, "tables": tables, "events": events,
+            "listeners": listeners, "pairs": pairs, "alone_ms": statistics.median(alone), "watched_ms": statistics.median(watched),
+            "delay_percent": round(statistics.median(delays), 2), "delay_mean_percent": round(statistics.mean(delays), 2),
+            "delay_error_percent": round(error, 2), "alones_ms": alone, "watcheds_ms": watched,
+            "before_mib": round(before, 1), "standing_mib": round(standing, 1), "alone_peak_mib": round(peaks[0], 1),
+            "watched_peak_mib": round(peaks[1], 1), "cost_mib": round(peaks[1] - peaks[0], 1),
             "processor_alone_s": round(statistics.median(processors[0]), 3),
             "processor_watched_s": round(statistics.median(processors[1]), 3),
-            "sent_mib": round(statistics.median(s["read_bytes"] for s in sent) / 2**20, 1),
-            "ended": sum(s["ended"] for s in sent)}
+            "sent_mib": round(statistics.median(h["read_bytes"] for h in heard) / 2**20, 1),
+            "late_s": round(statistics.median(h["late_s"] for h in heard), 1), "ended": sum(h["ended"] for h in heard)}
 
 
 def say(text):

@@ -108,14 +108,41 @@ def figures(results):
                    f"{m['services']} services on {m['environments']} environments, {m['series']:,} series, {m['kib']:,.0f} KiB, "
                    f"{m['scrapes']} scrapes over a new connection each while every target is looked at once a second, {m['binary']} "
                    f"build: median {ms(m['median_ms'])} ms, 99 in 100 under {ms(m['p99_ms'])} ms.")
+    if "overview" in results:
+        o = results["overview"]
+        out.append("### The dashboard's overview, cold")
+        out.append(f"Not measured: {o['absent']}." if "absent" in o else
+                   f"{o['services']} services in {o['environments']} environments, {o['loads']} loads of a headless Chromium each with nothing "
+                   f"kept, {o['binary']} build: first paint with content after {ms(o['paint_ms'])} ms (at worst {ms(o['paint_worst_ms'])}), "
+                   f"the rows after {ms(o['rows_ms'])} ms (at worst {ms(o['rows_worst_ms'])}); {o['kb']:,.0f} kB in {o['requests']} requests, "
+                   f"the API's answers among them.")
+    if "fleet" in results:
+        f = results["fleet"]
+        middle = lambda times: sorted(times)[len(times) // 2]
+        out.append("### A fleet")
+        out.append(f"{f['databases']:,} small databases on two servers, one migration forward, {f['sessions']} at once on each: "
+                   f"{middle(f['profe_s']):.1f} s, the same DDL by as many libpq sessions {middle(f['limit_s']):.1f} s, ratio "
+                   f"{f['ratio']:.2f} (limit 1.3).")
+    if "backfill" in results:
+        b = results["backfill"]
+        middle = lambda times: sorted(times)[len(times) // 2]
+        waits = lambda w: f"p50 {ms(w['p50_ms'])}, p99 {ms(w['p99_ms'])}, p99.9 {ms(w['p999_ms'])}, at most {ms(w['max_ms'])} ms"
+        out.append("### A backfill")
+        out.append(f"{b['rows']:,} rows, the whole run with its check and contract: {middle(b['backfill_s']):.1f} s, one UPDATE of the whole table "
+                   f"{middle(b['update_s']):.1f} s, ratio {b['ratio']:.2f} (limit 1.5), at an idle server. Beside {b['clients']} writers with "
+                   f"{b['rate']} transactions a second it takes {b['beside']['took_s']:.1f} s; a write waits {waits(b['beside'])}; without a "
+                   f"backfill {waits(b['alone'])}. The lock budget is {b['budget_ms']:,} ms.")
     if "listeners" in results:
         e = results["listeners"]
         out.append("### Listeners on the event stream")
         out.append(f"Not measured: {e['absent']}." if "absent" in e else
-                   f"{e['listeners']:,} listeners, runs of {e['migrations']} migrations, each event sent to each ({e['sent_mib']:,.0f} MiB a "
-                   f"run), {e['binary']} build: a run takes {ms(e['watched_ms'])} ms, without listeners {ms(e['alone_ms'])} ms; the median "
-                   f"of the pairs' differences is {e['delay_percent']:+.1f} %. The service's peak is {e['watched_peak_mib']:.0f} MiB, before "
-                   f"anybody listened it had {e['before_mib']:.0f} MiB; its processor time {e['processor_watched_s']:.2f} s against {e['processor_alone_s']:.2f} s.")
+                   f"{e['listeners']:,} listeners, {e['pairs']} pairs of runs of {e['migrations']} migrations with {e['tables']} tables each, "
+                   f"each of {e['events']:,} events sent to each ({e['sent_mib']:,.0f} MiB a run), {e['binary']} build: a run takes "
+                   f"{ms(e['watched_ms'])} ms, without listeners {ms(e['alone_ms'])} ms. The pairs differ by {e['delay_percent']:+.1f} % at the "
+                   f"median, {e['delay_mean_percent']:+.1f} ± {e['delay_error_percent']:.1f} % on average; the last listener has heard all of it "
+                   f"{e['late_s']:.1f} s after the end, and {e['ended']} of them were sent away. The service's peak is {e['watched_peak_mib']:.0f} "
+                   f"MiB, {e['cost_mib']:.0f} MiB more than without listeners; its processor time {e['processor_watched_s']:.2f} s against "
+                   f"{e['processor_alone_s']:.2f} s.")
     if "backup" in results:
         out += backup(results["backup"])
     return "\n\n".join(out)

@@ -11,9 +11,10 @@ use std::io::IsTerminal;
 use std::str::FromStr;
 
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::fmt::{MakeWriter, layer};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as lines};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use redact::Redacting;
 pub use redact::redact;
@@ -83,14 +84,8 @@ pub struct Telemetry(#[expect(dead_code, reason = "dropped at the end")] Option<
 /// A level that does not exist, an endpoint for traces that cannot be used, or logging that was set up before.
 pub fn init(level: &str, format: Format, traces: Option<&TraceExport>) -> Result<Telemetry, TelemetryError> {
     let filter = filter(level)?;
-    let writer = Redacting(std::io::stderr);
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        Format::Human => {
-            let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-            lines::layer().with_writer(writer).with_ansi(colours).boxed()
-        }
-        Format::Json => lines::layer().with_writer(writer).json().flatten_event(true).boxed(),
-    };
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let lines = lines(format, colours, std::io::stderr);
     let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
     let exporting = traces.map(Exporting::to).transpose()?;
     let result = match &exporting {
@@ -98,6 +93,18 @@ pub fn init(level: &str, format: Format, traces: Option<&TraceExport>) -> Result
         None => registry.try_init(),
     };
     result.map(|()| Telemetry(exporting)).map_err(|_| TelemetryError::Twice)
+}
+
+/// Lines in this format without their secrets.
+fn lines<M>(format: Format, colours: bool, to: M) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    M: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer = layer().with_writer(Redacting(to));
+    match format {
+        Format::Human => layer.with_ansi(colours).boxed(),
+        Format::Json => layer.json().flatten_event(true).boxed(),
+    }
 }
 
 /// The filter's own parser takes `inof` for the name of a module and then logs everything of it, so levels are looked

@@ -76,6 +76,28 @@ fn ctrl_c_is_130_and_takes_back_what_was_begun() {
     assert!(place.profe(&["backup", "list"]).ok(0).contains("unverified"), "it says nothing about the backup");
 }
 
+/// Nobody is left to tell it; whoever looks next does.
+#[test]
+fn a_backup_that_is_killed_is_interrupted_for_whoever_looks_next() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let holder = runtime.block_on(place.work.database.session());
+    runtime.block_on(holder.batch("begin; lock table alpha.t")).expect("nobody else has it");
+    let running = Running::start(&mut place.command(), &["backup", "create"]);
+    until(
+        &place.work.database,
+        "select count(*) > 0 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    rustix::process::kill_process(running.pid(), Signal::KILL).expect("it runs");
+    running.end();
+    runtime.block_on(holder.batch("rollback")).expect("a transaction");
+    let told = "select count(*) from migration_service.event where type = 'backup_interrupted'";
+    assert_eq!(place.work.value(told).as_deref(), Some("0"));
+    assert!(place.profe(&["backup", "list"]).ok(0).contains("There are no backups"));
+    assert!(place.profe(&["backup", "list", "--status", "interrupted"]).ok(0).contains("interrupted"));
+    assert_eq!(place.work.value(told).as_deref(), Some("1"));
+}
+
 /// The kernel lets files grow to 256 kB, as a full disk would.
 #[test]
 fn a_full_storage_is_told_and_nothing_stays() {

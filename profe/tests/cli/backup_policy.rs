@@ -107,3 +107,22 @@ fn backups_of_production_are_verified_and_pruned_by_its_rules() {
     let again = place.safely(&["backup", "prune"]).ok(0);
     assert!(again.contains("0 backups deleted"), "nothing is asked where nothing goes: {again}");
 }
+
+#[test]
+fn doctor_says_what_a_protected_environment_lacks() {
+    let place = Place::new();
+    place.work.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let before = place.safely(&["doctor"]).out;
+    assert!(!before.contains("production is protected"), "nothing is there to lose: {before}");
+    place.safely(&["migrate", "run"]).ok(0);
+    let warned = place.safely(&["doctor"]).out;
+    assert!(
+        warned.contains("there is no backup of it") && warned.contains("backup create --environment production"),
+        "{warned}"
+    );
+    assert!(warned.contains("whoever can read its backups") && warned.contains("BACKUP_RECIPIENTS"), "{warned}");
+    assert!(!warned.contains("on the disk that it lies on itself"), "the storage is named: {warned}");
+    place.safely(&["backup", "create"]).ok(0);
+    let after = place.safely(&["doctor"]).out;
+    assert!(!after.contains("there is no backup of it") && after.contains("whoever can read its backups"), "{after}");
+}

@@ -3,6 +3,7 @@
 mod collector;
 mod support;
 
+mod adopt;
 mod alerts;
 mod backup;
 mod backup_policy;
@@ -11,11 +12,15 @@ mod backup_kills;
 mod doctor;
 mod erd;
 mod exit_codes;
+mod fleet;
 mod migrate;
 mod output;
 mod proof;
+mod release;
+mod replicas;
 mod serve;
 mod telemetry;
 mod together;
 mod up;
+mod watched;
 mod with_data;

@@ -11,7 +11,11 @@ const PARENT: &str = "00f067aa0ba902b7";
 /// One migration in a transaction, one that cannot be.
 fn workplace() -> Workplace {
     let place = Workplace::new();
-    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    place.project.migration(
+        "alpha/1_create_t",
+        "create table alpha.t (id int);\ninsert into alpha.t values (1), (2);",
+        "drop table alpha.t;",
+    );
     place.project.migration(
         "alpha/2_index_t",
         "create index concurrently t_id_idx on alpha.t (id);",
@@ -35,9 +39,14 @@ fn a_run_leaves_as_one_trace_with_its_migrations_and_statements() {
     assert_eq!(migrations.len(), 2, "{spans:#?}");
     assert!(migrations.iter().all(|span| span.parent == the_run.id && span.trace == the_run.trace), "{spans:#?}");
     assert_eq!(migrations[0].attributes["migration"], "alpha/1");
-    let [statement] = named(&spans, "statement")[..] else { panic!("{spans:#?}") };
-    assert_eq!(statement.parent, migrations[1].id);
-    assert_eq!(statement.attributes["tag"], "CREATE INDEX CONCURRENTLY");
+    let statements = named(&spans, "statement");
+    let of = |migration: &Span| {
+        let own = statements.iter().filter(|span| span.parent == migration.id);
+        own.map(|span| ["tag", "statement", "line", "rows"].map(|name| span.attributes[name].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(migrations[0]), [["CREATE TABLE", "1", "1", "0"], ["INSERT", "2", "2", "2"]]);
+    assert_eq!(of(migrations[1]), [["CREATE INDEX CONCURRENTLY", "1", "1", "0"]]);
     assert!(spans.iter().all(|span| span.service == "profe" && !span.failed), "{spans:#?}");
     assert_eq!(the_run.attributes["environment"], "development");
 }
@@ -51,8 +60,8 @@ fn a_run_that_fails_shows_where() {
     assert_ne!(said.code, 0, "{said:?}");
     let spans = collector.spans();
     let failed: Vec<_> = spans.iter().filter(|span| span.failed).map(|span| span.name.as_str()).collect();
-    assert_eq!(failed.len(), 2, "{spans:#?}");
-    assert!(failed.contains(&"run") && failed.contains(&"migration"), "{failed:?}");
+    assert_eq!(failed.len(), 3, "{spans:#?}");
+    assert!(["run", "migration", "statement"].iter().all(|name| failed.contains(name)), "{failed:?}");
 }
 
 #[test]

@@ -3,25 +3,32 @@
 import { html } from '../vendor/htm-preact.js';
 import { get } from '../parts/api.js';
 import { useLoad } from '../parts/hooks.js';
-import { t } from '../parts/i18n.js';
+import { t, word } from '../parts/i18n.js';
 import { State } from '../parts/states.js';
 import { Ago, Empty, Head, Loaded, Table } from '../parts/ui.js';
 
-const load = (signal) => get('api/alerts', {}, { signal });
+/** What concerns somebody now stands before what is over. */
+const RANK = { firing: 0, pending: 1, resolved: 2 };
+const WEIGHT = { critical: 0, warning: 1, info: 2 };
+
+async function load(signal) {
+  const { alerts } = await get('api/alerts', { limit: 100 }, { signal });
+  return alerts.toSorted((a, b) => RANK[a.state] - RANK[b.state] || (a.state === 'resolved' ? b.id - a.id : WEIGHT[a.severity] - WEIGHT[b.severity]));
+}
 
 export default function Alerts() {
   const loaded = useLoad(load, [], { every: 15_000 });
   return html`<${Head} title=${t('nav.alerts')} lead=${t('alerts.lead')} />
-    <${Loaded} from=${loaded}>${(data) => {
-      const alerts = data.alerts || [];
+    <${Loaded} from=${loaded}>${(alerts) => {
       if (!alerts.length) return html`<${Empty} title=${t('alerts.none')} icon="check"><p>${t('alerts.none.next')}</p><//>`;
       return html`<${Table} label=${t('nav.alerts')} rows=${alerts} keyOf=${(a) => a.id} columns=${[
         { title: t('state'), cell: (a) => html`<${State} of=${a.state} />` },
-        { title: t('alerts.name'), cell: (a) => html`<span class="mono">${a.rule}</span>` },
-        { title: t('alerts.severity'), cell: (a) => a.severity || '–' },
-        { title: t('environment'), cell: (a) => [a.environment, a.service].filter(Boolean).join(' · ') || '–' },
+        { title: t('alerts.name'), cell: (a) => html`<span class="stacked"><span>${word('rule', a.rule)}</span><span class="mono dim">${a.rule}</span></span>` },
+        { title: t('alerts.severity'), cell: (a) => word('severity', a.severity) },
+        { title: t('environment'), cell: (a) => html`<span class="stacked"><span>${a.environment || '–'}</span>${a.service && html`<span class="dim">${a.service}</span>`}</span>` },
         { title: t('alerts.what'), kind: 'wide', cell: (a) => html`<span lang="en">${a.summary || '–'}</span>` },
         { title: t('alerts.since'), cell: (a) => html`<${Ago} at=${a.firedAt || a.pendingSince} />` },
+        ...(alerts.some((a) => a.resolvedAt) ? [{ title: t('alerts.over'), cell: (a) => html`<${Ago} at=${a.resolvedAt} />` }] : []),
       ]} />`;
     }}<//>`;
 }

@@ -1,15 +1,18 @@
-// Backups: made, verified, restored beside, deleted.
+// Backups: made, verified, restored, deleted.
 
 import { html, useEffect, useState } from '../vendor/htm-preact.js';
 import { call, get, part, post, query } from '../parts/api.js';
 import { EnvironmentChoice, chosen, useEnvironments } from '../parts/environment.js';
 import { bytes, duration, exact, number } from '../parts/format.js';
-import { useAction, useLoad } from '../parts/hooks.js';
+import { useAction, useEvents, useLoad } from '../parts/hooks.js';
 import { t, tn, word } from '../parts/i18n.js';
+import { Job, Outcome, Restore, Restores } from '../parts/restore.js';
 import { Icon, State } from '../parts/states.js';
 import { Act, Ago, Confirm, Empty, Facts, Head, Loaded, ScopeNote, Trouble } from '../parts/ui.js';
 
 const PAGE = 50;
+const MOST = 200;
+const TOLD = ['backup', 'verification', 'restore'].flatMap((what) => ['started', 'finished', 'failed', 'cancelled'].map((how) => `${what}_${how}`));
 
 function Make({ environment, services, onMade }) {
   const [service, setService] = useState('');
@@ -42,28 +45,11 @@ function Make({ environment, services, onMade }) {
   </form>`;
 }
 
-/** How far what is being done with it is. */
-function Job({ job }) {
-  if (!job || job.status !== 'running') return null;
-  const { bytes: done, expectedBytes, tables, expectedTables } = job.progress;
-  const share = expectedBytes ? Math.min(1, done / expectedBytes) : 0;
-  return html`<div class="job" role="status"><span>${word('action', job.action)} · ${bytes(done)}${expectedTables ? html` · ${tables}/${expectedTables} ${t('tables')}` : ''}</span>
-    <div class="progress" role="progressbar" aria-label=${word('action', job.action)} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.round(share * 100)}><span class="moving" style=${{ width: `${share * 100}%` }}></span></div></div>`;
-}
-
-function Outcome({ job }) {
-  if (!job || job.status === 'running') return null;
-  if (job.error) return html`<${Trouble} problem=${{ message: t('backup.job.failed', { action: word('action', job.action) }), detail: job.error.message, cure: job.error.cure }} />`;
-  if (job.action !== 'restore') return null;
-  return html`<div class="note ok-note"><${Icon} name="check" /> <span>${t('backup.restored')} <code>${job.into}</code>
-    ${job.uncheckedKeys.length > 0 && html`<span class="hint"> · ${tn('backup.unchecked', job.uncheckedKeys.length)}</span>`}</span></div>`;
-}
-
 function Backup({ backup, act }) {
   const verified = backup.verification;
   const running = backup.job?.status === 'running';
   const usable = backup.status === 'ready' && !running;
-  return html`<li class="backup card" data-backup=${backup.backupId}>
+  return html`<li class="backup card" id=${`backup-${backup.backupId}`} data-backup=${backup.backupId} tabindex="-1">
     <div class="row spread">
       <div><p class="backup-id mono">${backup.backupId}</p>
         <p class="hint">${backup.services.length ? backup.services.join(', ') : t('backup.whole')}${backup.description ? html` · “${backup.description}”` : ''}</p></div>
@@ -82,6 +68,7 @@ function Backup({ backup, act }) {
     ${verified.findings?.length > 0 && html`<ul class="findings">${verified.findings.map((f) => html`<li class="error" lang="en" key=${f}>${f}</li>`)}</ul>`}
     ${backup.error && html`<${Trouble} problem=${{ message: word('state', backup.status), detail: backup.error.message, cure: backup.error.cure }} />`}
     <${Job} job=${backup.job} /><${Outcome} job=${backup.job} />
+    ${backup.status === 'ready' && html`<${Restores} backup=${backup} />`}
     <div class="row">
       ${running && html`<${Act} scope="backup" icon="cross" onClick=${() => act('cancel', backup)}>${t('cancel')}<//>`}
       ${usable && html`<${Act} scope="backup" icon="check" onClick=${() => act('verify', backup)}>${t('backup.verify')}<//>
@@ -89,18 +76,6 @@ function Backup({ backup, act }) {
       ${!running && backup.status !== 'deleted' && html`<${Act} scope="admin" icon="cross" kind="danger-plain" onClick=${() => act('delete', backup)}>${t('backup.delete')}<//>`}
     </div>
   </li>`;
-}
-
-function Restore({ backup, onClose, onDone }) {
-  const [into, setInto] = useState('');
-  const [restore, busy, problem] = useAction(async () => {
-    await post(`api/backup/restore/${part(backup.backupId)}`, { confirm: backup.backupId, into: into || undefined });
-    onDone();
-  });
-  return html`<${Confirm} title=${t('backup.restore.title')} name=${backup.backupId} verb=${t('backup.restore')} busy=${busy} problem=${problem} onClose=${onClose} onYes=${restore}>
-    <p>${t('backup.restore.how')}</p>
-    <label class="field"><span>${t('backup.into')}</span><input name="into" value=${into} placeholder="restored_…" spellcheck=${false} autocomplete="off" onInput=${(e) => setInto(e.target.value)} /></label>
-  <//>`;
 }
 
 function Delete({ backup, onClose, onDone }) {
@@ -113,12 +88,18 @@ function Delete({ backup, onClose, onDone }) {
 }
 
 function Inside({ environment, services }) {
-  const loaded = useLoad((signal) => get('api/backup/list', { environment, limit: PAGE }, { signal }), [environment]);
+  const [limit, setLimit] = useState(PAGE);
+  const loaded = useLoad((signal) => get('api/backup/list', { environment, limit }, { signal }), [environment]);
+  useEffect(() => {
+    if (limit !== PAGE) loaded.reload();
+  }, [limit]);
   const [asking, setAsking] = useState(null);
   const [simple, , problem] = useAction(async (what, backup) => {
     await post(`api/backup/${part(backup.backupId)}/${what}`);
     loaded.reload();
   });
+  // What others do, also elsewhere, shows as it begins and ends.
+  useEvents(environment, TOLD, loaded.reload);
   const busy = loaded.data?.backups.some((b) => b.status === 'running' || b.job?.status === 'running');
   useEffect(() => {
     if (!busy) return undefined;
@@ -136,8 +117,9 @@ function Inside({ environment, services }) {
     <${Loaded} from=${loaded} lines=${6}>${(data) => html`
       <h2>${tn('backup.title', data.total)}</h2>
       ${data.backups.length === 0 && html`<${Empty} title=${t('backup.empty', { environment })} icon="archive"><p>${t('backup.empty.next')}</p><//>`}
-      <ul class="backups">${data.backups.map((backup) => html`<${Backup} backup=${backup} act=${act} key=${backup.backupId} />`)}</ul>`}<//>
-    ${asking?.what === 'restore' && html`<${Restore} backup=${asking.backup} onClose=${close} onDone=${done} />`}
+      <ul class="backups">${data.backups.map((backup) => html`<${Backup} backup=${backup} act=${act} key=${backup.backupId} />`)}</ul>
+      ${data.next && limit < MOST && html`<div><button type="button" class="plain" onClick=${() => setLimit(MOST)}>${t('more')}</button></div>`}`}<//>
+    ${asking?.what === 'restore' && html`<${Restore} backup=${asking.backup} services=${services} onClose=${close} onDone=${done} />`}
     ${asking?.what === 'delete' && html`<${Delete} backup=${asking.backup} onClose=${close} onDone=${done} />`}`;
 }
 

@@ -1,19 +1,17 @@
-// How a database does: size, connections, activity, slow statements. What is drawn over time was seen by this page.
+// How a database does: size, connections, activity, slow statements; and how it did, as the service has seen it.
 
-import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
+import { html } from '../vendor/htm-preact.js';
 import { get } from '../parts/api.js';
-import { Line, Shares } from '../parts/charts.js';
+import { Over, Shares } from '../parts/charts.js';
 import { EnvironmentChoice, chosen, useEnvironments } from '../parts/environment.js';
 import { bytes, duration, exact, number, percent, version } from '../parts/format.js';
-import { useLoad } from '../parts/hooks.js';
-import { t, tn } from '../parts/i18n.js';
+import { adjust, useLoad } from '../parts/hooks.js';
+import { t } from '../parts/i18n.js';
 import { State } from '../parts/states.js';
-import { Bar, Empty, Facts, Head, Loaded, Table, Trouble } from '../parts/ui.js';
+import { Bar, Choice, Empty, Facts, Head, Loaded, Table, Trouble } from '../parts/ui.js';
 
 const EVERY = 5000;
-const KEPT = 120;
-/** Seen since the dashboard was opened, by environment: going to another page and back loses nothing. */
-const seen = new Map();
+const SPANS = ['1h', '24h'];
 
 const settle = (promise) => promise.then((data) => ({ data }), (error) => {
   if (error.name === 'AbortError') throw error;
@@ -23,38 +21,8 @@ const settle = (promise) => promise.then((data) => ({ data }), (error) => {
 async function load(environment, signal) {
   const ask = (what) => settle(get(`api/database/${what}`, { environment }, { signal }));
   const [health, size, connections, performance] = await Promise.all(['health', 'size', 'connections', 'performance'].map(ask));
-  return { health, size, connections, performance, at: Date.now() };
+  return { health, size, connections, performance };
 }
-
-/** What happened per second between two looks; nothing where the counters began anew. */
-function rate(before, after, pick) {
-  if (!before?.performance.data || !after.performance.data) return null;
-  const grown = pick(after.performance.data.activity) - pick(before.performance.data.activity);
-  return grown < 0 ? null : grown / ((after.at - before.at) / 1000);
-}
-
-function remember(environment, look) {
-  const list = seen.get(environment) || [];
-  if (list.at(-1)?.at === look.at) return list;
-  const before = list.at(-1)?.look;
-  const next = [...list, {
-    at: look.at,
-    look,
-    connections: look.connections.data?.total ?? null,
-    latency: look.health.data?.latencyMs ?? null,
-    size: look.size.data?.sizeBytes ?? null,
-    commits: rate(before, look, (a) => a.commits),
-    slowest: look.performance.data?.statements?.[0]?.meanMs ?? null,
-  }].slice(-KEPT).map((entry, i, all) => (i < all.length - 1 ? { ...entry, look: i === all.length - 2 ? entry.look : undefined } : entry));
-  seen.set(environment, next);
-  return next;
-}
-
-const Figure = ({ title, value, points, top, note }) => html`<figure class="figure card">
-  <figcaption><span class="figure-title">${title}</span><span class="figure-value num">${value}</span></figcaption>
-  <${Line} points=${points} top=${top} label=${`${title}: ${value}`} />
-  ${note && html`<p class="hint">${note}</p>`}
-</figure>`;
 
 const STATES = { active: 'accent', idle: 'quiet', 'idle in transaction': 'warn', 'idle in transaction (aborted)': 'bad' };
 
@@ -138,32 +106,36 @@ function Improve({ view }) {
     ]} /></section>`;
 }
 
-function Over({ look, past }) {
-  const points = (name) => past.map((entry) => entry[name]);
-  const health = look.health.data;
-  const connections = look.connections.data;
-  const activity = look.performance.data?.activity;
-  const commits = past.at(-1)?.commits;
-  return html`<section aria-labelledby="over"><h2 id="over">${t('db.over')}</h2>
-    <p class="hint">${tn('db.over.how', past.length)}</p>
-    <div class="figures">
-      ${health && html`<${Figure} title=${t('db.latency')} value=${duration(health.latencyMs)} points=${points('latency')} />`}
-      ${connections && html`<${Figure} title=${t('db.connections')} value=${`${number(connections.total)} / ${number(connections.maxConnections)}`} points=${points('connections')} top=${connections.maxConnections / 4} />`}
-      ${activity && html`<${Figure} title=${t('db.commits')} value=${commits == null ? '–' : number(Math.round(commits * 10) / 10)} points=${points('commits')} />`}
-      ${look.size.data && html`<${Figure} title=${t('size')} value=${bytes(look.size.data.sizeBytes)} points=${points('size')} />`}
-      ${look.performance.data?.statements?.length > 0 && html`<${Figure} title=${t('db.slowest')} value=${duration(past.at(-1)?.slowest)} points=${points('slowest')} />`}
-    </div></section>`;
+const ORDER = Object.keys(STATES);
+
+/** How it was, from what the service keeps: the charts start with it. */
+function History({ environment, span, look }) {
+  const loaded = useLoad((signal) => get('api/database/history', { environment, span }, { signal }), [environment, span], { every: 15_000 });
+  // Why it cannot be asked is told above.
+  if (loaded.error && !loaded.data) return null;
+  return html`<section aria-labelledby="over"><div class="row spread"><h2 id="over">${t('db.over')}</h2>
+      <${Choice} label=${t('db.span')} value=${span} options=${SPANS.map((id) => [id, t(`db.span.${id}`)])} onChange=${(next) => adjust({ span: next })} /></div>
+    <${Loaded} from=${loaded} lines=${3}>${({ from, stepSeconds, series }) => {
+      if (!from) return html`<p class="hint">${t('db.over.none')}</p>`;
+      const of = (metric) => series.filter((one) => one.metric === metric);
+      const last = (metric) => of(metric)[0]?.values.findLast((value) => value != null);
+      const time = { from: new Date(from).getTime(), step: stepSeconds * 1000 };
+      const sessions = ORDER.map((state) => of('connections').find((one) => one.state === state)).filter((one) => one?.values.some(Boolean));
+      const connections = look.connections.data;
+      const rate = (value) => (value == null ? '–' : t('db.per_second', { n: number(Math.round(value * 10) / 10) }));
+      const busy = (value) => (value == null ? '–' : t('db.per_second', { n: duration(value) }));
+      return html`<div class="figures">
+        ${sessions.length > 0 && html`<${Over} ...${time} title=${t('db.sessions')} layers=${sessions.map((one) => [one.state, one.values, STATES[one.state]])}
+          now=${connections ? number(Object.values(connections.byState).reduce((a, b) => a + b, 0)) : ''} show=${number} />`}
+        <${Over} ...${time} title=${t('db.commits')} layers=${[['commits', of('commits')[0].values, 'accent']]} now=${rate(last('commits'))} show=${rate} />
+        <${Over} ...${time} title=${t('size')} layers=${[['size', of('size')[0].values, 'accent']]} now=${bytes(look.size.data?.sizeBytes ?? last('size'))} show=${bytes} />
+        ${of('statements').length > 0 && html`<${Over} ...${time} title=${t('db.statement_time')} layers=${[['statements', of('statements')[0].values, 'accent']]} now=${busy(last('statements'))} show=${busy} />`}
+      </div>`;
+    }}<//></section>`;
 }
 
-function Inside({ environment }) {
+function Inside({ environment, span }) {
   const loaded = useLoad((signal) => load(environment, signal), [environment], { every: EVERY });
-  const [past, setPast] = useState(seen.get(environment) || []);
-  const last = useRef(null);
-  useEffect(() => {
-    if (!loaded.data || last.current === loaded.data.at) return;
-    last.current = loaded.data.at;
-    setPast(remember(environment, loaded.data));
-  }, [loaded.data]);
   return html`<${Loaded} from=${loaded} lines=${8}>${(look) => {
     const { health, size, connections, performance } = look;
     return html`
@@ -174,11 +146,13 @@ function Inside({ environment }) {
       <${Facts} of=${[
         [t('db.started'), exact(health.data.startedAt)],
         [t('db.role'), health.data.inRecovery ? t('db.replica') : t('db.primary')],
+        [t('db.latency'), duration(health.data.latencyMs)],
         [t('db.longest'), health.data.longestTransactionMs == null ? t('none') : duration(health.data.longestTransactionMs)],
         [t('db.cache'), percent(performance.data?.activity.cacheHitRatio)],
         [t('db.deadlocks'), number(performance.data?.activity.deadlocks)],
         [t('db.temporary'), bytes(performance.data?.activity.temporaryBytes)],
-      ]} /><${Over} look=${look} past=${past} />`}
+      ]} />`}
+      <${History} environment=${environment} span=${span} look=${look} />
       ${connections.data && html`<${Connections} view=${connections.data} />`}
       ${size.data && html`<${Sizes} view=${size.data} />`}
       ${performance.data && html`<${Statements} view=${performance.data} /><${Improve} view=${performance.data} />`}
@@ -192,5 +166,5 @@ export default function Database({ route }) {
   const env = list && chosen(list, route.query.env);
   return html`<${Head} title=${t('nav.database')} lead=${t('db.lead')}>
       ${list && html`<${EnvironmentChoice} environments=${list} value=${env.environment} />`}<//>
-    <${Loaded} from=${environments}>${() => html`<${Inside} environment=${env.environment} key=${env.environment} />`}<//>`;
+    <${Loaded} from=${environments}>${() => html`<${Inside} environment=${env.environment} span=${SPANS.includes(route.query.span) ? route.query.span : SPANS[0]} key=${env.environment} />`}<//>`;
 }

@@ -15,13 +15,14 @@ const orNothing = (promise, nothing) => promise.catch((error) => {
 });
 
 async function load(signal) {
-  const [status, drift, backups, runs] = await Promise.all([
+  const [status, drift, backups, runs, alerts] = await Promise.all([
     get('api/migrations/status', { environment: 'all' }, { signal }),
     orNothing(get('api/drift', { state: 'open', limit: 200 }, { signal }), { findings: [], looks: [] }),
     orNothing(get('api/backup/list', { limit: 200 }, { signal }), { backups: [] }),
     orNothing(get('api/migrations/runs', { limit: 100 }, { signal }), { runs: [] }),
+    orNothing(get('api/alerts', { state: 'firing', limit: 100 }, { signal }), { alerts: [] }),
   ]);
-  return { environments: status.environments, drift, backups: backups.backups, backupsFailed: backups.failed, runs: runs.runs };
+  return { environments: status.environments, drift, backups: backups.backups, backupsFailed: backups.failed, runs: runs.runs, alerts: alerts.alerts };
 }
 
 const concerns = (list, service) => !list?.length || list.includes(service);
@@ -38,8 +39,37 @@ const STATES = ['failed', 'interrupted', 'edited', 'missing'];
 const COUNTS = { failed: 'failedMigrations', edited: 'editedMigrations', missing: 'missingMigrations', pending: 'pendingMigrations' };
 const DAY = 86_400_000;
 
-/** What needs somebody, the worst first: `{ kind, state, where, text, link, go }`. */
-export function attention({ environments, drift, backups, backupsFailed, runs }, now = Date.now()) {
+/** What an alert is of that is listed anyway: it then only says how urgent that is. */
+const SAME = {
+  'failed-migration': ['failed', 'interrupted'],
+  drift: ['drift'],
+  'broken-audit-chain': ['audit'],
+  'stale-backup': ['missing_backup', 'old_backup'],
+};
+/** Where to look into it. */
+const PLACE = {
+  'failed-backup': 'backups', 'stale-backup': 'backups', 'certificate-missing': 'plan', 'failed-migration': 'plan', drift: 'audit', 'broken-audit-chain': 'audit',
+  'low-disk': 'database', 'too-many-connections': 'database', 'long-lock-wait': 'database',
+};
+const URGENCY = { critical: 0.5, warning: 2.5 };
+
+/** Adds alerts of one rule in one environment: what is listed anyway becomes as urgent as they are, the rest is one more line. */
+function warn(found, alerts) {
+  const [{ rule, environment }] = alerts;
+  const severity = alerts.some((a) => a.severity === 'critical') ? 'critical' : alerts[0].severity;
+  const weight = URGENCY[severity] ?? 6;
+  const same = ({ service }) => found.filter((item) => item.environment === environment && SAME[rule]?.includes(item.state) && (!service || !item.service || item.service === service));
+  for (const item of alerts.flatMap(same)) item.weight = Math.min(item.weight, weight);
+  const rest = alerts.filter((alert) => same(alert).length === 0);
+  if (!rest.length) return;
+  const [{ service, summary }] = rest;
+  const words = rest.length === 1 ? { text: summary, lang: 'en', where: [service, environment] } : { text: tn('attention.alerts', rest.length, { rule: word('rule', rule) }), where: [environment] };
+  const page = (environment && PLACE[rule]) || 'alerts';
+  found.push({ weight, state: { critical: 'firing', warning: 'warning' }[severity] || 'notice', ...words, where: words.where.filter(Boolean).join(' · ') || word('rule', rule), link: to(page, [], { env: environment }), go: t(`nav.${page}`) });
+}
+
+/** What needs somebody, the worst first: `{ weight, state, where, text, link, go }`. */
+export function attention({ environments, drift, backups, backupsFailed, runs, alerts }, now = Date.now()) {
   const found = [];
   for (const env of environments) {
     const place = env.environment;
@@ -51,7 +81,7 @@ export function attention({ environments, drift, backups, backupsFailed, runs },
     for (const service of env.services) {
       if (STATES.includes(service.status)) {
         const n = service[COUNTS[service.status]] || 1;
-        found.push({ weight: 1, state: service.status, where: `${service.name} · ${place}`, text: tn(`attention.${service.status}`, n), link: to('service', service.name, { env: place }), go: t('look') });
+        found.push({ weight: 1, state: service.status, environment: place, service: service.name, where: `${service.name} · ${place}`, text: tn(`attention.${service.status}`, n), link: to('service', service.name, { env: place }), go: t('look') });
       }
     }
     // What failed waits to be applied too, and is told already.
@@ -60,15 +90,15 @@ export function attention({ environments, drift, backups, backupsFailed, runs },
     const applied = env.services.some((s) => s.appliedMigrations > 0);
     const backup = verifiedBackup(backups, place);
     if (applied && !backupsFailed && !backup) {
-      found.push({ weight: 4, state: 'missing_backup', where: place, text: t('attention.no_backup'), link: to('backups', [], { env: place }), go: t('nav.backups') });
+      found.push({ weight: 4, state: 'missing_backup', environment: place, where: place, text: t('attention.no_backup'), link: to('backups', [], { env: place }), go: t('nav.backups') });
     } else if (backup && now - new Date(backup.createdAt) > 7 * DAY) {
-      found.push({ weight: 4, state: 'old_backup', where: place, text: t('attention.old_backup', { when: ago(backup.createdAt, now) }), link: to('backups', [], { env: place }), go: t('nav.backups') });
+      found.push({ weight: 4, state: 'old_backup', environment: place, where: place, text: t('attention.old_backup', { when: ago(backup.createdAt, now) }), link: to('backups', [], { env: place }), go: t('nav.backups') });
     }
     if (env.auditOff) found.push({ weight: 3, state: 'warning', where: place, text: t('attention.audit_off'), link: to('audit', [], { env: place }), go: t('nav.audit') });
   }
   for (const finding of drift.findings) {
     const where = [finding.service, finding.environment].filter(Boolean).join(' · ');
-    found.push({ weight: finding.kind === 'audit' ? 1 : 2, state: finding.kind, where, text: finding.words, lang: 'en', link: to('audit', [], { env: finding.environment }), go: t('look') });
+    found.push({ weight: finding.kind === 'audit' ? 1 : 2, state: finding.kind, environment: finding.environment, service: finding.service, where, text: finding.words, lang: 'en', link: to('audit', [], { env: finding.environment }), go: t('look') });
   }
   for (const backup of backups.filter((b) => ['damaged', 'failed', 'missing', 'interrupted'].includes(b.status) || b.verification.status === 'failed')) {
     found.push({ weight: 3, state: backup.status === 'ready' ? 'failed' : backup.status, where: backup.environment, text: t('attention.backup', { id: backup.backupId }), link: to('backups', [], { env: backup.environment }), go: t('nav.backups') });
@@ -76,6 +106,7 @@ export function attention({ environments, drift, backups, backupsFailed, runs },
   for (const run of runs.filter((r) => r.status === 'running')) {
     found.push({ weight: 6, state: 'running', where: run.environment, text: word('kind', run.kind), link: to('run', run.migrationId), go: t('watch') });
   }
+  for (const alike of Object.values(Object.groupBy(alerts, (alert) => `${alert.rule} ${alert.environment}`))) warn(found, alike);
   return found.sort((a, b) => a.weight - b.weight);
 }
 

@@ -38,20 +38,54 @@ function Ticks({ of }) {
   const total = of.statements || 0;
   if (!total || total > 60) return null;
   const failed = of.error?.location?.statement;
-  const done = of.state === 'done' ? total : of.transactional ? 0 : of.done?.length || 0;
+  const done = of.state === 'done' ? total : of.upTo || 0;
   const kind = (n) => (failed ? (n === failed ? 'bad' : n < failed && !of.transactional ? 'ok' : '') : n <= done ? 'ok' : n === done + 1 && of.state !== 'done' ? 'now' : '');
   return html`<span class="ticks" aria-hidden="true">${Array.from({ length: total }, (_, i) => html`<i class=${kind(i + 1)} key=${i}></i>`)}</span>`;
 }
 
-function Row({ id, of }) {
+/** From the first to the last, as they stand in the file. */
+const span = (from, through) => (from === through ? `${from}` : `${from}–${through}`);
+
+/** The statements one under the other. Those that were too short to be told of stand together. */
+function Statements({ of, now, waiting }) {
+  const total = of.statements || 0;
+  const told = [...(of.done || []), ...(of.now ? [{ ...of.now, state: waiting ? 'waiting' : 'running' }] : [])];
+  // Of a transaction that failed nothing is left, and its failure is shown by itself.
+  if (!told.length || (of.error && of.transactional)) return null;
+  const items = [];
+  let next = 1;
+  const short = (through, state) => {
+    if (through >= next) items.push({ statement: next, through, state });
+    next = Math.max(next, through + 1);
+  };
+  for (const one of told) {
+    short(one.statement - 1, 'done');
+    items.push({ state: 'done', ...one });
+    next = one.through + 1;
+  }
+  short(of.state === 'done' ? total : of.upTo || 0, 'done');
+  if (!of.error) short(total, 'pending');
+  const icon = { done: 'check', running: 'play', waiting: 'clock' };
+  const took = (one) => one.durationMs ?? (one.state === 'done' ? null : Math.max(0, now - new Date(one.at)));
+  return html`<ol class="run-done">${items.map((one) => html`<li key=${one.statement} class="run-statement" data-state=${one.state} aria-current=${one.at && one.state !== 'done' ? 'step' : undefined}>
+      ${icon[one.state] ? html`<${Icon} name=${icon[one.state]} />` : html`<span class="icon" aria-hidden="true"></span>`}<span class="visually-hidden">${word('state', one.state)} </span><span class="num">${span(one.statement, one.through)}/${total}</span>
+      ${one.tag && html` <code>${one.tag}</code> <span class="dim">${t('run.line', { n: one.line })}</span>`}
+      ${one.at && html` <span class="num">${duration(took(one))}</span>`}
+      ${one.rows > 0 && html` <span class="dim">${tn('run.rows', one.rows)}</span>`}
+      ${one.resumed && html` <span class="tag">${t('run.resumed')}</span>`}
+      ${one.state === 'waiting' && html` <span class="tag">${t('run.waiting')}</span>`}
+      ${one.text && one.state !== 'done' && html` <code class="run-text">${one.text}</code>`}
+    </li>`)}</ol>`;
+}
+
+function Row({ id, of, now, waiting }) {
   const { schema, version } = migration(id);
   return html`<li class="run-row ${of?.state || 'none'}" data-migration=${id}>
     <${State} of=${of?.state || 'none'} text=${of?.state ? undefined : t('state.waits')} />
     <span class="run-name">${of?.name ? intent(of.name) : ''} <span class="mono dim">${schema}/${version}</span></span>
     <span class="run-statements">${of?.statements ? html`<${Ticks} of=${of} /> ${tn('statements', of.statements)}${of.transactional ? html` · ${t('run.one')}` : ''}` : ''}</span>
     <span class="num">${of?.ms != null ? duration(of.ms) : ''}</span>
-    ${(of?.done?.length > 0 || of?.now) && html`<ol class="run-done">${of.done.map((s) => html`<li key=${s.statement}><${Icon} name="check" /> ${s.statement}/${s.of} <code>${s.tag}</code> <span class="num">${duration(s.durationMs)}</span>${s.resumed ? html` <span class="tag">${t('run.resumed')}</span>` : ''}</li>`)}
-      ${of.now && html`<li><${Icon} name="play" /> ${of.now.statement}/${of.now.of} <code>${of.now.tag}</code></li>`}</ol>`}
+    ${of && html`<${Statements} of=${of} now=${now} waiting=${waiting} />`}
   </li>`;
 }
 
@@ -66,8 +100,8 @@ function spoken(state, run) {
 function Waiting({ event }) {
   const text = { waiting: t('run.waiting'), retrying: t('run.retrying', { attempt: event.attempt, of: event.of }), yielded: t('run.yielded'), in_the_way: t('run.in_the_way') }[event.type];
   const who = event.blockers || event.victims || [];
-  return html`<section class="waiting"><p class="waiting-title"><${Icon} name="clock" /> ${text}
-    ${event.waitedMs != null && html` <span class="num">${duration(event.waitedMs)}</span>`}</p>
+  return html`<section class="waiting"><p class="waiting-title"><${Icon} name="clock" /> ${text}${event.statement ? html` · ${t('failure.statement', { n: event.statement })}` : ''}
+    ${event.waitedMs != null && html` · <span class="num">${duration(event.waitedMs)}</span>`}</p>
     ${who.length > 0 && html`<${Blockers} of=${who} title=${event.type === 'yielded' ? t('blockers.victims') : undefined} />`}</section>`;
 }
 
@@ -108,7 +142,7 @@ function Watched({ id, run, reload }) {
     ${error && html`<${Failure} error=${error} message=${current.message} />`}
     ${state.gates && html`<${Gates} of=${state.gates} />`}
     ${[...new Set([...current.notes, ...state.notes])].map((note) => html`<p class="note" lang="en" key=${note}><${Icon} name="alert" /> ${note}</p>`)}
-    ${order.length > 0 && html`<ol class="run-rows">${order.map((m) => html`<${Row} key=${m} id=${m} of=${state.by[m]} />`)}</ol>`}
+    ${order.length > 0 && html`<ol class="run-rows">${order.map((m) => html`<${Row} key=${m} id=${m} of=${state.by[m]} now=${now} waiting=${state.waiting?.type === 'waiting' && state.waiting.migration === m} />`)}</ol>`}
     ${current.kind.startsWith('seed') && html`<p>${tn('seed.files', current.done.length)}${current.rows != null ? html` · ${tn('seed.rows', current.rows)}` : ''}</p>`}
     <details class="events"><summary>${t('run.events')} (${state.log.length})</summary>
       <ol class="mono">${state.log.map((e) => html`<li key=${e.seq}><span class="dim">${exact(e.at).split(', ').at(-1)}</span> ${e.type} ${e.migration || ''} ${e.tag || ''}</li>`)}</ol></details>`;

@@ -6,7 +6,7 @@ import { EnvironmentChoice, chosen, useEnvironments } from '../parts/environment
 import { bytes, duration, exact, intent, migration, number } from '../parts/format.js';
 import { adjust, to, useAction, useLoad } from '../parts/hooks.js';
 import { t, tn } from '../parts/i18n.js';
-import { Proof } from '../parts/proof.js';
+import { OnRecord, Proof } from '../parts/proof.js';
 import { Caret, Sql } from '../parts/sql.js';
 import { Icon, State } from '../parts/states.js';
 import { Act, Ago, Empty, Facts, Head, Loaded, Table, Trouble } from '../parts/ui.js';
@@ -14,18 +14,27 @@ import { Act, Ago, Empty, Facts, Head, Loaded, Table, Trouble } from '../parts/u
 const PAGE = 100;
 
 async function load(name, environment, signal) {
-  const [service, history] = await Promise.all([
+  const [service, history, records] = await Promise.all([
     get(`api/migrations/service/${part(name)}`, { environment }, { signal }),
     get('api/migrations/history', { environment, service: name, limit: PAGE }, { signal }),
+    get('api/migrations/certificates', { environment, service: name }, { signal }).catch((error) => {
+      if (error.name === 'AbortError') throw error;
+      return { migrations: [] };
+    }),
   ]);
-  return { ...service, history: history.history };
+  return { ...service, history: history.history, records: new Map(records.migrations.map((one) => [one.migration, one])) };
 }
+
+const APPLIED = ['applied', 'edited', 'missing'];
 
 /** The texts of a migration: of an applied one as it was applied, of a pending one as its file is. */
 async function texts(environment, name, row, signal) {
-  if (['applied', 'edited', 'missing'].includes(row.state)) {
-    const { history } = await get('api/migrations/history', { environment, migration: row.migration, withSql: true, limit: 1 }, { signal });
-    return { up: history[0]?.upSql, down: history[0]?.downSql, entry: history[0] };
+  if (APPLIED.includes(row.state)) {
+    const [{ history }, { migrations }] = await Promise.all([
+      get('api/migrations/history', { environment, migration: row.migration, withSql: true, limit: 1 }, { signal }),
+      get('api/migrations/certificates', { environment, migration: row.migration }, { signal }),
+    ]);
+    return { up: history[0]?.upSql, down: history[0]?.downSql, entry: history[0], record: migrations[0] };
   }
   const plan = await get('api/migrations/plan', { environment, service: name, withSql: true }, { signal });
   const planned = plan.migrations.find((m) => m.migration === row.migration);
@@ -55,10 +64,11 @@ function Details({ environment, service, row, proof }) {
       ]} />
       ${data.entry.accepted?.length > 0 && html`<ul class="accepted">${data.entry.accepted.map((a) => html`<li key=${a.hazard}><code>${a.hazard}</code> <span lang="en">${a.reason}</span></li>`)}</ul>`}`}
       ${data.planned?.waitsFor.length > 0 && html`<p>${t('plan.waits')} <span class="mono">${data.planned.waitsFor.join(', ')}</span></p>`}
+      ${data.entry && html`<${OnRecord} record=${data.record} applied known=${Boolean(proof)} />`}
       ${data.up && html`<h3>${t('sql.up')}</h3><${Sql} text=${data.up} label=${`${t('sql.up')} ${row.migration}`} />`}
       ${data.down && html`<details><summary>${t('sql.down')}</summary><${Sql} text=${data.down} label=${`${t('sql.down')} ${row.migration}`} /></details>`}
     `}<//>
-    ${proof ? html`<${Proof} proof=${proof} />` : html`<p class="hint">${t('proof.ask')}</p>`}
+    ${proof ? html`<${Proof} proof=${proof} />` : !APPLIED.includes(row.state) && html`<p class="hint">${t('proof.ask')}</p>`}
   </div>`;
 }
 
@@ -76,12 +86,14 @@ function Migrations({ data, proofs, open, toggle }) {
       { title: t('history.when'), cell: (m) => html`<${Ago} at=${m.appliedAt} />` },
       { title: t('history.by'), cell: (m) => html`<span class="mono dim">${(m.appliedAt && byId.get(m.migration)?.appliedBy) || '–'}</span>` },
       { title: t('duration'), kind: 'num', cell: (m) => (m.appliedAt ? duration(byId.get(m.migration)?.durationMs) : '–') },
-      ...(proofs.size ? [{ title: t('certificate.title'), cell: (m) => html`<${Certified} proof=${proofs.get(m.migration)} />` }] : []),
+      { title: t('certificate.title'), cell: (m) => html`<${Certified} proof=${proofs.get(m.migration)} record=${data.records.get(m.migration)} applied=${APPLIED.includes(m.state)} />` },
     ]} />`;
 }
 
-const Certified = ({ proof }) => {
-  if (!proof) return html`<span class="dim">–</span>`;
+/** As it was looked at just now, else as the target keeps it. */
+const Certified = ({ proof, record, applied }) => {
+  if (!proof && record?.certificate) return applied && record.ofAppliedFile === false ? html`<${State} of="late" text=${t('certificate.other')} />` : html`<${State} of="holds" text=${t('certificate.short')} />`;
+  if (!proof) return html`<span class="dim">${t('certificate.absent')}</span>`;
   return proof.certificate ? html`<${State} of="holds" text=${t('certificate.short')} />` : html`<${State} of="failed" text=${t('certificate.not')} />`;
 };
 
@@ -133,6 +145,7 @@ function Inside({ name, environment, tab }) {
   const [prove, busy, problem] = useAction(async (whole) => {
     const report = await post('api/migrations/validate', { environment, service: name, whole });
     setProofs(new Map(report.migrations.map((m) => [m.migration, m])));
+    loaded.reload();
   });
   return html`<${Loaded} from=${loaded} lines=${8}>${(data) => html`
     <div class="row spread">

@@ -26,19 +26,23 @@ export function fold(state, event) {
       return { ...next, validating: false, gates: event.gates };
     case 'migration_started':
       return {
-        ...change(event.migration, { state: 'running', name: event.name, service: event.service, statements: event.statements, transactional: event.transactional, startedAt: event.at, done: [] }),
+        ...change(event.migration, { state: 'running', name: event.name, service: event.service, statements: event.statements, transactional: event.transactional, startedAt: event.at, done: [], upTo: 0 }),
         order: state.order.includes(event.migration) ? state.order : [...state.order, event.migration],
         current: event.migration,
         waiting: null,
       };
+    // What is told of a statement tells that those before it are done: short ones are not told one by one.
     case 'statement_started':
-      return change(event.migration, { now: event });
+      return { ...change(event.migration, { state: 'running', now: event, upTo: event.statement - 1 }), waiting: null };
     case 'statement_finished':
-      return { ...change(event.migration, { now: null, done: [...(state.by[event.migration]?.done || []), event] }), waiting: null };
+      return { ...change(event.migration, { state: 'running', now: null, upTo: event.through, done: [...(state.by[event.migration]?.done || []), event] }), waiting: null };
     case 'waiting':
+      return { ...change(event.migration, { state: 'waiting' }), waiting: event };
+    // It was taken back, and begins again with its first statement.
     case 'retrying':
+      return { ...change(event.migration, { state: 'retrying', now: null, upTo: 0, done: [] }), waiting: event };
     case 'yielded':
-      return { ...change(event.migration, { state: event.type === 'waiting' ? 'waiting' : event.type }), waiting: event };
+      return { ...change(event.migration, { state: 'yielded' }), waiting: event };
     case 'in_the_way':
       return { ...next, waiting: event };
     case 'repaired':
@@ -50,7 +54,13 @@ export function fold(state, event) {
     case 'migration_failed':
       return { ...change(event.migration, { state: 'failed', now: null, error: event.error }), waiting: null, current: null };
     case 'finished':
-      return { ...next, finished: event, waiting: null, current: null };
+      return {
+        // What was in hand when it was cancelled was taken back.
+        ...(state.current ? change(state.current, { state: 'cancelled', now: null, done: [], upTo: 0 }) : next),
+        finished: event,
+        waiting: null,
+        current: null,
+      };
     case 'end':
       return { ...next, end: event.run, waiting: null, current: null };
     default:

@@ -1,12 +1,13 @@
 // Numbers, sizes and times as people read them.
 
-import { lang, t } from './i18n.js';
+import { lang, t, tn } from './i18n.js';
 
 const locale = lang === 'es' ? 'es-ES' : 'en-GB';
 const numbers = new Intl.NumberFormat(locale);
 const oneDigit = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const percents = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
 const relative = new Intl.RelativeTimeFormat(lang, { numeric: 'auto', style: 'short' });
+const hour = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
 const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
 
 export const number = (value) => (value == null ? '–' : numbers.format(value));
@@ -34,7 +35,8 @@ export function duration(ms) {
   if (seconds < 60) return `${oneDigit.format(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return tn('days', Math.floor(minutes / 1440));
 }
 
 /** How long ago; from a month on the date. */
@@ -52,6 +54,9 @@ export function ago(text, now = Date.now()) {
 
 /** The whole date and time. */
 export const exact = (text) => (text ? moment.format(new Date(text)) : '–');
+
+/** The time of day. */
+export const clock = (time) => hour.format(new Date(time));
 
 /** PostgreSQL's version out of `server_version_num`. */
 export const version = (num) => (num ? `PostgreSQL ${Math.floor(num / 10_000)}.${num % 10_000}` : '');

@@ -73,6 +73,25 @@ export function useLoad(load, deps, { every } = {}) {
   return { ...state, reload: useCallback(() => again((n) => n + 1), []) };
 }
 
+/** Calls `tell` soon after something of these types has happened, wherever that was; many at once are one. */
+export function useEvents(environment, types, tell) {
+  useEffect(() => {
+    const source = new EventSource(`api/events?${new URLSearchParams({ environment, type: types.join(',') })}`);
+    let soon = 0;
+    const heard = () => {
+      soon ||= setTimeout(() => {
+        soon = 0;
+        tell();
+      }, 150);
+    };
+    for (const type of types) source.addEventListener(type, heard);
+    return () => {
+      clearTimeout(soon);
+      source.close();
+    };
+  }, [environment]);
+}
+
 /** Does something once at a time: `[do, busy, problem, forget]`. */
 export function useAction(work) {
   const [busy, setBusy] = useState(false);

@@ -62,30 +62,49 @@ function Locks({ blocking }) {
   ]} />`;
 }
 
+/** What a rehearsal has proven and measured. */
+function Certificate({ certificate }) {
+  const { irreversible, withData, statements } = certificate;
+  return html`<p class="calm"><${Icon} name="check" /> ${irreversible ? t('certificate.one_way') : t('certificate.holds')}</p>
+    <${Facts} of=${[
+      [t('certificate.irreversible'), irreversible && html`<span lang="en">${irreversible}</span>`],
+      [t('certificate.up'), certificate.upMs?.map(duration).join(' · ')],
+      [t('certificate.down'), certificate.downMs != null && duration(certificate.downMs)],
+      [t('certificate.walk'), certificate.walkMs != null && duration(certificate.walkMs)],
+      [t('certificate.at'), exact(certificate.at)],
+      [t('certificate.server'), version(certificate.serverVersionNum)],
+      [t('certificate.data'), withData ? html`<code>${withData.backup}</code> (${number(withData.rows)} ${t('rows')})` : t('certificate.no_data')],
+      [t('certificate.after'), html`<code class="cut" title=${certificate.after}>${certificate.after}</code>`],
+    ].filter(([, value]) => value)} />
+    ${statements?.length > 0 && html`<details><summary>${tn('statements', statements.length)}</summary>
+      <${Table} label=${t('certificate.statements')} rows=${statements} keyOf=${(s) => s.statement} columns=${[
+        { title: t('line'), kind: 'num', cell: (s) => s.line },
+        { title: t('duration'), kind: 'num', cell: (s) => duration(s.durationMs) },
+        { title: t('certificate.locks'), cell: (s) => (s.locks == null ? t('certificate.unobserved') : s.locks.map((l) => `${l.relation} ${mode(l.mode)}`).join(', ') || '–') },
+        { title: t('certificate.rewritten'), cell: (s) => s.rewritten?.join(', ') || '–' },
+        { title: 'WAL', kind: 'num', cell: (s) => bytes(s.walBytes) },
+      ]} /></details>`}`;
+}
+
 /** Everything that is known of one migration before it runs. */
 export function Proof({ proof }) {
   const { forecast, certificate } = proof;
   return html`<div class="proof">
     <${Findings} of=${proof.findings} />
     ${forecast && html`<h3>${t('forecast.title')}</h3><${Locks} blocking=${forecast.blocking || []} />`}
-    ${certificate
-      ? html`<h3>${t('certificate.title')}</h3>
-        <p class="calm"><${Icon} name="check" /> ${t('certificate.holds')}</p>
-        <${Facts} of=${[
-          [t('certificate.up'), certificate.upMs?.map(duration).join(' · ')],
-          [t('certificate.down'), duration(certificate.downMs)],
-          [t('certificate.at'), exact(certificate.at)],
-          [t('certificate.server'), version(certificate.serverVersionNum)],
-          [t('certificate.after'), html`<code class="cut">${certificate.after}</code>`],
-        ]} />
-        ${certificate.statements?.length > 0 && html`<details><summary>${tn('statements', certificate.statements.length)}</summary>
-          <${Table} label=${t('certificate.statements')} rows=${certificate.statements} keyOf=${(s) => s.statement} columns=${[
-            { title: t('line'), kind: 'num', cell: (s) => s.line },
-            { title: t('duration'), kind: 'num', cell: (s) => duration(s.durationMs) },
-            { title: t('certificate.locks'), cell: (s) => (s.locks == null ? t('certificate.unobserved') : s.locks.map((l) => `${l.relation} ${mode(l.mode)}`).join(', ') || '–') },
-            { title: t('certificate.rewritten'), cell: (s) => s.rewritten?.join(', ') || '–' },
-            { title: 'WAL', kind: 'num', cell: (s) => bytes(s.walBytes) },
-          ]} /></details>`}`
-      : html`<p class="hint">${t('certificate.none')}</p>`}
+    ${certificate ? html`<h3>${t('certificate.title')}</h3><${Certificate} certificate=${certificate} />` : html`<p class="hint">${t('certificate.none')}</p>`}
+  </div>`;
+}
+
+/** What the target keeps of how a migration was proven: `record` as the service lists it, or none; `known`: its certificate is shown already. */
+export function OnRecord({ record, applied, known }) {
+  const { certificate, ofAppliedFile, gates = [], overrides = [] } = record || {};
+  return html`<div class="proof" data-record=${certificate ? 'certificate' : 'none'}>
+    ${!known && html`<h3>${t('certificate.title')}</h3>
+    ${certificate && applied && ofAppliedFile === false && html`<p class="note warn-note"><${Icon} name="alert" /> ${t('certificate.other_file')}</p>`}
+    ${certificate ? html`<${Certificate} certificate=${certificate} />` : html`<p class="hint">${applied ? t('certificate.never') : t('certificate.none')}</p>`}`}
+    ${applied && html`<h3>${t('gates.of_run')}</h3>
+      ${gates.length ? html`<${Gates} of=${gates} />` : html`<p class="hint">${t('gates.none')}</p>`}
+      ${overrides.map((one) => html`<p class="note warn-note" key=${one.gate}><${Icon} name="alert" /> <span>${t('gates.passed_by', { gate: word('gate', one.gate), by: one.by, when: exact(one.at) })} <span lang="en">${one.reason}</span></span></p>`)}`}
   </div>`;
 }

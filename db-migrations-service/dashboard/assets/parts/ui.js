@@ -112,12 +112,12 @@ export function Dialog({ title, onClose, children }) {
 }
 
 /** Asks for a name to be typed before something is done that cannot be taken back. */
-export function Confirm({ title, name, verb, kind = 'danger', busy, problem, onClose, onYes, children }) {
+export function Confirm({ title, name, verb, kind = 'danger', ready = true, busy, problem, onClose, onYes, children }) {
   const [typed, setTyped] = useState('');
   const fits = !name || typed.trim() === name;
   const submit = (event) => {
     event.preventDefault();
-    if (fits && !busy) onYes();
+    if (fits && ready && !busy) onYes();
   };
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <form onSubmit=${submit}>
@@ -127,7 +127,7 @@ export function Confirm({ title, name, verb, kind = 'danger', busy, problem, onC
       <${Trouble} problem=${problem} />
       <div class="dialog-acts">
         <button type="button" class="plain" onClick=${(e) => e.target.closest('dialog').close()}>${t('cancel')}</button>
-        <button type="submit" class=${kind} disabled=${!fits || busy} aria-busy=${busy ? 'true' : undefined}>${verb}</button>
+        <button type="submit" class=${kind} disabled=${!fits || !ready || busy} aria-busy=${busy ? 'true' : undefined}>${verb}</button>
       </div>
     </form>
   <//>`;
