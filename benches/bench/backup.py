@@ -77,8 +77,8 @@ class Tool:
 class Backups:
     """Everybody's output goes to `work`, on the disk of the cluster, and is on the disk when the time is taken."""
 
-    def __init__(self, root, cluster, rounds, work=None):
-        self.root, self.cluster, self.rounds = root, cluster, rounds
+    def __init__(self, root, cluster, rounds, work=None, only=None):
+        self.root, self.cluster, self.rounds, self.only = root, cluster, rounds, only
         self.work = work or os.path.join(cluster.top, "backups")
         self.profe = os.environ.get("PROFE", os.path.join(root, "target/release/profe"))
         if not os.path.exists(self.profe):
@@ -129,7 +129,7 @@ class Backups:
 
     def dump(self, database):
         """Each tool in turn, each round beginning with another one; the first round warms up."""
-        tools, samples = self.dumps(database), {}
+        tools, samples = self.wanted(self.dumps(database)), {}
         for round_number in range(self.rounds + 1):
             for tool in turned(tools, round_number):
                 self.clear()
@@ -138,6 +138,10 @@ class Backups:
                 keep(samples, tool, outcome, round_number)
         self.clear()
         return {"database": database, "rows": [{**summary(tool, samples[tool.key]), "base": tool.base} for tool in tools]}
+
+    def wanted(self, tools):
+        """Those that are asked for, by key, and what they are compared with."""
+        return [tool for tool in tools if not self.only or tool.key in self.only or tool.base]
 
     def restore(self, database):
         """Into a new database each; who needs it made has it made before the time is taken. Profe makes its own."""
@@ -155,7 +159,7 @@ class Backups:
             Tool("ours", "profe backup restore", [self.profe, "--output", "json", "backup", "restore", made["printed"]["backupId"],
                                                   "--into", "restored"], self.ours(database)),
         ]
-        samples = {}
+        tools, samples = self.wanted(tools), {}
         for round_number in range(self.rounds + 1):
             for tool in turned(tools, round_number):
                 self.cluster.sql("DROP DATABASE IF EXISTS restored;")

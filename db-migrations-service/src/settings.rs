@@ -13,7 +13,7 @@ use backup_vault::keys::KeyError;
 use kernel::Secret;
 use postgres_link::{ConnectOptions, Lookup};
 use runtime::Environment;
-use runtime::telemetry::Format;
+use runtime::telemetry::{Format, redact};
 
 use crate::alerts::AlertWays;
 use crate::events::Redis;
@@ -154,11 +154,7 @@ impl Settings {
             log_format: read
                 .parsed("MIGRATION_SERVICE_LOG_FORMAT", |text| text.parse().ok(), "`human` or `json`")
                 .unwrap_or_default(),
-            traces_to: read.parsed(
-                "OTEL_EXPORTER_OTLP_ENDPOINT",
-                collector,
-                "an address such as http://127.0.0.1:4318",
-            ),
+            traces_to: read.collector("OTEL_EXPORTER_OTLP_ENDPOINT"),
             redis_url: read.redis("MIGRATION_SERVICE_REDIS_URL"),
             backup_storage: read.text("MIGRATION_SERVICE_BACKUP_STORAGE").map(Secret::new),
             backup_keys: read.keys("MIGRATION_SERVICE_BACKUP_RECIPIENTS", "MIGRATION_SERVICE_BACKUP_IDENTITY"),
@@ -231,7 +227,7 @@ impl Reader<'_> {
         let text = self.text(name)?;
         let value = parse(&text);
         if value.is_none() {
-            self.problems.push(format!("{name} is {text:?}, expected {expected}"));
+            self.problems.push(format!("{name} is {:?}, expected {expected}", redact(&text)));
         }
         value
     }
@@ -251,6 +247,16 @@ impl Reader<'_> {
         }
         self.problems.push(format!("{name} is no URL of a Redis; write redis://host:6379/0, or rediss:// for TLS"));
         None
+    }
+
+    /// The value is not repeated: it may hold a password.
+    fn collector(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        let address = collector(&text);
+        if address.is_none() {
+            self.problems.push(format!("{name} is no address of a collector; write one such as http://127.0.0.1:4318"));
+        }
+        address
     }
 
     fn alert_ways(&mut self) -> AlertWays {
@@ -312,7 +318,7 @@ impl Reader<'_> {
         let Some(text) = self.text(name) else { return Vec::new() };
         let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(&parse).collect();
         if parts.contains(&None) {
-            self.problems.push(format!("{name} is {text:?}, expected {expected}"));
+            self.problems.push(format!("{name} is {:?}, expected {expected}", redact(&text)));
         }
         parts.into_iter().flatten().collect()
     }
@@ -393,14 +399,20 @@ mod tests {
             ("MIGRATION_SERVICE_BIND", "everywhere"),
             ("MIGRATION_SERVICE_AUTH", "none"),
             ("MIGRATION_SERVICE_LOG_FORMAT", "xml"),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://ana:hunter2@collector.example.org"),
             ("MIGRATION_SERVICE_REDIS_URL", "cache://:hunter2@cache.example.org"),
-            ("MIGRATION_SERVICE_ALLOWED_ORIGINS", "panel.example.org"),
+            ("MIGRATION_SERVICE_ALLOWED_ORIGINS", "ftp://ana:hunter2@panel.example.org"),
             ("DATABASE_URL", "postgres://ana:hunter2@db.example.org/x?sslmode=perhaps"),
         ])
         .expect_err("eight bad values");
         assert_eq!(error.problems.len(), 8, "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
+        let traces = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://hunter2@collector.example.org")])
+            .expect_err("no web address");
+        assert!(
+            !traces.to_string().contains("hunter2") && traces.to_string().contains("write one such as"),
+            "{traces}"
+        );
     }
 
     #[test]

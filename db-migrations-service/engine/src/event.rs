@@ -24,7 +24,7 @@ pub struct Blocker {
     pub address: Option<String>,
     /// `active`, `idle in transaction` …
     pub state: Option<String>,
-    /// The start of what it runs or ran last.
+    /// The start of what it runs or ran last, without its values, which may be secret.
     pub query: Option<String>,
     /// How long its transaction has been open.
     pub transaction_ms: Option<i64>,

@@ -29,9 +29,11 @@ pub(crate) use mail::is_address as is_mail_address;
 pub use probe::{AlertTest, WayAnswer};
 pub use ways::AlertWays;
 
-/// Whoever evaluates keeps the right to for so many beats, and at least for so long.
-const LEASE_BEATS: u32 = 4;
-const SHORTEST_LEASE: Duration = Duration::from_mins(1);
+/// Whoever evaluates has the right to for so long, and prolongs it as often.
+const LEASE: Duration = Duration::from_mins(1);
+const PROLONG: Duration = Duration::from_secs(20);
+/// Giving it back at the end must not hold up the end.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What this process needs for alerts.
 #[derive(Debug)]
@@ -70,16 +72,33 @@ impl Operations {
     }
 
     /// Evaluates, where no other copy of the service does; a failure is only logged.
-    pub(crate) async fn evaluate_alerts_in_turn(&self, interval: Duration) {
-        let lease = (interval * LEASE_BEATS).max(SHORTEST_LEASE);
+    pub(crate) async fn evaluate_alerts_in_turn(&self) {
         let evaluated = async {
-            if self.master().hold_alerts(self.alerting().me, lease).await? {
+            if self.master().hold_alerts(self.alerting().me, LEASE).await? {
                 self.evaluate_alerts(OffsetDateTime::now_utc()).await?;
             }
             Ok::<_, OperationError>(())
         };
         let trouble = evaluated.await.err().map(|error| error.to_string());
         self.alerting().troubles.tell("the alerts could not be evaluated", "evaluation", trouble);
+    }
+
+    /// Keeps the right to evaluate, where this copy has it, for as long as `working` goes on, and gives it back then.
+    pub(crate) async fn keep_alerts_while(&self, working: impl Future<Output = ()>) {
+        let me = self.alerting().me;
+        let keep = async {
+            loop {
+                tokio::time::sleep(PROLONG).await;
+                // A master database that is away is told of by the evaluation.
+                let _ = self.master().prolong_alerts(me, LEASE).await;
+            }
+        };
+        tokio::select! {
+            () = working => {}
+            () = keep => {}
+        }
+        // Where that fails, it lapses.
+        let _ = tokio::time::timeout(RELEASE_PATIENCE, self.master().release_alerts(me)).await;
     }
 
     /// Holds the last look at the targets against the rules, as if it were `now`, and returns what has begun to fire and what

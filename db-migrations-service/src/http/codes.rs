@@ -134,6 +134,8 @@ kinds! {
     // -- names ---------------------------------------------------------------------------------------------------
     UNKNOWN_SERVICE = "unknown_service", NOT_FOUND, "No such service",
         "No existe ese servicio.", "There is no such service.";
+    UNKNOWN_SCHEMA = "unknown_schema", NOT_FOUND, "No such schema",
+        "No existe ese esquema.", "There is no such schema.";
     UNKNOWN_ENVIRONMENT = "unknown_environment", NOT_FOUND, "No such environment",
         "No existe ese entorno.", "There is no such environment.";
     UNKNOWN_MIGRATION = "unknown_migration", NOT_FOUND, "No such migration",
@@ -262,6 +264,7 @@ pub(super) fn of_refusal(code: RefusalCode) -> Kind {
         RefusalCode::EnvironmentUnconfigured => ENVIRONMENT_UNCONFIGURED,
         RefusalCode::ServiceElsewhere => SERVICE_ELSEWHERE,
         RefusalCode::UnknownFleet => UNKNOWN_FLEET,
+        RefusalCode::UnknownSchema => UNKNOWN_SCHEMA,
         RefusalCode::EmptyFleet => EMPTY_FLEET,
         RefusalCode::FleetBusy => FLEET_BUSY,
         RefusalCode::ConfirmationRequired => CONFIRMATION_REQUIRED,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use postgres_link::tokio_postgres::Row;
 use postgres_link::tokio_postgres::types::Type;
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -134,6 +135,17 @@ pub struct Delivery {
     pub alert: Alert,
 }
 
+/// Who evaluates.
+#[derive(Default)]
+struct Evaluator {
+    /// Whoever asked, from now on.
+    is_me: bool,
+    /// Who did before.
+    holder: Option<Uuid>,
+    /// That one's process.
+    process: Option<Value>,
+}
+
 /// The columns that [`alert`] reads, in its order.
 macro_rules! columns {
     () => {
@@ -154,19 +166,51 @@ macro_rules! document {
 
 impl Master {
     /// Takes or keeps the right to evaluate, for `lease`. Whoever has it keeps it, so that one copy's clock and one copy's
-    /// look at the targets decide.
+    /// look at the targets decide; who is known to be gone has it no longer.
     pub async fn hold_alerts(&self, me: Uuid, lease: Duration) -> Result<bool, MasterError> {
-        let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        match self.try_hold_alerts(me, None, lease).await? {
+            Evaluator { is_me: true, .. } => Ok(true),
+            Evaluator { holder: Some(dead), process, .. } if self.is_gone(process.clone()) => {
+                Ok(self.try_hold_alerts(me, Some(dead), lease).await?.is_me)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The same, also from `dead`. Says who had it before.
+    async fn try_hold_alerts(&self, me: Uuid, dead: Option<Uuid>, lease: Duration) -> Result<Evaluator, MasterError> {
         let rows = self
             .query(
-                "INSERT INTO migration_service.alert_evaluation AS e (held_by, held_until, evaluated_at) \
-                 VALUES ($1, now() + $2 * interval '1 ms', now()) \
-                 ON CONFLICT (single) DO UPDATE SET held_by = excluded.held_by, held_until = excluded.held_until, \
-                   evaluated_at = excluded.evaluated_at WHERE e.held_by = $1 OR e.held_until < now() RETURNING 1",
-                &[(&me, Type::UUID), (&lease_ms, Type::INT8)],
+                "WITH held AS (INSERT INTO migration_service.alert_evaluation AS e (held_by, held_until, evaluated_at, process) \
+                   VALUES ($1, now() + $2 * interval '1 ms', now(), $3) \
+                   ON CONFLICT (single) DO UPDATE SET held_by = excluded.held_by, held_until = excluded.held_until, \
+                     evaluated_at = excluded.evaluated_at, process = excluded.process \
+                   WHERE e.held_by IN ($1, $4) OR e.held_until < now() RETURNING 1) \
+                 SELECT EXISTS (SELECT FROM held), e.held_by, e.process \
+                 FROM (SELECT) one LEFT JOIN migration_service.alert_evaluation e ON true",
+                &[
+                    (&me, Type::UUID),
+                    (&millis(lease), Type::INT8),
+                    (&self.process(), Type::JSONB),
+                    (&dead, Type::UUID),
+                ],
             )
             .await?;
-        Ok(!rows.is_empty())
+        let Some(row) = rows.first() else { return Ok(Evaluator::default()) };
+        Ok(Evaluator { is_me: row.get(0), holder: row.get(1), process: row.get(2) })
+    }
+
+    /// Keeps the right to evaluate for another `lease`, where `me` has it.
+    pub async fn prolong_alerts(&self, me: Uuid, lease: Duration) -> Result<(), MasterError> {
+        let sql = "UPDATE migration_service.alert_evaluation SET held_until = now() + $2 * interval '1 ms' \
+                   WHERE held_by = $1";
+        self.query(sql, &[(&me, Type::UUID), (&millis(lease), Type::INT8)]).await.map(drop)
+    }
+
+    /// Gives the right to evaluate back, where `me` has it: another copy need not wait until it lapses.
+    pub async fn release_alerts(&self, me: Uuid) -> Result<(), MasterError> {
+        let sql = "UPDATE migration_service.alert_evaluation SET held_until = '-infinity' WHERE held_by = $1";
+        self.query(sql, &[(&me, Type::UUID)]).await.map(drop)
     }
 
     /// Makes the alerts those that an evaluation has seen: what is new is pending, or fires where its rule waits for nothing;
@@ -355,6 +399,10 @@ impl Master {
             .await
             .map(drop)
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn alert(row: &Row, at: usize) -> Alert {

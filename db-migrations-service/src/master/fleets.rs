@@ -405,12 +405,12 @@ impl Master {
     }
 
     /// This process, for others to find out whether it is gone.
-    fn process(&self) -> Value {
+    pub(super) fn process(&self) -> Value {
         let me = self.instance();
         json!({ "host": me.host, "boot_id": me.boot_id, "pid": me.pid, "process_start": me.process_start })
     }
 
-    fn is_gone(&self, process: Option<Value>) -> bool {
+    pub(super) fn is_gone(&self, process: Option<Value>) -> bool {
         let Some(process) = process else { return false };
         let text = |member: &str| process[member].as_str().unwrap_or_default().to_owned();
         let number = |member: &str| process[member].as_i64().unwrap_or_default();

@@ -36,13 +36,17 @@ const ANSWER: usize = 3;
 impl Operations {
     /// Looks at everything each `interval` until `shutdown`.
     pub(crate) async fn sample(&self, interval: Duration, shutdown: &CancellationToken) {
+        self.keep_alerts_while(Box::pin(self.sample_on(interval, shutdown))).await;
+    }
+
+    async fn sample_on(&self, interval: Duration, shutdown: &CancellationToken) {
         let mut round = Round::of(self);
         let mut beat = tokio::time::interval(interval);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(beat.tick()).await.is_some() {
             let look = async {
                 round.go().await;
-                self.evaluate_alerts_in_turn(interval).await;
+                self.evaluate_alerts_in_turn().await;
             };
             if shutdown.run_until_cancelled(Box::pin(look)).await.is_none() {
                 return;

@@ -14,6 +14,8 @@ pub enum RefusalCode {
     EnvironmentUnconfigured,
     /// The service lives in another database than the one named.
     ServiceElsewhere,
+    /// No schema of that name, or none of the service named.
+    UnknownSchema,
     /// No fleet of that name.
     UnknownFleet,
     /// The fleet has no databases.

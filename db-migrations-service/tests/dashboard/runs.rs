@@ -213,3 +213,16 @@ async fn taken_back_after_its_name_was_typed() {
     let pending = status["services"].as_array().expect("services").iter();
     assert_eq!(pending.filter_map(|service| service["pendingMigrations"].as_u64()).sum::<u64>(), 2);
 }
+
+/// A slip in an address must not lead to another database.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_environment_that_nobody_knows_is_said_and_offers_nothing() {
+    let world = world().await;
+    walk(&world, async |page| {
+        page.see("h1", "Overview").await;
+        page.run("location.hash = '#/plan?env=prodution'").await;
+        page.see(".trouble", "prodution").await;
+        assert_eq!(page.run("return document.querySelectorAll('main button.primary').length").await, 0);
+    })
+    .await;
+}

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use db_migrations_service::master::alerts::{Alert, AlertState};
+use db_migrations_service::settings::Settings;
+use postgres_link::AdminConn;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use crate::alert_servers::until;
+use crate::listening::{Copy, master};
 use crate::world::{Setup, World, admin, world_with};
 
 pub const WRONG: [(&str, &str); 2] = [
@@ -236,6 +240,59 @@ async fn one_copy_evaluates_and_another_when_it_is_gone() {
     assert!(master.hold_alerts(one, Duration::ZERO).await.expect("it answers"), "whoever has it keeps it");
     assert!(master.hold_alerts(other, lease).await.expect("it answers"), "it has lapsed");
     assert!(!master.hold_alerts(one, lease).await.expect("it answers"));
+}
+
+/// What the row says who evaluates, in one word.
+async fn evaluator(session: &AdminConn, question: &str) -> String {
+    let sql = format!("SELECT {question} FROM migration_service.alert_evaluation");
+    let answer = session.batch(&sql).await.expect("the table is there");
+    answer.value(0, 0).unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_the_first_look_fires() {
+    let world = quiet_world(&WRONG, "").await;
+    let session = master(&world).await;
+    // Each of these copies looks once in this test.
+    let settings = || Settings { sample_interval: Some(Duration::from_hours(1)), ..Settings::default() };
+    let first = Copy::with(&world, settings()).await;
+    until("it evaluates", async || evaluator(&session, "held_until > now()").await == "t").await;
+    assert_eq!(evaluator(&session, "held_until <= now() + interval '1 minute'").await, "t", "however rarely it looks");
+    first.stop().await;
+    assert_eq!(evaluator(&session, "held_until < now()").await, "t", "it was given back");
+
+    let run = world.post("/api/migrations/run", json!({ "wait": true })).await;
+    assert!(!run.status.is_success(), "{run:?}");
+    let second = Copy::with(&world, settings()).await;
+    until("it fires", async || listed(&world, "?state=firing").await.len() == 1).await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_died_on_this_machine_is_not_waited_for() {
+    let world = quiet_world(&[], "").await;
+    let (master, session) = (world.operations.master(), master(&world).await);
+    let (one, other, third) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    let lease = Duration::from_mins(1);
+    assert!(master.hold_alerts(one, lease).await.expect("it answers"));
+    assert!(!master.hold_alerts(other, lease).await.expect("it answers"), "that process lives");
+    // The number is had by another process by now.
+    let dies = "UPDATE migration_service.alert_evaluation \
+                SET process = jsonb_set(process, '{process_start}', to_jsonb((process->>'process_start')::int8 + 1))";
+    session.batch(dies).await.expect("it may");
+    assert!(master.hold_alerts(other, lease).await.expect("it answers"), "that process is gone");
+    assert!(!master.hold_alerts(third, lease).await.expect("it answers"), "this one lives");
+
+    // Prolonged and given back by who has it, and by nobody else.
+    master.hold_alerts(other, Duration::from_secs(1)).await.expect("it answers");
+    master.prolong_alerts(third, lease).await.expect("it answers");
+    assert_eq!(evaluator(&session, "held_until < now() + interval '2 seconds'").await, "t");
+    master.prolong_alerts(other, lease).await.expect("it answers");
+    assert_eq!(evaluator(&session, "held_until > now() + interval '30 seconds'").await, "t");
+    master.release_alerts(third).await.expect("it answers");
+    assert!(!master.hold_alerts(third, lease).await.expect("it answers"));
+    master.release_alerts(other).await.expect("it answers");
+    assert!(master.hold_alerts(third, lease).await.expect("it answers"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -120,14 +120,24 @@ async fn lists_are_of_a_part_and_as_long_as_asked() {
     assert_eq!(names(&world, &part, "schemas", "schema"), ["cursos"], "{part:#}");
     let part = world.get(&format!("/api/database/health?schema={schema}")).await.is(200);
     assert_eq!(names(&world, &part, "schemas", "schema"), ["cursos"], "{part:#}");
-    let other = world.get(&format!("/api/database/size?service=alumnos-service&schema={schema}")).await.is(200);
-    assert_eq!(other["tables"], json!([]), "the schema is another service's: {other:#}");
+    // One that no service owns, and one that its service has not made yet.
+    for schema in ["pg_catalog".to_owned(), format!("nada{}", world.suffix())] {
+        world.get(&format!("/api/database/health?schema={schema}")).await.is(200);
+    }
 
     for path in ["health", "connections", "performance", "size"] {
         for query in ["limit=0", "limit=501", "limit=all", "schemas=x"] {
             world.get(&format!("/api/database/{path}?{query}")).await.is_problem(400, "invalid_query");
         }
         world.get(&format!("/api/database/{path}?service=nadie")).await.is_problem(404, "unknown_service");
+        for nowhere in ["nope", "a%00b", "%00"] {
+            let answer = world.get(&format!("/api/database/{path}?schema={nowhere}")).await;
+            let cure = answer.is_problem(404, "unknown_schema")["cure"].clone();
+            assert!(cure.as_str().is_some_and(|cure| cure.contains(&schema) && cure.contains("alumnos")), "{cure}");
+        }
+        let other = world.get(&format!("/api/database/{path}?service=alumnos-service&schema={schema}")).await;
+        let cure = other.is_problem(404, "unknown_schema")["cure"].clone();
+        assert_eq!(cure, format!("use one of: {}", world.schema), "the schema is another service's");
     }
 }
 
@@ -145,6 +155,8 @@ async fn a_token_for_one_service_sees_its_schemas() {
     get("performance?service=cursos-service").await.is_problem(403, "service_not_allowed");
     get(&format!("size?schema=cursos{}", world.suffix())).await.is_problem(403, "service_not_allowed");
     get("health?schema=migration_service").await.is_problem(403, "service_not_allowed");
+    let of_both = format!("size?service=cursos-service&schema={}", world.schema);
+    get(&of_both).await.is_problem(403, "service_not_allowed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,6 +240,9 @@ async fn statements_are_told_where_the_extension_is() {
     ] {
         session.batch(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
+    for sql in ["CREATE ROLE lector PASSWORD 'hunter2'", "alter role lector password $$hunter2$$"] {
+        session.batch(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
     for _ in 0..3 {
         session.batch("SELECT 1 AS uno").await.expect("it may");
     }
@@ -238,6 +253,15 @@ async fn statements_are_told_where_the_extension_is() {
     assert!(slowest["meanMs"].as_f64() >= Some(500.0) && slowest["maxMs"].as_f64() >= Some(500.0), "{slowest}");
     assert!(!body.to_string().contains("secreto"), "literals are not told: {body:#}");
     assert_eq!(body["statements"].as_array().map(Vec::len), Some(3));
+
+    let all = performance(&world, "?limit=500").await;
+    for list in ["statements", "slowestStatements"] {
+        let told = names(&world, &all, list, "statement");
+        for sql in ["CREATE ROLE lector PASSWORD '***'", "alter role lector password $$***$$"] {
+            assert!(told.iter().any(|text| text == sql), "{list}: {told:?}");
+        }
+    }
+    assert!(!all.to_string().contains("hunter2"), "a role's password is not told: {all:#}");
 
     let part = performance(&world, "?service=alumnos-service&limit=500").await;
     let told = names(&world, &part, "statements", "statement");

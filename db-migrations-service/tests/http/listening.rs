@@ -106,15 +106,16 @@ pub struct Copy {
 
 impl Copy {
     pub async fn of(world: &World, redis: Option<&RedisServer>) -> Self {
+        let redis_url = redis.map(|redis| Secret::new(redis.url()));
+        Self::with(world, Settings { redis_url, ..Settings::default() }).await
+    }
+
+    /// With these settings, but for where it listens, and without the watch.
+    pub async fn with(world: &World, settings: Settings) -> Self {
         let operations =
             Operations::new(world.operations.project().clone(), world.operations.targets().clone(), Recording::First);
         operations.call_webhooks_by(world.operations.webhook_ways().clone());
-        let settings = Settings {
-            port: 0,
-            watch_interval: None,
-            redis_url: redis.map(|redis| Secret::new(redis.url())),
-            ..Settings::default()
-        };
+        let settings = Settings { port: 0, watch_interval: None, ..settings };
         let service = Service::bind(operations.clone(), &settings).await.expect("a free port");
         let (address, readiness, shutdown) = (service.address(), service.readiness(), CancellationToken::new());
         readiness.report(STARTUP_PART, true);

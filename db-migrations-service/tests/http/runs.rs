@@ -313,6 +313,40 @@ async fn a_busy_target_is_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_the_way_is_shown_without_their_secrets() {
+    let catalogue = "[project]\nname = \"escuela\"\ndefault_environment = \"development\"\n\
+                     [run]\nlock_timeout_ms = 600\nlock_attempts = 1\n\
+                     [environments.development]\ndatabase = \"dev{s}\"\n\
+                     [services.alumnos-service]\nschemas = [\"alumnos{s}\"]\n\
+                     [services.cursos-service]\nschemas = [\"cursos{s}\"]\nreferences = [\"alumnos{s}\"]\n";
+    let world = world_with(Setup { files: vec![("config/services.toml", catalogue)], ..Setup::default() }).await;
+    world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
+    let holder = admin(&database(&world, "dev")).await;
+    let sql = format!(
+        "BEGIN; LOCK TABLE {}.alumno; CREATE ROLE lector{} PASSWORD 'hunter2'; SELECT 1 -- password=hunter2",
+        world.schema,
+        world.suffix()
+    );
+    holder.batch(&sql).await.expect("a lock");
+    let refused = world.post("/api/migrations/run", json!({ "wait": true })).await;
+    let blockers = json!({ "problem": refused.json() }).to_string();
+    let run = world.get("/api/migrations/runs").await.is(200)["runs"][0]["migrationId"].clone();
+    let run = format!("/api/migrations/runs/{}", run.as_str().expect("an id"));
+    let page = world.get(&run).await.text;
+    let events = world.get(&format!("{run}/events")).await.text;
+    assert!(events.contains("\"waiting\""), "{events}");
+    for shown in [blockers, page, events] {
+        assert!(shown.contains("PASSWORD '***'; SELECT 1 -- password=***"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    holder.batch("ROLLBACK").await.expect("it was begun");
+    holder.batch(&format!("SELECT pg_advisory_lock({}, {}), 'hunter2'", LOCK.0, LOCK.1)).await.expect("a lock");
+    let busy = world.post("/api/migrations/run", json!({ "wait": true })).await;
+    let shown = busy.is_problem(409, "busy")["blockers"][0]["query"].clone();
+    assert_eq!(shown, format!("SELECT pg_advisory_lock({}, {}), '***'", LOCK.0, LOCK.1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_protected_environment_wants_its_name_repeated() {
     let world = world().await;
     world.post("/api/migrations/run", json!({ "environment": "production", "wait": true })).await.is(200);

@@ -8,6 +8,7 @@ mod cancel;
 mod closed;
 mod driver;
 mod flight;
+mod patient;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use redact::Redacting;
-pub use redact::redact;
+pub use redact::{redact, redact_statement};
 use traces::Exporting;
 pub use traces::TraceExport;
 

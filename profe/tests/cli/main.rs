@@ -15,6 +15,7 @@ mod exit_codes;
 mod fleet;
 mod migrate;
 mod output;
+mod poolers;
 mod proof;
 mod release;
 mod replicas;

@@ -1,12 +1,13 @@
 //! Behind PgBouncer: what keeps sessions is worked through, what does not is refused before anything is changed.
 
+use std::io::Write as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use testkit::{TestDb, block_on, server};
 
-use crate::support::{Running, Workplace, as_nobody, client, free_port, is_root, open_folder, profe, run, until};
+use crate::support::{Running, Workplace, as_nobody, client, free_port, is_root, open_folder, run, until};
 
 /// PgBouncer takes no startup options, unless it is told to drop them.
 const DROPS_OPTIONS: &str = "ignore_startup_parameters = options";
@@ -62,8 +63,13 @@ impl Pooler {
 impl Drop for Pooler {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
-            running.signal(Signal::TERM);
-            running.end();
+            // It may have ended by itself, which its last words then tell.
+            let _ = rustix::process::kill_process(running.pid(), Signal::TERM);
+            let (status, _, said) = running.end();
+            if std::thread::panicking() {
+                // Nobody is left to be told that this cannot be written.
+                let _ = writeln!(std::io::stderr(), "pgbouncer: {status}\n{said}");
+            }
         }
     }
 }
@@ -91,7 +97,7 @@ fn works(settings: &str) {
     let place = workplace();
     let profe = |arguments: &[&str]| run(&mut pooler.profe(&place), arguments).ok(0);
     assert!(profe(&["migrate", "status"]).contains("1 migration pending"));
-    profe(&["migrate", "plan"]);
+    assert!(run(&mut pooler.profe(&place), &["migrate", "plan"]).ok(3).contains("1 migration would be applied"));
     profe(&["migrate", "validate"]);
     profe(&["migrate", "run"]);
     assert_eq!(place.value("select text from alpha.day").as_deref(), Some("2026-02-01"));
@@ -125,6 +131,9 @@ fn behind_one_that_keeps_sessions_blockers_are_named_and_ctrl_c_ends_the_stateme
     let pooler = Pooler::start("session", REFUSES_OPTIONS);
     let place = workplace();
     run(&mut pooler.profe(&place), &["migrate", "run"]).ok(0);
+    // Long enough for the guard to look who is in the way.
+    let settings = place.project.read("config/services.toml");
+    place.project.write("config/services.toml", &settings.replace("lock_timeout_ms = 150", "lock_timeout_ms = 1000"));
     place.project.migration("alpha/2_widen", "alter table alpha.t add note text;", "alter table alpha.t drop note;");
     block_on(async {
         let holder = place.database.session().await;
@@ -139,7 +148,8 @@ fn behind_one_that_keeps_sessions_blockers_are_named_and_ctrl_c_ends_the_stateme
     let sleeps = "select count(*) = 1 from pg_stat_activity where datname = current_database() \
                   and pid <> pg_backend_pid() and state = 'active' and query like '%pg_sleep(600)%'";
     until(&place.database, sleeps);
-    assert_eq!(second.interrupt().0.code(), Some(130));
+    let (status, lines, said) = second.interrupt();
+    assert_eq!(status.code(), Some(130), "{lines:#?}\n{said}");
     until(&place.database, &sleeps.replace("= 1", "= 0"));
     assert_eq!(place.value("select count(*)::text from migration_service.history").as_deref(), Some("1"));
 }
@@ -167,10 +177,14 @@ fn a_backup_is_made_and_verified_behind_one_that_keeps_sessions() {
     let pooler = Pooler::start("session", REFUSES_OPTIONS);
     let place = workplace();
     run(&mut pooler.profe(&place), &["migrate", "run"]).ok(0);
-    let mut command = pooler.profe(&place);
-    command.env("MIGRATION_SERVICE_BACKUP_STORAGE", place.folder.path().join("copies"));
-    let made = run(&mut command, &["backup", "create", "--verify", "--output", "json"]).ok(0);
-    assert!(made.contains("\"verified\""), "{made}");
+    let backup = |arguments: &[&str]| {
+        let mut command = pooler.profe(&place);
+        command.env("MIGRATION_SERVICE_BACKUP_STORAGE", place.folder.path().join("copies"));
+        run(command.args(["--output", "json", "backup"]), arguments).ok(0)
+    };
+    let made: serde_json::Value = serde_json::from_str(&backup(&["create"])).expect("JSON");
+    let verified = backup(&["verify", made["backupId"].as_str().expect("an id")]);
+    assert!(verified.contains("\"verified\""), "{verified}");
 }
 
 #[test]

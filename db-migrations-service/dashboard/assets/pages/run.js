@@ -3,7 +3,7 @@
 import { html, useEffect, useRef } from '../vendor/htm-preact.js';
 import { call, get, part } from '../parts/api.js';
 import { useRun } from '../parts/follow.js';
-import { duration, exact, intent, migration } from '../parts/format.js';
+import { duration, exact, intent, migration, number } from '../parts/format.js';
 import { to, useAction, useLoad, useNow } from '../parts/hooks.js';
 import { t, tn, word } from '../parts/i18n.js';
 import { Findings, Gates } from '../parts/proof.js';
@@ -85,8 +85,17 @@ function Row({ id, of, now, waiting }) {
     <span class="run-name">${of?.name ? intent(of.name) : ''} <span class="mono dim">${schema}/${version}</span></span>
     <span class="run-statements">${of?.statements ? html`<${Ticks} of=${of} /> ${tn('statements', of.statements)}${of.transactional ? html` · ${t('run.one')}` : ''}` : ''}</span>
     <span class="num">${of?.ms != null ? duration(of.ms) : ''}</span>
+    ${of?.backfill && of.state !== 'done' && html`<${Backfill} of=${of.backfill} />`}
     ${of && html`<${Statements} of=${of} now=${now} waiting=${waiting} />`}
   </li>`;
+}
+
+/** How far the rows of a large table are filled. */
+function Backfill({ of }) {
+  const { relation, rowsDone, rowsEstimated, rowsPerSecond, leftMs } = of;
+  return html`<div class="run-backfill dim"><progress max=${Math.max(rowsEstimated, rowsDone, 1)} value=${rowsDone} aria-label=${relation}></progress>
+    <span class="mono">${relation}</span> <span class="num">${t('run.backfill', { done: number(rowsDone), about: number(rowsEstimated), rate: number(rowsPerSecond) })}</span>
+    ${leftMs != null && html` · ${t('run.backfill.left', { time: duration(leftMs) })}`}</div>`;
 }
 
 /** What a screen reader hears: one sentence for each turn of events, not each event. */
@@ -98,7 +107,7 @@ function spoken(state, run) {
 }
 
 function Waiting({ event }) {
-  const text = { waiting: t('run.waiting'), retrying: t('run.retrying', { attempt: event.attempt, of: event.of }), yielded: t('run.yielded'), in_the_way: t('run.in_the_way') }[event.type];
+  const text = { waiting: t('run.waiting'), retrying: t('run.retrying', { attempt: event.attempt, of: event.of }), yielded: t('run.yielded'), in_the_way: t('run.in_the_way'), backfill_paused: t('run.paused', { why: event.why }) }[event.type];
   const who = event.blockers || event.victims || [];
   return html`<section class="waiting"><p class="waiting-title"><${Icon} name="clock" /> ${text}${event.statement ? html` · ${t('failure.statement', { n: event.statement })}` : ''}
     ${event.waitedMs != null && html` · <span class="num">${duration(event.waitedMs)}</span>`}</p>
@@ -137,6 +146,8 @@ function Watched({ id, run, reload }) {
       <p class="visually-hidden" aria-live="polite">${spoken(state, current)}</p>
     </div>
     <${Trouble} problem=${problem} />
+    ${current.continuedBy && html`<p class="note"><${Icon} name="play" /> <a href=${to('run', current.continuedBy)}>${t('run.continued')}</a></p>`}
+    ${current.continues && html`<p class="note"><${Icon} name="clock" /> <a href=${to('run', current.continues)}>${t('run.continues')}</a></p>`}
     ${running && state.waiting && html`<${Waiting} event=${state.waiting} />`}
     ${state.validating && html`<p class="note"><${Icon} name="clock" /> ${t('run.validating')}</p>`}
     ${error && html`<${Failure} error=${error} message=${current.message} />`}

@@ -76,7 +76,8 @@ function Migrations({ data, proofs, open, toggle }) {
   if (!data.migrations.length) {
     return html`<${Empty} title=${t('service.empty')}><code>profe migrate new --schema ${data.schemas[0]} --name …</code><//>`;
   }
-  const byId = new Map(data.history.map((entry) => [entry.migration, entry]));
+  // The newest comes first, and is the one that counts.
+  const byId = new Map([...data.history].reverse().map((entry) => [entry.migration, entry]));
   return html`<${Table} label=${t('migrations')} rows=${data.migrations} keyOf=${(m) => m.migration}
     below=${(m) => open === m.migration && html`<${Details} environment=${data.environment} service=${data.name} row=${m} proof=${proofs.get(m.migration)} />`}
     columns=${[

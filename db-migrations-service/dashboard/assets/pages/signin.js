@@ -1,6 +1,6 @@
 // Signing in with a token. The service keeps it in a cookie that no script can read.
 
-import { html, useState } from '../vendor/htm-preact.js';
+import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { call } from '../parts/api.js';
 import { useAction } from '../parts/hooks.js';
 import { t } from '../parts/i18n.js';
@@ -8,6 +8,8 @@ import { Head, Trouble } from '../parts/ui.js';
 
 export function SignIn({ onIn, onBack }) {
   const [token, setToken] = useState('');
+  const field = useRef();
+  useEffect(() => field.current.focus(), []);
   const [signIn, busy, problem] = useAction(async () => {
     await call('POST', 'api/session', { token: token.trim() });
     onIn();
@@ -20,7 +22,7 @@ export function SignIn({ onIn, onBack }) {
     <${Head} title=${t('signin.title')} lead=${t('signin.lead')} />
     <form class="card" onSubmit=${submit}>
       <label class="field"><span>${t('signin.token')}</span>
-        <input type="password" name="token" value=${token} onInput=${(e) => setToken(e.target.value)} autocomplete="off"
+        <input ref=${field} type="password" name="token" value=${token} onInput=${(e) => setToken(e.target.value)} autocomplete="off"
           spellcheck=${false} placeholder="profe_…" required /></label>
       <${Trouble} problem=${problem} />
       <div class="row">

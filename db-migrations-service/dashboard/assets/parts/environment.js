@@ -21,11 +21,12 @@ export function useEnvironments() {
   return known ? { ...loaded, data: known } : loaded;
 }
 
-/** The environment that the address names, or the default one. */
-export const chosen = (environments, name) => environments.find((env) => env.environment === name) || environments[0];
+/** The environment that the address names, or the default one where it names none. One that nobody knows stays what it is: the service says so. */
+export const chosen = (environments, name) =>
+  name ? environments.find((env) => env.environment === name) || { environment: name, services: [] } : environments[0];
 
 export const EnvironmentChoice = ({ environments, value }) => html`<${Choice} id="environment" label=${t('environment')} value=${value}
-  options=${environments.map((env) => [env.environment, env.environment])} onChange=${(env) => adjust({ env })} />`;
+  options=${[...new Set([...environments.map((env) => env.environment), value])].map((name) => [name, name])} onChange=${(env) => adjust({ env })} />`;
 
 export const ServiceChoice = ({ services, value }) => html`<${Choice} id="service" label=${t('service')} value=${value || ''}
   options=${[['', t('service.all')], ...services.map((s) => [s.name, s.name])]} onChange=${(service) => adjust({ service })} />`;

@@ -5,7 +5,7 @@ import { part } from './api.js';
 
 const KINDS = [
   'planned', 'preparing', 'validating', 'validated', 'migration_started', 'statement_started', 'statement_finished', 'waiting', 'yielded', 'in_the_way',
-  'retrying', 'repaired', 'not_tried', 'migration_finished', 'migration_failed', 'finished', 'end',
+  'retrying', 'backfill_progress', 'backfill_paused', 'repaired', 'not_tried', 'migration_finished', 'migration_failed', 'finished', 'end',
 ];
 
 export const beginning = { order: [], by: {}, waiting: null, current: null, gates: null, notes: [], log: [], finished: null, end: null, seq: 0 };
@@ -43,6 +43,10 @@ export function fold(state, event) {
       return { ...change(event.migration, { state: 'retrying', now: null, upTo: 0, done: [] }), waiting: event };
     case 'yielded':
       return { ...change(event.migration, { state: 'yielded' }), waiting: event };
+    case 'backfill_progress':
+      return { ...change(event.migration, { state: 'running', backfill: event }), waiting: null };
+    case 'backfill_paused':
+      return { ...change(event.migration, { state: 'waiting' }), waiting: event };
     case 'in_the_way':
       return { ...next, waiting: event };
     case 'repaired':

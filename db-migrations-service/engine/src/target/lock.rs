@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use postgres_link::AdminConn;
+use runtime::telemetry::redact_statement;
 use tokio::time::Instant;
 
 use super::session::own_statement;
@@ -146,7 +147,7 @@ async fn sessions(conn: &AdminConn, condition: &str) -> Vec<Blocker> {
                 application: text(2),
                 address: text(3),
                 state: text(4),
-                query: text(5),
+                query: text(5).map(|query| redact_statement(&query)),
                 transaction_ms: text(6).and_then(|ms| ms.parse().ok()),
             })
         })

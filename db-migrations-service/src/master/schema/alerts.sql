@@ -45,11 +45,13 @@ CREATE TABLE IF NOT EXISTS migration_service.alert_evaluation (
     held_until   timestamptz NOT NULL,
     evaluated_at timestamptz NOT NULL
 );
+ALTER TABLE migration_service.alert_evaluation ADD COLUMN IF NOT EXISTS process jsonb;
 COMMENT ON TABLE migration_service.alert_evaluation IS 'Which copy of the service evaluates the alerts; one row';
 COMMENT ON COLUMN migration_service.alert_evaluation.single IS 'That there is one row';
 COMMENT ON COLUMN migration_service.alert_evaluation.held_by IS 'The copy: a number that it gives itself when it begins';
-COMMENT ON COLUMN migration_service.alert_evaluation.held_until IS 'From when on another may, should that copy be gone';
+COMMENT ON COLUMN migration_service.alert_evaluation.held_until IS 'From when on another may, unless it is prolonged: -infinity where that copy has given it back';
 COMMENT ON COLUMN migration_service.alert_evaluation.evaluated_at IS 'When they were last evaluated';
+COMMENT ON COLUMN migration_service.alert_evaluation.process IS 'That copy''s process: host, boot_id, pid, process_start, by which another on the machine knows that it is gone';
 
 CREATE TABLE IF NOT EXISTS migration_service.alert_delivery (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -4,7 +4,7 @@ use postgres_link::tokio_postgres::types::{ToSql, Type};
 use serde::de::DeserializeOwned;
 
 use crate::operations::inspect::Inspection;
-use crate::operations::{Caller, OperationError, Operations};
+use crate::operations::{Caller, OperationError, Operations, RefusalCode};
 
 /// Look at a target's database.
 #[derive(Debug, Clone, Default)]
@@ -30,38 +30,67 @@ pub(super) struct Part {
 impl Operations {
     /// Opens the part of a target that an order names, as far as the caller may see it.
     pub(super) async fn part(&self, order: &DatabaseOrder, caller: &Caller) -> Result<Part, OperationError> {
-        let schemas = self.visible(order, caller)?;
-        let home = self.home_name(order.environment.as_deref(), order.service.as_deref())?;
-        let inspection = self.inspect(Some(&home)).await?;
-        Ok(Part { inspection, schemas, limit: order.limit })
-    }
-
-    /// The schemas that an order names: of the services that the caller may touch.
-    fn visible(&self, order: &DatabaseOrder, caller: &Caller) -> Result<Option<Vec<String>>, OperationError> {
         let service = order.service.as_deref();
         self.known_service(service)?;
-        if let Some(schema) = &order.schema {
-            let services = &self.catalogue().services;
-            let owner =
-                services.iter().find(|(_, entry)| entry.schemas.contains(schema)).map(|(name, _)| name.as_str());
-            // One that no service owns is for those who may see all.
-            caller.check(owner)?;
-            let is_other = service.is_some_and(|service| owner != Some(service));
-            return Ok(Some(if is_other { Vec::new() } else { vec![schema.clone()] }));
-        }
-        if service.is_none() && caller.services.is_none() {
-            return Ok(None);
-        }
         if service.is_some() {
             caller.check(service)?;
         }
+        let owner = order.schema.as_deref().and_then(|schema| self.catalogue().owner_of(schema)).map(|(name, _)| name);
+        let schemas = match &order.schema {
+            Some(schema) => {
+                // One that no service owns is for those who may see all.
+                caller.check(owner)?;
+                if service.is_some() && service != owner {
+                    return Err(self.unknown_schema(schema, service));
+                }
+                Some(vec![schema.clone()])
+            }
+            None => self.visible(service, caller),
+        };
+        let home = self.home_name(order.environment.as_deref(), service.or(owner))?;
+        let nowhere = |schema: &String| self.unknown_schema(schema, None);
+        // No name has that sign, and PostgreSQL takes no text with it.
+        if let Some(schema) = order.schema.as_ref().filter(|schema| schema.contains('\0')) {
+            return Err(nowhere(schema));
+        }
+        let part = Part { inspection: self.inspect(Some(&home)).await?, schemas, limit: order.limit };
+        match &order.schema {
+            // That of a service may be there only after its first run.
+            Some(schema) if owner.is_none() && !part.exists().await? => Err(nowhere(schema)),
+            _ => Ok(part),
+        }
+    }
+
+    /// The schemas of the service, else of those that the caller may touch. `None` is all that there are.
+    fn visible(&self, service: Option<&str>, caller: &Caller) -> Option<Vec<String>> {
+        if service.is_none() && caller.services.is_none() {
+            return None;
+        }
         let wanted = |name: &str| service.map_or_else(|| caller.may_touch(name), |service| service == name);
         let services = self.catalogue().services.iter().filter(|(name, _)| wanted(name));
-        Ok(Some(services.flat_map(|(_, entry)| entry.schemas.clone()).collect()))
+        Some(services.flat_map(|(_, entry)| entry.schemas.clone()).collect())
+    }
+
+    /// There is none of that name, or none of that service.
+    fn unknown_schema(&self, schema: &str, service: Option<&str>) -> OperationError {
+        let services = self.catalogue().services.iter().filter(|(name, _)| service.is_none_or(|one| one == *name));
+        let names: Vec<_> = services.flat_map(|(_, entry)| entry.schemas.iter().map(String::as_str)).collect();
+        let message = match service {
+            None => format!("there is no schema {schema:?}"),
+            Some(service) => format!("{service} has no schema {schema:?}"),
+        };
+        OperationError::refuse(RefusalCode::UnknownSchema, message)
+            .with_cure(format!("use one of: {}", names.join(", ")))
     }
 }
 
 impl Part {
+    /// Whether the database has one of its schemas.
+    async fn exists(&self) -> Result<bool, OperationError> {
+        let sql = "SELECT to_jsonb(EXISTS (SELECT FROM pg_namespace WHERE nspname = ANY ($1)))";
+        self.inspection.document(sql, &[(&self.schemas, Type::TEXT_ARRAY)]).await
+    }
+
     /// Runs a query whose first parameter are the schemas (null: all), and whose second is the longest list's length.
     pub(super) async fn document<T: DeserializeOwned>(
         &self,

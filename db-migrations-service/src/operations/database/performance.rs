@@ -2,6 +2,7 @@
 
 use migration_engine::ErrorCode;
 use postgres_link::tokio_postgres::types::Type;
+use runtime::telemetry::redact_statement;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -134,7 +135,8 @@ pub struct Bloat {
     pub ratio: f64,
 }
 
-/// `pg_stat_statements`; literals stand as `$n` there.
+/// `pg_stat_statements`. It has `$n` for the values of queries; those of other statements, such as a role's password, are hidden
+/// here.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatementFigures {
@@ -209,13 +211,20 @@ async fn statements(part: &Part, schema: &str) -> Result<(Option<Statements>, Op
     part.inspection.look_in(schema).await?;
     let named = part.schemas.as_deref().map(naming);
     match part.ask(include_str!("statements.sql"), (&named, Type::TEXT), USUAL).await {
-        Ok(statements) => Ok((Some(statements), None)),
+        Ok(statements) => Ok((Some(without_values(statements)), None)),
         Err(error) if error.engine().is_some_and(|e| e.code != ErrorCode::DatabaseUnavailable) => {
             let why = format!("pg_stat_statements cannot be read: {error}; GRANT pg_read_all_stats to this user");
             Ok((None, Some(why)))
         }
         Err(error) => Err(error),
     }
+}
+
+fn without_values(mut all: Statements) -> Statements {
+    for figures in all.statements.iter_mut().chain(&mut all.slowest) {
+        figures.statement = redact_statement(&figures.statement);
+    }
+    all
 }
 
 /// A regular expression for statements that name one of the schemas.

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_postgres::CancelToken;
 use tokio_postgres::tls::TlsConnect;
 
+use super::patient::{Patient, PatientTls};
 use crate::connect::{ConnectError, Route, Socket};
 
 /// Stops what a session runs, from anywhere, as often as wanted.
@@ -22,7 +23,7 @@ impl Canceller {
 
     /// Sends the request, with the same TLS as the session has.
     ///
-    /// The server does not answer it. When nothing runs, nothing happens – but a statement that starts just then may
+    /// The server does not answer it but by hanging up, which is waited for. When nothing runs, nothing happens – but a statement that starts just then may
     /// be hit, so wait for the outcome of the one that was meant before sending another.
     ///
     /// # Errors
@@ -30,7 +31,7 @@ impl Canceller {
     pub async fn cancel(&self) -> Result<(), ConnectError> {
         let work = async {
             let socket = self.route.dial().await.map_err(|error| self.route.io_error(&error))?;
-            let sent = self.token.cancel_query_raw(socket, self.route.tls_connect()).await;
+            let sent = self.token.cancel_query_raw(Patient::new(socket), PatientTls(self.route.tls_connect())).await;
             sent.map_err(|error| self.route.driver_error(&error))
         };
         match self.route.timeout {

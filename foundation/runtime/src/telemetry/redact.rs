@@ -5,12 +5,15 @@
 //! everything else as it is.
 
 mod secrets;
+mod statements;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
+
+pub use statements::redact_statement;
 
 const HIDDEN: &str = "***";
 
