@@ -4,7 +4,8 @@ use crate::archive::TableName;
 use crate::manifest::{HISTORY_SCHEMA, Scope};
 use crate::source::Sized;
 
-/// Less than this is not worth a part of its own: every `pg_dump` reads the catalog first.
+/// Less than this is not worth a part of its own: every `pg_dump` reads the catalog first. For the same reason there are no more parts than
+/// are made at the same time; shared out by size, they end together.
 const SMALLEST: u64 = 32 << 20;
 
 /// A table that is smaller goes with the rest.
@@ -12,9 +13,6 @@ const SMALL_TABLE: u64 = 1 << 20;
 
 /// How many tables are named to `pg_dump` at most, by size; an argument list has an end.
 const NAMED: usize = 1_000;
-
-/// How many parts there are for each that is made at the same time, so that all end together.
-const PARTS_PER_JOB: usize = 2;
 
 /// A part with rows: the arguments that tell `pg_dump` which.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +27,7 @@ pub(crate) fn data_parts(tables: &[Sized], within: Vec<String>, jobs: usize) -> 
     let named: Vec<&Sized> =
         tables.iter().filter(|table| table.bytes >= SMALL_TABLE && !table.of_extension).take(NAMED).collect();
     let total: u64 = named.iter().map(|table| table.bytes).sum();
-    let count = (total / SMALLEST).min((jobs * PARTS_PER_JOB) as u64) as usize;
+    let count = (total / SMALLEST).min(jobs as u64) as usize;
     let mut bins: Vec<(u64, Vec<&TableName>)> = vec![(0, Vec::new()); if jobs > 1 { count } else { 0 }];
     for table in &named {
         if let Some(bin) = bins.iter_mut().min_by_key(|bin| bin.0) {
@@ -92,11 +90,11 @@ mod tests {
             table("z", 0, false),
         ];
         assert_eq!(shares(&tables, 1), [""]);
-        assert_eq!(shares(&tables, 2), ["s.a", "s.b", "s.c", "s.d", "-s.a -s.b -s.c -s.d"].map(str::to_owned));
+        assert_eq!(shares(&tables, 2), ["s.b s.c", "s.a s.d", "-s.b -s.c -s.a -s.d"].map(str::to_owned));
         assert_eq!(shares(&tables[4..], 2), [""]);
         let many: Vec<Sized> = (0..100).map(|n| table(&format!("t{n}"), 10, false)).collect();
         let parts = data_parts(&many, Vec::new(), 2);
-        assert_eq!(parts.iter().map(|part| part.arguments.len()).collect::<Vec<_>>(), [25, 25, 25, 25, 100]);
+        assert_eq!(parts.iter().map(|part| part.arguments.len()).collect::<Vec<_>>(), [50, 50, 100]);
     }
 
     #[test]
