@@ -47,6 +47,13 @@ def children(process):
         return [int(child) for child in file.read().split()]
 
 
+def free_port():
+    """A port that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Cluster:
     """fsync is the only setting that differs from PostgreSQL's defaults, and only where asked for."""
 
@@ -57,9 +64,7 @@ class Cluster:
         self.password = secrets.token_hex(8)
         self.psql = os.path.join(self.bin, "psql")
         self.server = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def __enter__(self):
         data, secret = os.path.join(self.folder, "data"), os.path.join(self.folder, "password")

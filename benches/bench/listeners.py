@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 sys.dont_write_bytecode = True
 
 from bench import sets  # noqa: E402
+from bench.cluster import free_port  # noqa: E402
 
 CHILD = "--listen"
 END = b"event: run_ended\n"
@@ -94,9 +95,7 @@ class Listeners:
 
 class Service:
     def __init__(self, profe, project, url, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         variables = dict(os.environ, DATABASE_URL=url, MIGRATION_SERVICE_PORT=str(self.port),
                          MIGRATION_SERVICE_WATCH_INTERVAL="off", MIGRATION_SERVICE_SAMPLE_INTERVAL="off",
                          MIGRATION_SERVICE_LOG_LEVEL="warn")

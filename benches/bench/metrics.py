@@ -3,10 +3,11 @@
 import http.client
 import os
 import re
-import socket
 import statistics
 import subprocess
 import time
+
+from .cluster import free_port
 
 SERVICES, EACH, ENVIRONMENTS = 100, 4, ("development", "staging", "production")
 SCRAPES = 200
@@ -53,9 +54,7 @@ def measure(root, cluster, work):
     profe = os.environ.get("BENCH_PROFE", os.path.join(root, "target/release/profe"))
     if not os.path.exists(profe):
         return {"absent": f"no {profe}: cargo build --release -p profe"}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     cluster.sql("CREATE DATABASE metrics_master;")
     variables = {
         **os.environ,

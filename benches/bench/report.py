@@ -3,6 +3,7 @@
 import datetime
 import os
 import re
+import statistics
 
 BEGIN, END = "<!-- figures: written by benches/run -->", "<!-- end of figures -->"
 
@@ -118,18 +119,16 @@ def figures(results):
                    f"the API's answers among them.")
     if "fleet" in results:
         f = results["fleet"]
-        middle = lambda times: sorted(times)[len(times) // 2]
         out.append("### A fleet")
         out.append(f"{f['databases']:,} small databases on two servers, one migration forward, {f['sessions']} at once on each: "
-                   f"{middle(f['profe_s']):.1f} s, the same DDL by as many libpq sessions {middle(f['limit_s']):.1f} s, ratio "
+                   f"{statistics.median(f['profe_s']):.1f} s, the same DDL by as many libpq sessions {statistics.median(f['limit_s']):.1f} s, ratio "
                    f"{f['ratio']:.2f} (limit 1.3).")
     if "backfill" in results:
         b = results["backfill"]
-        middle = lambda times: sorted(times)[len(times) // 2]
         waits = lambda w: f"p50 {ms(w['p50_ms'])}, p99 {ms(w['p99_ms'])}, p99.9 {ms(w['p999_ms'])}, at most {ms(w['max_ms'])} ms"
         out.append("### A backfill")
-        out.append(f"{b['rows']:,} rows, the whole run with its check and contract: {middle(b['backfill_s']):.1f} s, one UPDATE of the whole table "
-                   f"{middle(b['update_s']):.1f} s, ratio {b['ratio']:.2f} (limit 1.5), at an idle server. Beside {b['clients']} writers with "
+        out.append(f"{b['rows']:,} rows, the whole run with its check and contract: {statistics.median(b['backfill_s']):.1f} s, one UPDATE of the whole table "
+                   f"{statistics.median(b['update_s']):.1f} s, ratio {b['ratio']:.2f} (limit 1.5), at an idle server. Beside {b['clients']} writers with "
                    f"{b['rate']} transactions a second it takes {b['beside']['took_s']:.1f} s; a write waits {waits(b['beside'])}; without a "
                    f"backfill {waits(b['alone'])}. The lock budget is {b['budget_ms']:,} ms.")
     if "listeners" in results:

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use kernel::Secret;
+use kernel::{Secret, cause};
 use serde_json::Value;
 use sha2::Sha256;
 use time::OffsetDateTime;
@@ -92,20 +92,6 @@ pub(crate) fn shown(url: &Secret) -> String {
             format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
         },
     )
-}
-
-/// An error down to its cause, which is what tells something.
-pub(crate) fn cause(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        next = error.source();
-    }
-    words
 }
 
 #[cfg(test)]

@@ -271,7 +271,7 @@ async fn with_retries(
         if error.code != ErrorCode::LockTimeout || attempt >= run.lock_attempts || context.cancel.is_cancelled() {
             return Err(error);
         }
-        tokio::time::sleep(Duration::from_millis(run.retry_delay_ms << (attempt - 1).min(4))).await;
+        tokio::time::sleep(Duration::from_millis(run.delay_after_ms(attempt))).await;
         attempt += 1;
     }
 }

@@ -92,6 +92,13 @@ pub struct RunSettings {
     pub backfill: BackfillSettings,
 }
 
+impl RunSettings {
+    /// The pause after the attempt of this number, from 1, milliseconds.
+    pub(crate) fn delay_after_ms(&self, attempt: u32) -> u64 {
+        self.retry_delay_ms << (attempt - 1).min(4)
+    }
+}
+
 impl Default for RunSettings {
     fn default() -> Self {
         Self {

@@ -19,7 +19,7 @@ use crate::project::{Migration, Project, Script};
 use crate::request::Scope;
 use crate::status::MigrationState;
 use crate::target::prepare;
-use crate::target::quote::{identifier, literal};
+use crate::target::quote::{literal, qualified};
 use crate::target::session::own_statement;
 use crate::target::store::{Direction, State};
 
@@ -60,11 +60,7 @@ pub(crate) async fn plan(
     })?;
     crossing::refuse(project, &graph, &chosen)?;
     refuse_unresolved(project, &graph, &chosen, conn).await?;
-    plan.touches = graph
-        .touched(&chosen)
-        .iter()
-        .map(|name| format!("{}.{}", identifier(&name.schema), identifier(&name.name)))
-        .collect();
+    plan.touches = graph.touched(&chosen).iter().map(|name| qualified(&name.schema, &name.name)).collect();
     for at in graph.order().into_iter().filter(|at| chosen.contains(at)) {
         let (migration, migration_state) = open[at];
         let node = &graph.nodes[at];
@@ -190,7 +186,7 @@ async fn note_fills(conn: &AdminConn, plan: &mut Plan) -> Result<(), EngineError
     for planned in &plan.migrations {
         for table in &planned.fills {
             let Some((schema, name)) = table.split_once('.') else { continue };
-            let name = literal(&format!("{}.{}", identifier(schema), identifier(name)));
+            let name = literal(&qualified(schema, name));
             let query = format!(
                 "SELECT sum(greatest(c.reltuples, 0))::int8 FROM pg_class c WHERE c.oid = to_regclass({name}) \
                  OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass({name})))"

@@ -17,7 +17,7 @@ use crate::run::envelope::{PRELUDE, Part};
 use crate::run::steps::{Record, Step};
 use crate::status::{SeedReport, SeedState, SeedStatus};
 use crate::target::lock;
-use crate::target::quote::{identifier, literal};
+use crate::target::quote::{literal, qualified};
 use crate::target::session::{self, own_statement};
 use crate::target::store::{self, Direction};
 
@@ -192,10 +192,8 @@ async fn empty(conn: &AdminConn, project: &Project, scope: &Scope) -> Result<(),
          WHERE n.nspname IN ({list}) AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1, 2"
     );
     let outcome = conn.batch(&query).await.map_err(|e| own_statement(&e, "listing the tables"))?;
-    let tables: Vec<String> = outcome
-        .rows()
-        .filter_map(|row| Some(format!("{}.{}", identifier(row[0].as_deref()?), identifier(row[1].as_deref()?))))
-        .collect();
+    let tables: Vec<String> =
+        outcome.rows().filter_map(|row| Some(qualified(row[0].as_deref()?, row[1].as_deref()?))).collect();
     refuse_truncate_triggers(conn, &list).await?;
     let forget = format!("DELETE FROM migration_service.seed WHERE schema_name IN ({list})");
     let message = if tables.is_empty() {

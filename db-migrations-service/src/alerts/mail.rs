@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use kernel::Secret;
+use kernel::{Secret, cause};
 use lettre::message::Mailbox;
 use lettre::transport::smtp;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
@@ -14,7 +14,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::Url;
 use rustls::CertificateError;
 
-use super::ways::{AlertWays, cause};
+use super::ways::AlertWays;
 
 /// For all of it: lettre itself waits without end for a server that is silent.
 const PATIENCE: Duration = Duration::from_secs(10);

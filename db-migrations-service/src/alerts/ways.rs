@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use kernel::Secret;
 use sha2::{Digest, Sha256};
 
-pub(super) use crate::outbound::{cause, client, hex, post, shown};
+pub(super) use crate::outbound::{client, hex, post, shown};
 
 /// The receiver that stands for all who are told by mail: they share one letter.
 pub(super) const MAIL: &str = "mail";

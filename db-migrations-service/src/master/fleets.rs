@@ -9,12 +9,12 @@ use std::time::Duration;
 use postgres_link::tokio_postgres::Row;
 use postgres_link::tokio_postgres::types::Type;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Instance, Master, MasterError};
+use super::{Master, MasterError};
 
 /// How a fleet's run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -158,6 +158,20 @@ pub struct FleetClaim {
     /// The run.
     pub run: Uuid,
     holder: Uuid,
+}
+
+/// The columns that [`Master::fleet_record`] reads, in its order.
+macro_rules! select_fleet_runs {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.id, r.fleet, r.environment, r.kind, r.orders, r.targets, r.state, r.actor, r.request_id, r.started_at, \
+               r.finished_at, r.why, r.held_by, r.holder IS NOT NULL AND r.held_until >= now(), \
+               r.holder, r.process, (SELECT jsonb_object_agg(s.state, s.n) FROM (SELECT t.state, count(*) AS n \
+                 FROM migration_service.fleet_target t WHERE t.run = r.id GROUP BY t.state) s) \
+             FROM migration_service.fleet_run r ",
+            $rest
+        )
+    };
 }
 
 impl Master {
@@ -315,16 +329,7 @@ impl Master {
 
     /// One run.
     pub async fn fleet_run(&self, id: Uuid) -> Result<Option<FleetRunRecord>, MasterError> {
-        let rows = self
-            .query(
-                "SELECT r.id, r.fleet, r.environment, r.kind, r.orders, r.targets, r.state, r.actor, r.request_id, r.started_at, \
-                   r.finished_at, r.why, r.held_by, r.holder IS NOT NULL AND r.held_until >= now(), \
-                   r.holder, r.process, (SELECT jsonb_object_agg(s.state, s.n) FROM (SELECT t.state, count(*) AS n \
-                     FROM migration_service.fleet_target t WHERE t.run = r.id GROUP BY t.state) s) \
-                 FROM migration_service.fleet_run r WHERE r.id = $1",
-                &[(&id, Type::UUID)],
-            )
-            .await?;
+        let rows = self.query(select_fleet_runs!("WHERE r.id = $1"), &[(&id, Type::UUID)]).await?;
         Ok(rows.first().map(|row| self.fleet_record(row)))
     }
 
@@ -337,12 +342,9 @@ impl Master {
     ) -> Result<Vec<FleetRunRecord>, MasterError> {
         let rows = self
             .query(
-                "SELECT r.id, r.fleet, r.environment, r.kind, r.orders, r.targets, r.state, r.actor, r.request_id, r.started_at, \
-                   r.finished_at, r.why, r.held_by, r.holder IS NOT NULL AND r.held_until >= now(), \
-                   r.holder, r.process, (SELECT jsonb_object_agg(s.state, s.n) FROM (SELECT t.state, count(*) AS n \
-                     FROM migration_service.fleet_target t WHERE t.run = r.id GROUP BY t.state) s) \
-                 FROM migration_service.fleet_run r \
-                 WHERE ($1::text IS NULL OR r.fleet = $1) AND ($2::uuid IS NULL OR r.id < $2) ORDER BY r.id DESC LIMIT $3",
+                select_fleet_runs!(
+                    "WHERE ($1::text IS NULL OR r.fleet = $1) AND ($2::uuid IS NULL OR r.id < $2) ORDER BY r.id DESC LIMIT $3"
+                ),
                 &[(&fleet, Type::TEXT), (&before, Type::UUID), (&limit, Type::INT8)],
             )
             .await?;
@@ -402,22 +404,6 @@ impl Master {
             dead_holder: row.get::<_, Option<Uuid>>(14).filter(|_| is_gone),
             counts: counts.and_then(|counts| serde_json::from_value(counts).ok()).unwrap_or_default(),
         }
-    }
-
-    /// This process, for others to find out whether it is gone.
-    pub(super) fn process(&self) -> Value {
-        let me = self.instance();
-        json!({ "host": me.host, "boot_id": me.boot_id, "pid": me.pid, "process_start": me.process_start })
-    }
-
-    pub(super) fn is_gone(&self, process: Option<Value>) -> bool {
-        let Some(process) = process else { return false };
-        let text = |member: &str| process[member].as_str().unwrap_or_default().to_owned();
-        let number = |member: &str| process[member].as_i64().unwrap_or_default();
-        let Ok(pid) = i32::try_from(number("pid")) else { return false };
-        let other =
-            Instance { host: text("host"), boot_id: text("boot_id"), pid, process_start: number("process_start") };
-        self.instance().knows_dead(&other)
     }
 
     fn holder_name(&self) -> String {

@@ -5,8 +5,13 @@
 
 use std::fs;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Master;
+
 /// One process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// The machine's name.
     pub host: String,
@@ -37,6 +42,19 @@ impl Instance {
         }
         other.boot_id != self.boot_id
             || (other.process_start != 0 && process_start(other.pid) != Some(other.process_start))
+    }
+}
+
+impl Master {
+    /// This process, as a row keeps it for others to find out whether it is gone.
+    pub(super) fn process(&self) -> Value {
+        serde_json::to_value(self.instance()).unwrap_or_default()
+    }
+
+    /// Whether a process that a row keeps is certainly gone.
+    pub(super) fn is_gone(&self, process: Option<Value>) -> bool {
+        let process = process.and_then(|process| serde_json::from_value::<Instance>(process).ok());
+        process.is_some_and(|process| self.instance().knows_dead(&process))
     }
 }
 

@@ -238,24 +238,16 @@ impl Master {
     /// # Errors
     /// The master database does not answer.
     pub async fn settle_runs(&self) -> Result<usize, MasterError> {
-        let dead: Vec<Uuid> = self.left_running(select_running!("run")).await?;
-        if dead.is_empty() {
-            return Ok(0);
-        }
-        self.query(
-            concat!(
-                "WITH ended AS (UPDATE migration_service.run SET state = 'interrupted', finished_at = seen_at \
-                   WHERE id = ANY($1) AND state = 'running' RETURNING *), ",
-                turn!(),
-                ", told AS (",
-                told_of_run!("run_ended", "now()", "ended"),
-                ")",
-                notify!()
-            ),
-            &[(&dead, Type::UUID_ARRAY)],
-        )
-        .await?;
-        Ok(dead.len())
+        let told = concat!(
+            "WITH ended AS (UPDATE migration_service.run SET state = 'interrupted', finished_at = seen_at \
+               WHERE id = ANY($1) AND state = 'running' RETURNING *), ",
+            turn!(),
+            ", told AS (",
+            told_of_run!("run_ended", "now()", "ended"),
+            ")",
+            notify!()
+        );
+        self.settle_left::<Uuid>(select_running!("run"), told, Type::UUID_ARRAY).await
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use migration_engine::request::RunContext;
 use migration_engine::{EngineError, ErrorCode, Event, EventSink, Plan, PreparedRun};
 use serde_json::Value;
@@ -110,10 +111,7 @@ impl Opening {
             events: EventSink::new(move |event| {
                 meter.see(&event);
                 trace.see(&event);
-                // Of a thousand short statements nobody wants to be told one by one.
-                if !event.is_brief() {
-                    log.push(event);
-                }
+                log.push(event);
             }),
             cancel: self.cancel.clone(),
             wait_for_lock,
@@ -340,7 +338,12 @@ impl Operations {
             self.keep_audit_of(&record.environment, &end).await;
         }
         *run.0.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
-        if recorded && let Err(error) = self.0.master.finish_run(&record).await {
+        let written = async {
+            let (finished, counted) =
+                tokio::join!(self.0.master.finish_run(&record), self.monitor().meters().settle(self.master()));
+            finished.and(counted)
+        };
+        if recorded && let Err(error) = written.await {
             tracing::error!(run = %run.id(), %error, "the end of the run could not be written to the master database");
         }
         self.hub().stir();
@@ -365,6 +368,8 @@ impl Operations {
         loop {
             if looked.elapsed() >= HEARTBEAT {
                 looked = Instant::now();
+                // What cannot be counted now is counted with what comes.
+                let _ = self.monitor().meters().settle(self.master()).await;
                 if self.0.master.is_asked_to_cancel(run.id()).await.unwrap_or(false) {
                     run.cancel();
                 }
@@ -428,16 +433,10 @@ impl Operations {
         if under_way > 0 && !grace.is_zero() {
             tracing::info!(runs = under_way, ?grace, "runs are under way and have some time to end");
         }
-        let ended = async {
-            for run in &runs {
-                run.finished().await;
-            }
-        };
-        if tokio::time::timeout(grace, ended).await.is_err() {
+        let all_ended = || join_all(runs.iter().map(RunHandle::finished));
+        if tokio::time::timeout(grace, all_ended()).await.is_err() {
             runs.iter().for_each(RunHandle::hand_over);
-            for run in &runs {
-                run.finished().await;
-            }
+            all_ended().await;
         }
         for fleet in fleets {
             fleet.finished().await;

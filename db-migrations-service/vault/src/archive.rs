@@ -13,7 +13,7 @@ mod toc;
 
 use std::collections::{BTreeMap, HashMap};
 
-use postgres_link::quote::identifier;
+use postgres_link::quote::qualified;
 pub use rows::Figures;
 use rows::Rows;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ impl TableName {
 
     /// As SQL has it, and pg_dump's patterns too: within quotes all signs but the quote itself stand for themselves.
     pub(crate) fn quoted(&self) -> String {
-        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+        qualified(&self.schema, &self.name)
     }
 }
 

@@ -436,12 +436,7 @@ impl Lists {
 
 fn add_unchecked(key: &OutsideKey) -> String {
     let definition = key.definition.strip_suffix(" NOT VALID").unwrap_or(&key.definition);
-    format!(
-        "ALTER TABLE {}.{} ADD CONSTRAINT {} {definition} NOT VALID",
-        identifier(&key.table.schema),
-        identifier(&key.table.name),
-        identifier(&key.name)
-    )
+    format!("ALTER TABLE {} ADD CONSTRAINT {} {definition} NOT VALID", key.table.quoted(), identifier(&key.name))
 }
 
 pub(crate) fn own(doing: &'static str) -> impl Fn(postgres_link::BatchError) -> VaultError {

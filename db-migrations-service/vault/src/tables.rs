@@ -200,7 +200,7 @@ impl TablesRestore {
         for table in &moving {
             statements.push(rename("TABLE", table));
             let staged = identifier(&self.staged(&table.table.schema));
-            statements.push(format!("ALTER TABLE {} SET SCHEMA {staged}", quoted(&table.restored_as)));
+            statements.push(format!("ALTER TABLE {} SET SCHEMA {staged}", table.restored_as.quoted()));
         }
         statements.push("COMMIT".to_owned());
         Ok((moving, statements.join(";\n")))
@@ -215,9 +215,9 @@ impl TablesRestore {
             let (schema, name) = (&table.restored_as.schema, table.restored_as.name.clone());
             let staged = TableName { schema: self.staged(schema), name };
             // Whose rows they are the live table's policies say, which are not here.
-            statements.push(format!("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", quoted(&staged)));
-            statements.push(format!("COMMENT ON TABLE {} IS {remark}", quoted(&staged)));
-            statements.push(format!("ALTER TABLE {} SET SCHEMA {}", quoted(&staged), identifier(schema)));
+            statements.push(format!("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", staged.quoted()));
+            statements.push(format!("COMMENT ON TABLE {} IS {remark}", staged.quoted()));
+            statements.push(format!("ALTER TABLE {} SET SCHEMA {}", staged.quoted(), identifier(schema)));
         }
         let names: Vec<String> = self.tables().iter().map(|table| table.restored_as.to_string()).collect();
         statements.push(told(&self.target, &self.manifest.id, "table", &names));
@@ -307,11 +307,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 fn rename(kind: &str, named: &RestoredTable) -> String {
-    format!("ALTER {kind} {} RENAME TO {}", quoted(&named.table), identifier(&named.restored_as.name))
-}
-
-fn quoted(name: &TableName) -> String {
-    format!("{}.{}", identifier(&name.schema), identifier(&name.name))
+    format!("ALTER {kind} {} RENAME TO {}", named.table.quoted(), identifier(&named.restored_as.name))
 }
 
 #[cfg(test)]

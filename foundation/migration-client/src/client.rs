@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kernel::cause;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::json;
 use tokio::time::Instant;
@@ -207,20 +208,6 @@ impl Client {
 
 pub(crate) fn away(error: &reqwest::Error) -> ClientError {
     ClientError::Away(cause(error))
-}
-
-/// An error down to its cause, which is what tells something.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        next = error.source();
-    }
-    words
 }
 
 #[cfg(test)]

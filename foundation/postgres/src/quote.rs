@@ -22,6 +22,11 @@ pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// An identifier with its schema before it.
+pub fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", identifier(schema), identifier(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +36,6 @@ mod tests {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal(r"a\'b"), r" E'a\\''b'");
         assert_eq!(identifier(r#"a"b"#), r#""a""b""#);
+        assert_eq!(qualified("a.b", r#"c"d"#), r#""a.b"."c""d""#);
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{EngineError, ErrorCode};
 use crate::planning::in_scope;
 use crate::project::Project;
 use crate::request::Scope;
-use crate::target::quote::{identifier, literal};
+use crate::target::quote::{literal, qualified};
 use crate::target::session::own_statement;
 use crate::target::store::State;
 
@@ -24,7 +24,7 @@ pub(crate) async fn refuse_unadopted(
         if state.applied.keys().any(|id| id.schema == schema) {
             continue;
         }
-        let quoted = format!("{}.{}", identifier(&history_schema), identifier(&table));
+        let quoted = qualified(&history_schema, &table);
         // What was adopted and rolled back since is known here, too.
         let known = if state.installed {
             format!("EXISTS (SELECT FROM migration_service.history WHERE schema_name = {})", literal(schema))

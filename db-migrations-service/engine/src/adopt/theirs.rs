@@ -6,7 +6,7 @@ use postgres_link::AdminConn;
 use super::Subject;
 use crate::error::{EngineError, ErrorCode};
 use crate::project::foreign::refused;
-use crate::target::quote::{identifier, literal};
+use crate::target::quote::{literal, qualified};
 use crate::target::session::own_statement;
 
 /// What it says.
@@ -132,7 +132,7 @@ async fn rows(
     schema: &str,
     table: &str,
 ) -> Result<Vec<Vec<Option<String>>>, EngineError> {
-    let name = format!("{}.{}", identifier(schema), identifier(table));
+    let name = qualified(schema, table);
     let Some(query) = history_query(layout, &name) else { return Ok(Vec::new()) };
     let outcome = conn.batch(&query).await.map_err(|e| own_statement(&e, "reading another tool's history"))?;
     Ok(outcome.statements.into_iter().flat_map(|statement| statement.rows).collect())

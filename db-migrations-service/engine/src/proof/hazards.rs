@@ -16,7 +16,7 @@ use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::Script;
 use crate::target::lock;
-use crate::target::quote::identifier;
+use crate::target::quote::qualified;
 
 /// What is told of one script.
 pub(super) struct Told {
@@ -134,11 +134,8 @@ fn accept(findings: &mut Vec<Finding>, id: &MigrationId, script: &Script) {
 
 /// Sessions that hold, and have held for long, what the script will lock.
 async fn in_the_way(conn: &AdminConn, id: &MigrationId, forecast: &Assessment, settings: &RunSettings) -> Vec<Finding> {
-    let relations: Vec<String> = forecast
-        .blocking
-        .iter()
-        .map(|b| format!("{}.{}", identifier(&b.relation.schema), identifier(&b.relation.name)))
-        .collect();
+    let relations: Vec<String> =
+        forecast.blocking.iter().map(|b| qualified(&b.relation.schema, &b.relation.name)).collect();
     if relations.is_empty() {
         return Vec::new();
     }

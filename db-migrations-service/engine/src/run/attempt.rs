@@ -256,7 +256,7 @@ impl Hands<'_> {
             if attempt == attempts {
                 return Err(stopped);
             }
-            let delay_ms = self.settings.retry_delay_ms << (attempt - 1).min(4);
+            let delay_ms = self.settings.delay_after_ms(attempt);
             self.context.events.send(Event::Retrying {
                 migration: id.clone(),
                 attempt,

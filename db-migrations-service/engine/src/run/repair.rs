@@ -11,7 +11,7 @@ use super::attempt::Hands;
 use super::steps::Step;
 use crate::error::{EngineError, ErrorCode};
 use crate::event::Event;
-use crate::target::quote::{identifier, literal};
+use crate::target::quote::{literal, qualified};
 use crate::target::session::own_statement;
 
 /// What to do with a statement.
@@ -178,5 +178,5 @@ async fn read(hands: &Hands<'_>, step: &Step, query: &str) -> Result<BatchOutcom
 }
 
 fn quoted(name: &QualifiedName) -> String {
-    format!("{}.{}", identifier(&name.schema), identifier(&name.name))
+    qualified(&name.schema, &name.name)
 }

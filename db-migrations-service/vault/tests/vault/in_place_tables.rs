@@ -99,11 +99,7 @@ async fn odd_names_come_back_too() {
     let restored = restore(&place, &manifest, &wanted).await.unwrap_or_else(|error| panic!("{error}"));
     for one in &restored.tables {
         let count = |name: &TableName| {
-            format!(
-                "SELECT count(*) FROM {}.{}",
-                postgres_link::quote::identifier(&name.schema),
-                postgres_link::quote::identifier(&name.name)
-            )
+            format!("SELECT count(*) FROM {}", postgres_link::quote::qualified(&name.schema, &name.name))
         };
         assert_eq!(value(&place, &count(&one.restored_as)).await, value(&place, &count(&one.table)).await, "{one:?}");
     }

@@ -7,7 +7,7 @@ use crate::migration::MigrationId;
 use crate::project::Backfill;
 use crate::run::steps::Step;
 use crate::target::confine::through_door;
-use crate::target::quote::{identifier, literal};
+use crate::target::quote::{identifier, literal, qualified};
 
 /// Set for what the engine does itself, so that its trigger lets it pass.
 pub(super) const OURS: &str = "SET LOCAL profe.backfill='on'";
@@ -91,7 +91,7 @@ pub(super) fn trigger_name(step: &Step, backfill: &Backfill) -> String {
 
 fn function_name(id: &MigrationId, statement: usize) -> String {
     let name = format!("profe_sync_{}_{}", id.version, statement + 1);
-    format!("{}.{}()", identifier(&id.schema), identifier(&name))
+    format!("{}()", qualified(&id.schema, &name))
 }
 
 /// The statement that drops the trigger with its function, wherever its table is by now.
@@ -117,7 +117,7 @@ pub(super) fn probes(step: &Step, backfill: &Backfill) -> Vec<String> {
 /// The table, quoted.
 pub(super) fn name(backfill: &Backfill) -> String {
     let relation = &backfill.update.relation;
-    format!("{}.{}", identifier(&relation.schema), identifier(&relation.name))
+    qualified(&relation.schema, &relation.name)
 }
 
 /// What stands for the default of the column that is set as the `nth`, until the server puts it in.

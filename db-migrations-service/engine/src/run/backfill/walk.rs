@@ -146,7 +146,7 @@ impl Walk<'_> {
                         }));
                     }
                     pace.blocked();
-                    let delay = Duration::from_millis(self.hands.settings.retry_delay_ms << (attempt - 1).min(4));
+                    let delay = Duration::from_millis(self.hands.settings.delay_after_ms(attempt));
                     pauses(self.hands, self.step, &why, delay, true).await?;
                     rest(self.hands, delay).await?;
                     attempt += 1;
