@@ -6,6 +6,7 @@
 //!
 //! Panics are the errors here: a test that cannot have its database has failed.
 
+pub mod faults;
 mod kill;
 mod project;
 mod server;

@@ -18,13 +18,13 @@ use std::sync::Arc;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding as DriverBinding, SslMode as DriverSslMode};
 
-pub(crate) use attempt::Wire;
+pub(crate) use attempt::{Login, Wire};
 pub(crate) use classify::full_text;
 pub(crate) use dial::Route;
 pub(crate) use error::Place as ServerPlace;
 pub use error::{ConnectError, ConnectErrorKind};
 pub(crate) use pooler::Opener;
-pub(crate) use socket::Socket;
+pub(crate) use socket::{Signs, Socket};
 
 use crate::options::{ChannelBinding, ConnectOptions, Endpoint, SslMode, TargetSession};
 use crate::passfile;

@@ -9,6 +9,7 @@ mod closed;
 mod driver;
 mod flight;
 mod patient;
+mod pulse;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -23,8 +24,9 @@ pub use closed::Closed;
 pub use driver::Notification;
 use driver::Shared;
 pub use flight::Flight;
+use pulse::Pulse;
 
-use crate::connect::{ConnectError, Opener, ServerPlace, Wire};
+use crate::connect::{ConnectError, Login, Opener, ServerPlace};
 use crate::sql_error::SqlError;
 
 /// An open session. Dropping it closes the session; a batch that was abandoned half-way is cancelled as well.
@@ -42,13 +44,14 @@ pub struct AdminConn {
 
 impl AdminConn {
     /// Takes the driver's two halves and starts the task that moves their bytes.
-    pub(crate) async fn start(client: Client, wire: Box<dyn Wire>, opener: Arc<Opener>) -> Self {
+    pub(crate) async fn start(login: Login, opener: Arc<Opener>) -> Self {
+        let Login { client, wire, signs } = login;
         let token = client.cancel_token();
         let login_pid = cancel::backend_pid(&token).await;
         let backend_pid = AtomicI32::new(login_pid);
         let server_version_num = wire.parameter("server_version").map_or(0, version_number);
         let shared = Arc::new(Shared::new(wire));
-        let closed = driver::spawn(&shared);
+        let closed = driver::spawn(&shared, Pulse::new(signs, Arc::clone(&opener), login_pid));
         let canceller = Canceller::new(token, Arc::clone(&opener.route));
         let abandoned = AtomicBool::new(false);
         Self { client, shared, closed, canceller, backend_pid, login_pid, opener, server_version_num, abandoned }

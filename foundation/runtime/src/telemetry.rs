@@ -10,8 +10,10 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::str::FromStr;
 
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::{MakeWriter, layer};
+use tracing_subscriber::layer::Filter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -78,12 +80,19 @@ pub struct Telemetry(#[expect(dead_code, reason = "dropped at the end")] Option<
 
 /// Sets the process's logging up, once; not on a thread of a runtime where there are traces to send.
 ///
-/// `level` is a level, or a comma-separated list of `module=level` with a level for all others.
+/// `level` is a level, or a comma-separated list of `module=level` with a level for all others. Of other crates than `ours`, by
+/// their names in paths, nothing below `info` is logged, whatever it says: there libraries write what they send and receive,
+/// headers, statements and parameters as they are, in which nobody could tell what is a secret.
 ///
 /// # Errors
 /// A level that does not exist, an endpoint for traces that cannot be used, or logging that was set up before.
-pub fn init(level: &str, format: Format, traces: Option<&TraceExport>) -> Result<Telemetry, TelemetryError> {
-    let filter = filter(level)?;
+pub fn init(
+    level: &str,
+    format: Format,
+    traces: Option<&TraceExport>,
+    ours: &'static [&'static str],
+) -> Result<Telemetry, TelemetryError> {
+    let filter = filter(level)?.and(without_wires(ours));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let lines = lines(format, colours, std::io::stderr);
     let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
@@ -105,6 +114,15 @@ where
         Format::Human => layer.with_ansi(colours).boxed(),
         Format::Json => layer.json().flatten_event(true).boxed(),
     }
+}
+
+/// What libraries say below `info` is left out.
+fn without_wires<S>(ours: &'static [&'static str]) -> impl Filter<S> + Send + Sync {
+    let is_ours = |target: &str| ours.contains(&target.split("::").next().unwrap_or_default());
+    let may_be_seen =
+        move |metadata: &Metadata<'_>| *metadata.level() <= LevelFilter::INFO || is_ours(metadata.target());
+    // With a hint, since two filters have one only where both have.
+    filter_fn(may_be_seen).with_max_level_hint(LevelFilter::TRACE)
 }
 
 /// The filter's own parser takes `inof` for the name of a module and then logs everything of it, so levels are looked

@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 #[ignore = "run by the other tests"]
 fn child() {
     let Ok(patience) = std::env::var("RUNTIME_TEST_CHILD") else { return };
-    let _telemetry = telemetry::init("info", telemetry::Format::Json, None).expect("first time");
-    let again = telemetry::init("info", telemetry::Format::Human, None);
+    let _telemetry = telemetry::init("info", telemetry::Format::Json, None, &[]).expect("first time");
+    let again = telemetry::init("info", telemetry::Format::Human, None, &[]);
     assert_eq!(again.expect_err("the second time"), telemetry::TelemetryError::Twice);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

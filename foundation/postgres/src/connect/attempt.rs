@@ -9,6 +9,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use super::dial::Route;
 use super::error::{ConnectError, ConnectErrorKind, Place};
 use super::pooler::Opener;
+use super::socket::Signs;
 use super::{classify, standing};
 use crate::options::TargetSession;
 use crate::session::AdminConn;
@@ -46,6 +47,14 @@ where
     }
 }
 
+/// What a login leaves.
+pub(crate) struct Login {
+    pub(crate) client: Client,
+    pub(crate) wire: Box<dyn Wire>,
+    /// What goes over its socket.
+    pub(crate) signs: Arc<Signs>,
+}
+
 pub(super) async fn open(opener: Opener, target: TargetSession) -> Result<AdminConn, ConnectError> {
     let opener = Arc::new(opener);
     let place = &opener.route.place;
@@ -68,15 +77,16 @@ pub(super) async fn log_in(
     place: &Place,
     route: &Route,
     encryption: Encryption,
-) -> Result<(Client, Box<dyn Wire>), ConnectError> {
+) -> Result<Login, ConnectError> {
     let socket = route.dial().await.map_err(|error| classify::io(place, &error))?;
+    let signs = socket.signs();
     let with_tls = encryption != Encryption::Plain;
     let refused = |error: tokio_postgres::Error| classify::driver(place, &error, with_tls.then_some(&*route.tls));
     if with_tls {
         let (client, wire) = config.connect_raw(socket, route.tls_connect()).await.map_err(refused)?;
-        Ok((client, Box::new(wire)))
+        Ok(Login { client, wire: Box::new(wire), signs })
     } else {
         let (client, wire) = config.connect_raw(socket, NoTls).await.map_err(refused)?;
-        Ok((client, Box::new(wire)))
+        Ok(Login { client, wire: Box::new(wire), signs })
     }
 }

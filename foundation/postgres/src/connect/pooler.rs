@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Config;
 
-use super::attempt::{Encryption, Wire};
+use super::attempt::{Encryption, Login};
 use super::dial::Route;
 use super::error::{ConnectError, ConnectErrorKind, Place};
 use super::{attempt, classify, settings};
@@ -108,12 +108,12 @@ impl Opener {
         Ok(true)
     }
 
-    async fn log_in(&self, config: &Config) -> Result<(Client, Box<dyn Wire>), ConnectError> {
+    pub(crate) async fn log_in(&self, config: &Config) -> Result<Login, ConnectError> {
         attempt::log_in(config, &self.route.place, &self.route, self.encryption).await
     }
 
-    async fn session(self: &Arc<Self>, (client, wire): (Client, Box<dyn Wire>)) -> AdminConn {
-        AdminConn::start(client, wire, Arc::clone(self)).await
+    async fn session(self: &Arc<Self>, login: Login) -> AdminConn {
+        AdminConn::start(login, Arc::clone(self)).await
     }
 }
 

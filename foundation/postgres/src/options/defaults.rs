@@ -18,6 +18,9 @@ pub fn process_environment(name: &str) -> Option<String> {
 const DEFAULT_PORT: u16 = 5432;
 /// libpq waits for ever; a tool that people watch should not.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Idle time, interval and number of TCP's probes: 35 s until a server that vanished is noticed, where libpq leaves it to
+/// the system (two hours on Linux). Often enough, too, for firewalls that forget who is silent.
+const DEFAULT_KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration::from_secs(5), 4);
 /// Debian, Red Hat and the containers put the socket in the first, PostgreSQL's own build in the second.
 const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
@@ -102,9 +105,9 @@ pub(super) fn complete(given: Given, environment: Lookup<'_>) -> Result<ConnectO
         target_session: given.target_session.or(outside.target_session).unwrap_or_default(),
         keepalive: Keepalive {
             on: given.keepalives.unwrap_or(true),
-            idle: given.keepalives_idle,
-            interval: given.keepalives_interval,
-            count: given.keepalives_count,
+            idle: given.keepalives_idle.or(Some(DEFAULT_KEEPALIVE.0)),
+            interval: given.keepalives_interval.or(Some(DEFAULT_KEEPALIVE.1)),
+            count: given.keepalives_count.or(Some(DEFAULT_KEEPALIVE.2)),
             user_timeout: given.tcp_user_timeout,
         },
         poolers: Poolers::default(),

@@ -186,6 +186,9 @@ pub(crate) enum RootCertificate {
     Default(Option<PathBuf>),
 }
 
+/// Longer than a server under load hesitates; shorter than people wait for one that is gone.
+const DEFAULT_PATIENCE: Duration = Duration::from_mins(1);
+
 /// TCP keepalive; durations are whole seconds in the connection string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keepalive {
@@ -194,6 +197,13 @@ pub(crate) struct Keepalive {
     pub(crate) interval: Option<Duration>,
     pub(crate) count: Option<u32>,
     pub(crate) user_timeout: Option<Duration>,
+}
+
+impl Keepalive {
+    /// How long the server may leave a question without a sign of life; `tcp_user_timeout`, where that is given.
+    pub(crate) fn patience(&self) -> Duration {
+        self.user_timeout.unwrap_or(DEFAULT_PATIENCE)
+    }
 }
 
 /// What is done about a pooler that keeps no sessions.

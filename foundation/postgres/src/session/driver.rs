@@ -1,12 +1,14 @@
 //! The task that moves a session's bytes and passes on what the server says unasked.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use tokio_postgres::AsyncMessage;
 
 use super::closed::Closed;
+use super::pulse::Pulse;
 use crate::connect::Wire;
 use crate::sql_error::SqlError;
 
@@ -30,6 +32,19 @@ pub(super) struct Shared {
     notice: Mutex<Option<Listener<SqlError>>>,
     notification: Mutex<Option<Listener<Notification>>>,
     broken_off: Notify,
+    /// How many wait for an answer at this moment.
+    waiting: AtomicUsize,
+    /// Why this side gave the session up.
+    given_up: Mutex<Option<String>>,
+}
+
+/// Somebody waits for an answer, as long as this is kept.
+pub(super) struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
 }
 
 impl Shared {
@@ -39,6 +54,8 @@ impl Shared {
             notice: Mutex::new(None),
             notification: Mutex::new(None),
             broken_off: Notify::new(),
+            waiting: AtomicUsize::new(0),
+            given_up: Mutex::new(None),
         }
     }
 
@@ -62,6 +79,20 @@ impl Shared {
     /// Ends the session without goodbye: for one that waits for something this side cannot give.
     pub(super) fn break_off(&self) {
         self.broken_off.notify_one();
+    }
+
+    pub(super) fn waits(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        Waiting(&self.waiting)
+    }
+
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Why the session ended, where it was this side that gave it up.
+    pub(super) fn given_up(&self) -> Option<String> {
+        lock(&self.given_up).clone()
     }
 
     async fn next(&self) -> Option<Result<AsyncMessage, tokio_postgres::Error>> {
@@ -113,7 +144,7 @@ impl Drop for Unplug {
     }
 }
 
-pub(super) fn spawn(shared: &Arc<Shared>) -> watch::Receiver<Option<Closed>> {
+pub(super) fn spawn(shared: &Arc<Shared>, pulse: Pulse) -> watch::Receiver<Option<Closed>> {
     let (report, closed) = watch::channel(None);
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
@@ -122,6 +153,10 @@ pub(super) fn spawn(shared: &Arc<Shared>) -> watch::Receiver<Option<Closed>> {
             let message = tokio::select! {
                 message = unplug.0.next() => message,
                 () = unplug.0.broken_off.notified() => None,
+                why = pulse.is_gone(&unplug.0) => {
+                    *lock(&unplug.0.given_up) = Some(why.clone());
+                    break Closed::Lost(why);
+                }
             };
             match message {
                 Some(Ok(message)) => unplug.0.pass_on(message),

@@ -55,7 +55,11 @@ impl<'a> Flight<'a> {
     pub async fn next(&mut self) -> Option<Result<BatchOutcome, BatchError>> {
         let answer = self.answers.front_mut()?;
         let ended = loop {
-            match answer.next().await {
+            let next = {
+                let _waiting = self.conn.shared.waits();
+                answer.next().await
+            };
+            match next {
                 Some(Ok(SimpleQueryMessage::RowDescription(columns))) => {
                     self.current.columns = columns.iter().map(|column| column.name().to_owned()).collect();
                 }
@@ -67,7 +71,7 @@ impl<'a> Flight<'a> {
                     self.done.push(std::mem::take(&mut self.current));
                 }
                 Some(Ok(_)) => {}
-                Some(Err(error)) => break Some(failure(&self.conn.client, &error)),
+                Some(Err(error)) => break Some(failure(&self.conn.client, &self.conn.shared, &error)),
                 None => break None,
             }
         };
@@ -114,17 +118,19 @@ fn send(
     let _held = (messages.len() > 1).then(|| shared.hold_back());
     let send = |message: &&str| match client.simple_query_raw(message).now_or_never() {
         Some(Ok(answer)) => Ok(Box::pin(answer)),
-        Some(Err(error)) => Err(failure(client, &error)),
+        Some(Err(error)) => Err(failure(client, shared, &error)),
         // The driver queues and does not wait.
         None => Err(BatchFailure::Unsendable("the driver did not take the message".to_owned())),
     };
     messages.iter().map(send).collect()
 }
 
-fn failure(client: &Client, error: &tokio_postgres::Error) -> BatchFailure {
+fn failure(client: &Client, shared: &Shared, error: &tokio_postgres::Error) -> BatchFailure {
     match SqlError::from_driver(error) {
         Some(error) => BatchFailure::Sql(Box::new(error)),
-        None if error.is_closed() || client.is_closed() => BatchFailure::ConnectionLost(full_text(error)),
+        None if error.is_closed() || client.is_closed() => {
+            BatchFailure::ConnectionLost(shared.given_up().unwrap_or_else(|| full_text(error)))
+        }
         None => BatchFailure::Protocol(format!(
             "the server answered with something a batch cannot handle; COPY FROM STDIN and COPY TO STDOUT are not possible here ({})",
             full_text(error)

@@ -202,3 +202,27 @@ fn is_object(line: &str) -> bool {
     }
     line.starts_with('{') && line.ends_with('}') && depth == 0 && !within
 }
+
+#[test]
+fn of_libraries_nothing_below_info_is_logged_whatever_the_level() {
+    use tracing_subscriber::filter::FilterExt as _;
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+    for level in ["trace", "debug,a_library=trace", "info,ours=trace,a_library::wire=debug"] {
+        let written = Written::default();
+        let sink = written.clone();
+        let filter = crate::telemetry::filter(level).expect("levels").and(crate::telemetry::without_wires(&["ours"]));
+        let lines = crate::telemetry::lines(crate::telemetry::Format::Human, false, move || sink.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines.with_filter(filter)), || {
+            let _wire = tracing::debug_span!(target: "a_library::wire", "sent", query = "SELECT 'Geheim'").entered();
+            tracing::trace!(target: "a_library::wire", "GET http://ana:Geheim@host/ HTTP/1.1");
+            tracing::debug!(target: "a_library", "executing SELECT 'Geheim'");
+            tracing::debug!(target: "ours_not", "executing SELECT 'Geheim'");
+            tracing::warn!(target: "a_library::wire", "the other end hung up");
+            tracing::debug!(target: "ours::part", "in detail");
+        });
+        let log = String::from_utf8(written.0.lock().expect("nobody panicked").clone()).expect("text");
+        assert!(!log.contains("Geheim"), "{level}: {log}");
+        assert!(log.contains("the other end hung up") && log.contains("in detail"), "{level}: {log}");
+        assert_eq!(log.lines().count(), 2, "{level}: {log}");
+    }
+}
