@@ -85,11 +85,12 @@ pub struct AuditEntry {
     pub transaction: Option<String>,
     /// What was created, changed or dropped: `command`, `type`, `schema`, `identity`, and `dropped`.
     pub objects: Value,
-    /// The client's message, all of its statements, or the migration's SQL, cut after 8,000 characters.
+    /// The client's message, all of its statements, or the migration's SQL, cut after 8,000 characters. Of a message that can have a
+    /// secret every value is hidden.
     pub statement: Option<String>,
     /// How long the message was, bytes.
     pub statement_bytes: Option<i64>,
-    /// SHA-256 of the whole message, in hex; absent where it was longer than 64 KiB and an event trigger saw it.
+    /// SHA-256 of the whole message, in hex; absent where an event trigger saw it and it was longer than 64 KiB or has hidden values.
     pub statement_sha256: Option<String>,
     /// Which functions the command was called from, innermost first.
     pub context: Option<String>,

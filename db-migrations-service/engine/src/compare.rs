@@ -106,6 +106,27 @@ pub(crate) fn refuse_edited(
     Err(error)
 }
 
+/// Refuses while a migration in scope is half taken back: nobody may build on what is neither there nor gone.
+pub(crate) fn refuse_half_rolled_back(
+    project: &Project,
+    state: &State,
+    in_scope: impl Fn(&str) -> bool,
+) -> Result<(), EngineError> {
+    let is_half = |id: &MigrationId| state.journal.contains_key(&(id.clone(), Direction::Down));
+    let half = project.migrations().iter().filter(|m| is_half(&m.id) && in_scope(&m.service));
+    let half: Vec<MigrationId> = half.map(|m| m.id.clone()).collect();
+    let Some(first) = half.first() else { return Ok(()) };
+    let names: Vec<String> = half.iter().map(ToString::to_string).collect();
+    let mut error = EngineError::new(
+        ErrorCode::HalfRolledBack,
+        format!("a rollback stopped in the middle of {}", names.join(", ")),
+    )
+    .cure(format!("finish it: `profe migrate rollback --migration {first}`; then run again"))
+    .migration(first);
+    error.related = half;
+    Err(error)
+}
+
 /// The comparison by service, for people and programs.
 pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &State) -> Vec<ServiceStatus> {
     let mut rows: HashMap<&str, Vec<MigrationStatus>> = HashMap::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use postgres_link::ConnectOptions;
+use postgres_link::{AdminConn, ConnectOptions};
 
 use crate::adopt::{AdoptRequest, AdoptionReport, refuse_unadopted};
 use crate::compare::{self, Comparison};
@@ -20,6 +20,7 @@ use crate::proof::drift::{self, DriftReport, Fingerprints};
 use crate::proof::report::Report;
 use crate::proof::{self, ValidateRequest};
 use crate::request::{HistoryFilter, RollbackRequest, RunContext, RunRequest, Scope};
+use crate::run::beside::Beside;
 use crate::run::execute::{Origin, PreparedRun, Sessions, Work};
 use crate::run::rollback;
 use crate::status::{HistoryEntry, SeedReport, SeedStatus, TargetStatus};
@@ -43,6 +44,7 @@ pub struct Target {
 pub struct Engine {
     project: Arc<Project>,
     pub(crate) target: Target,
+    spares_sessions: bool,
 }
 
 impl Engine {
@@ -50,7 +52,14 @@ impl Engine {
     /// connected yet.
     #[expect(clippy::needless_pass_by_value, reason = "whoever makes an engine gives the project to it")]
     pub fn new(project: Arc<Project>, target: Target) -> Self {
-        Self { project: project.on(&target.environment), target }
+        Self { project: project.on(&target.environment), target, spares_sessions: false }
+    }
+
+    /// Works with one session where a second one is not needed: for a run over many databases, whose sessions are most of its cost.
+    /// Nothing looks ahead at who is in the way, and the audit is sealed by whoever looks at it next.
+    #[must_use]
+    pub fn sparing_sessions(self) -> Self {
+        Self { spares_sessions: true, ..self }
     }
 
     /// The project.
@@ -138,12 +147,12 @@ impl Engine {
             && (comparison.has_open() || !self.is_prepared(&state))
         {
             session::check_writable(&conn, &self.target)?;
-            let guard = self.lock(&name, &context).await?;
-            lock::claim_work(&conn).await?;
+            let held = self.lock(conn, &name, &context).await?;
+            let conn = &held.conn;
             // Only now nothing changes under the plan any more.
-            state = store::read(&conn).await?;
+            state = store::read(conn).await?;
             comparison = compare::compare(&self.project, &hashes, &state)?;
-            sessions = Some(Sessions { conn, guard });
+            sessions = Some(held);
         }
         let conn = sessions.as_ref().map(|s| &s.conn);
         let plan =
@@ -269,10 +278,11 @@ impl Engine {
         let name = lock::session_name("rollback", &context.actor, context.run_id);
         let conn = session::open(&self.target, &name).await?;
         session::check_writable(&conn, &self.target)?;
-        let guard = self.lock(&name, &context).await?;
-        lock::claim_work(&conn).await?;
-        let state = store::read(&conn).await?;
-        let (plan, work) = rollback::plan(&conn, &self.project.catalogue, &state, &request).await?;
+        let sessions = self.lock(conn, &name, &context).await?;
+        let conn = &sessions.conn;
+        let state = store::read(conn).await?;
+        let request = rollback::less_what_is_done(conn, request, context.run_id).await?;
+        let (plan, work) = rollback::plan(conn, &self.project.catalogue, &state, &request).await?;
         Ok(PreparedRun {
             project: Arc::clone(&self.project),
             plan,
@@ -280,7 +290,7 @@ impl Engine {
             direction: Direction::Down,
             dry_run: request.dry_run,
             context,
-            sessions: Some(Sessions { conn, guard }),
+            sessions: Some(sessions),
             installed: state.installed,
             prepared_before: state.catalogue.is_some(),
             target: self.target.clone(),
@@ -336,14 +346,23 @@ impl Engine {
         state.catalogue.as_deref() == Some(prepare::fingerprint(&self.project.catalogue).as_str())
     }
 
-    async fn lock(&self, name: &str, context: &RunContext) -> Result<postgres_link::AdminConn, EngineError> {
-        let guard = session::open(&self.target, name).await?;
-        lock::acquire(&guard, context.wait_for_lock).await?;
-        Ok(guard)
+    /// Takes the target's lock, and makes `conn` the session that works under it.
+    async fn lock(&self, conn: AdminConn, name: &str, context: &RunContext) -> Result<Sessions, EngineError> {
+        let beside = if self.spares_sessions {
+            lock::acquire(&conn, context.wait_for_lock).await?;
+            lock::end_with_client(&conn).await;
+            Beside::later(self.target.clone(), name.to_owned())
+        } else {
+            let guard = session::open(&self.target, name).await?;
+            lock::acquire(&guard, context.wait_for_lock).await?;
+            Beside::holding(guard)
+        };
+        lock::claim_work(&conn).await?;
+        Ok(Sessions { conn, beside })
     }
 
     /// Connects and reads while the files are hashed.
-    async fn look(&self, what: &str) -> Result<(Option<postgres_link::AdminConn>, State, Comparison), EngineError> {
+    async fn look(&self, what: &str) -> Result<(Option<AdminConn>, State, Comparison), EngineError> {
         let read = async {
             let conn = session::open_existing(&self.target, what).await?;
             let state = match &conn {

@@ -43,6 +43,8 @@ pub enum ErrorCode {
     CrossesDatabases,
     /// An applied migration's file has changed.
     Edited,
+    /// A rollback stopped in the middle of a migration, which is neither there nor gone.
+    HalfRolledBack,
     /// Something applied depends on what should be rolled back.
     HasDependents,
     /// The migration is declared irreversible.

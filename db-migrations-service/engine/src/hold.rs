@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use crate::error::EngineError;
 use crate::migration::MigrationId;
-use crate::plan::PlannedMigration;
+use crate::plan::{Plan, PlannedMigration};
 use crate::project::{Migration, Project, Script};
 use crate::run::execute::PreparedRun;
+use crate::target::store::Direction;
 
 /// The answer, when it comes.
 type Answer = Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send>>;
@@ -77,8 +78,16 @@ impl PlannedMigration {
     }
 }
 
+impl Plan {
+    /// What a rollback takes away: what each of its migrations has brought.
+    pub fn takes_back(&self) -> Vec<Contract> {
+        let ids = self.migrations.iter().map(|planned| &planned.migration);
+        ids.map(|id| Contract { migration: id.clone(), of: id.clone() }).collect()
+    }
+}
+
 impl PreparedRun {
-    /// Asks this before each contract of the run. Where somebody decided to take them whatever it says, `despite` is why,
+    /// Asks this before each contract of the run, or before the first migration of a rollback. Where somebody decided to take them whatever it says, `despite` is why,
     /// and is kept in the target.
     pub fn hold_contracts_by(&mut self, hold: Hold, despite: Option<String>) {
         self.contract_hold = hold;
@@ -93,6 +102,14 @@ impl PreparedRun {
     /// Whether the planned migration may be taken now, if it is a contract.
     pub(crate) async fn may_contract(&self, planned: &PlannedMigration) -> Result<(), EngineError> {
         if self.despite_hold.is_some() { Ok(()) } else { self.contract_hold.ask(planned.contracts()).await }
+    }
+
+    /// Whether a rollback may take back what it is about, now that its turn has come.
+    pub(crate) async fn may_take_back(&self) -> Result<(), EngineError> {
+        if self.direction == Direction::Up || self.despite_hold.is_some() {
+            return Ok(());
+        }
+        self.contract_hold.ask(self.plan.takes_back()).await
     }
 }
 

@@ -42,4 +42,4 @@ pub use migration::{MigrationId, Version};
 pub use plan::Plan;
 pub use project::{Migration, Project, Seed};
 pub use run::execute::PreparedRun;
-pub use target::lock::{KEY as RUN_LOCK, WORKER_KEY as WORK_LOCK};
+pub use target::lock::{KEY as RUN_LOCK, WORKER_KEY as WORK_LOCK, short_run_id};

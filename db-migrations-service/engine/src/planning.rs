@@ -55,9 +55,9 @@ pub(crate) async fn plan(
     let wanted = wanted(&graph, &open, project, state, scope, to)?;
     let chosen = graph.closure(wanted.iter().copied());
     let services: BTreeSet<&str> = chosen.iter().map(|&at| open[at].0.service.as_str()).collect();
-    crate::compare::refuse_edited(project, comparison, |service| {
-        in_scope(scope, service) || services.contains(service)
-    })?;
+    let concerned = |service: &str| in_scope(scope, service) || services.contains(service);
+    crate::compare::refuse_edited(project, comparison, concerned)?;
+    crate::compare::refuse_half_rolled_back(project, state, concerned)?;
     crossing::refuse(project, &graph, &chosen)?;
     refuse_unresolved(project, &graph, &chosen, conn).await?;
     plan.touches = graph.touched(&chosen).iter().map(|name| qualified(&name.schema, &name.name)).collect();

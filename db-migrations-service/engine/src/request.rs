@@ -42,6 +42,21 @@ pub enum RollbackTo {
     Version(Version),
     /// Exactly one.
     Migration(MigrationId),
+    /// These rows of the history, as far as they still stand: what is left of a rollback that did not come to its end. Refused
+    /// where one of the migrations was applied again since.
+    Rows(Vec<AppliedRow>),
+    /// The same again, by a run that may have done a part of it before: less what the history says that this run has taken back.
+    Resumed(Box<RollbackTo>),
+}
+
+/// A migration as it was applied once; applied again it is another row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedRow {
+    /// Which.
+    pub migration: MigrationId,
+    /// Its number in the history; `None` where its backfill was under way, so that it had none yet.
+    pub row: Option<i64>,
 }
 
 /// Take the target back.

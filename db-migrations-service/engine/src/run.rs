@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod attempt;
 pub(crate) mod backfill;
+pub(crate) mod beside;
 pub(crate) mod dry;
 pub(crate) mod envelope;
 pub mod execute;

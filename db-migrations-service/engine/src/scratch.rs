@@ -3,11 +3,16 @@
 //! Copying a template takes a few tens of milliseconds where migrating takes seconds. Used by tests, by developers
 //! (`profe db scratch`) and by everything that tries something out before it touches a target.
 
+mod rehearsal;
+
 use std::sync::Arc;
 
 use postgres_link::{AdminConn, ConnectOptions};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+pub(crate) use rehearsal::Rehearsal;
+pub use rehearsal::sweep;
 
 use crate::engine::{Engine, Target};
 use crate::error::{EngineError, ErrorCode};
@@ -74,7 +79,9 @@ impl Scratch {
     /// A new database from a template that is known to be there: one statement.
     pub async fn clone_of(&self, template: &str, label: &str) -> Result<ConnectOptions, EngineError> {
         let label: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(24).collect();
-        let name = format!("{SCRATCH}{}_{}", label.to_lowercase(), &Uuid::new_v4().simple().to_string()[..12]);
+        // Those of rehearsals are swept when nobody works on them; this one is kept.
+        let mark = if label.eq_ignore_ascii_case("rehearsal") { "_" } else { "" };
+        let name = format!("{SCRATCH}{}{mark}_{}", label.to_lowercase(), &Uuid::new_v4().simple().to_string()[..12]);
         create_copy(&self.server, &name, template).await?;
         Ok(self.server.clone().with_database(name))
     }
@@ -145,33 +152,22 @@ fn context() -> RunContext {
     }
 }
 
-/// An empty database on the server of `server`, which [`drop_by_name`] takes away.
-pub(crate) async fn create_empty(server: &ConnectOptions, name: &str) -> Result<(), EngineError> {
-    let maintenance = maintenance(server).await?;
-    let created = run(&maintenance, &format!("CREATE DATABASE {}", identifier(name))).await;
-    maintenance.close().await;
-    match created {
-        Err(error) if error.code == ErrorCode::InsufficientPrivilege => Err(error.cure(format!(
-            "as a superuser run: ALTER ROLE {} CREATEDB; without it there is no rehearsal, and the other gates remain",
-            identifier(server.user())
-        ))),
-        other => other.map(|_| ()),
-    }
-}
-
 /// A copy of the database `template`, on which nobody may be meanwhile.
-pub(crate) async fn create_copy(server: &ConnectOptions, name: &str, template: &str) -> Result<(), EngineError> {
+async fn create_copy(server: &ConnectOptions, name: &str, template: &str) -> Result<(), EngineError> {
     let maintenance = maintenance(server).await?;
-    // Copying the files is faster than writing them through the log, which 15 would do by default.
-    let strategy = if maintenance.server_version_num() >= 150_000 { " STRATEGY file_copy" } else { "" };
-    let statement = format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(name), identifier(template));
-    let created = run(&maintenance, &statement).await;
+    let created = run(&maintenance, &create_statement(&maintenance, name, template)).await;
     maintenance.close().await;
     created.map(|_| ())
 }
 
+fn create_statement(session: &AdminConn, name: &str, template: &str) -> String {
+    // Copying the files is faster than writing them through the log, which 15 would do by default.
+    let strategy = if session.server_version_num() >= 150_000 { " STRATEGY file_copy" } else { "" };
+    format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(name), identifier(template))
+}
+
 /// Drops a scratch database, whoever is connected to it.
-pub(crate) async fn drop_by_name(server: &ConnectOptions, name: &str) -> Result<(), EngineError> {
+async fn drop_by_name(server: &ConnectOptions, name: &str) -> Result<(), EngineError> {
     let maintenance = maintenance(server).await?;
     run(&maintenance, &format!("ALTER DATABASE {} IS_TEMPLATE false", identifier(name))).await?;
     run(&maintenance, &format!("DROP DATABASE {} WITH (FORCE)", identifier(name))).await?;

@@ -13,6 +13,7 @@ use crate::project::{Project, Script, Seed};
 use crate::request::{RunContext, Scope};
 use crate::run::apply::{StepEnd, ended};
 use crate::run::attempt::Hands;
+use crate::run::beside::Beside;
 use crate::run::envelope::{PRELUDE, Part};
 use crate::run::steps::{Record, Step};
 use crate::status::{SeedReport, SeedState, SeedStatus};
@@ -92,6 +93,7 @@ pub(crate) async fn run(
     let name = lock::session_name(if reset { "seeds reset" } else { "seeds run" }, &context.actor, context.run_id);
     let guard = session::open(target, &name).await?;
     lock::acquire(&guard, context.wait_for_lock).await?;
+    let beside = Beside::holding(guard);
     let conn = session::open(target, &name).await?;
     session::check_writable(&conn, target)?;
     lock::claim_work(&conn).await?;
@@ -104,7 +106,7 @@ pub(crate) async fn run(
         )
         .cure("run the migrations first: profe migrate run"));
     }
-    let hands = Hands { conn: &conn, guard: &guard, settings: &project.catalogue.run, context };
+    let hands = Hands { conn: &conn, beside: &beside, settings: &project.catalogue.run, context };
     if reset {
         empty(&conn, project, scope).await?;
     }

@@ -8,6 +8,7 @@ DECLARE
   via     pg_catalog.bool;
   actor   pg_catalog.text;
   message pg_catalog.text;
+  shown   pg_catalog.text;
 BEGIN
   -- One line is this function's own; what a function or a body runs has more.
   GET DIAGNOSTICS stack = PG_CONTEXT;
@@ -41,13 +42,28 @@ BEGIN
     END IF;
     IF NOT told THEN
       message := pg_catalog.current_query();
+      shown := pg_catalog."left"(message, 8000);
+      -- Where a secret can stand in it – also in another statement of the same message, such as a role's password – every value is
+      -- hidden. What cannot be told apart so easily is hidden from there to the end: values between dollars, and after a comment.
+      -- The strings are such as mean the same whatever the session has set.
+      IF shown OPERATOR(pg_catalog.~*) E'\\m(passw|secret|credential|token|api_?key|mapping\\M|subscription\\M|server\\M|connection\\M|dblink)|://[^/]*@' THEN
+        shown := pg_catalog.regexp_replace(shown,
+          CASE pg_catalog.current_setting('standard_conforming_strings') WHEN 'on' THEN E'/\\*.*' ELSE E'(/\\*|'').*' END, '''');
+        SELECT pg_catalog.string_agg(COALESCE(part[1], '''***'''), '' ORDER BY place) INTO shown
+          FROM pg_catalog.regexp_matches(shown,
+                 E'([[:alpha:]_][[:alnum:]_$]*|"[^"]*"?|[0-9]+|[^[:alnum:]_''"$-]+|-|\\$[0-9]*)|--[^\\n]*'
+                 '|[eE]''(?:\\\\.|''''|[^''\\\\])*(?:''|\\Z)|''(?:''''|[^''])*(?:''|\\Z)|\\$(?:[[:alpha:]_][[:alnum:]_]*)?\\$.*',
+                 'g') WITH ORDINALITY AS found (part, place);
+      END IF;
     END IF;
     INSERT INTO migration_service.audit_entry
       (event, command, acting_role, objects, statement, statement_bytes, statement_sha256, context, via_service, run_id)
     VALUES (tg_event, tg_tag, CASE WHEN actor OPERATOR(pg_catalog.=) 'none' THEN session_user ELSE actor END,
-      COALESCE(done, '[]'), pg_catalog."left"(message, 8000), pg_catalog.octet_length(message),
+      COALESCE(done, '[]'), shown, pg_catalog.octet_length(message),
       -- A message of many statements comes here once for each: hashing a long one every time would take minutes.
-      CASE WHEN pg_catalog.octet_length(message) OPERATOR(pg_catalog.<=) 65536 THEN pg_catalog.encode(
+      -- Nor is there a hash of a hidden value, by which it could be guessed.
+      CASE WHEN pg_catalog.octet_length(message) OPERATOR(pg_catalog.<=) 65536
+             AND shown OPERATOR(pg_catalog.=) pg_catalog."left"(message, 8000) THEN pg_catalog.encode(
         pg_catalog.sha256(pg_catalog.convert_to(message, pg_catalog.getdatabaseencoding())), 'hex') END,
       CASE WHEN nested THEN pg_catalog."left"(pg_catalog.substr(stack, pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.+) 1), 4000) END,
       via, CASE WHEN via THEN pg_catalog.substr(marker, 7, 32)::pg_catalog.uuid END);

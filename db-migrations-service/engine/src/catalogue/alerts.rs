@@ -32,6 +32,10 @@ pub enum AlertRule {
     LongLockWait,
     /// A migration is pending where proofs are required, and has none for its present files.
     CertificateMissing,
+    /// The database does not answer, for another reason than that its server is full.
+    TargetUnreachable,
+    /// Nobody has looked at the database of late: what is known of it is old.
+    StaleSample,
 }
 
 /// How urgent it is. Alertmanager routes by it.
@@ -81,7 +85,7 @@ struct Defaults {
 
 impl AlertRule {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::FailedMigration,
         Self::FailedBackup,
         Self::LowDisk,
@@ -91,6 +95,8 @@ impl AlertRule {
         Self::BrokenAuditChain,
         Self::LongLockWait,
         Self::CertificateMissing,
+        Self::TargetUnreachable,
+        Self::StaleSample,
     ];
 
     fn defaults(self) -> Defaults {
@@ -112,6 +118,9 @@ impl AlertRule {
             Self::BrokenAuditChain => rule("broken-audit-chain", None, 0, Critical, false),
             Self::LongLockWait => rule("long-lock-wait", Some((60, "seconds")), 0, Warning, false),
             Self::CertificateMissing => rule("certificate-missing", None, 900, Warning, true),
+            Self::TargetUnreachable => rule("target-unreachable", None, 60, Critical, false),
+            // More than a sampler needs that waits for everything as long as it may.
+            Self::StaleSample => rule("stale-sample", Some((300, "seconds")), 0, Warning, false),
         }
     }
 

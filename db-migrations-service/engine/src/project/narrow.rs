@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Project;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Housing};
 use crate::migration::MigrationId;
 
 impl Project {
@@ -13,6 +13,18 @@ impl Project {
             Some(catalogue) => Arc::new(self.narrowed(catalogue, environment)),
             None => Arc::clone(self),
         }
+    }
+
+    /// As a database of `environment` would see them if every service lived in it. References never cross, so it can be made.
+    #[must_use]
+    pub fn together(self: &Arc<Self>, environment: &str) -> Arc<Self> {
+        let mut catalogue = self.catalogue.clone();
+        if let Some(entry) = catalogue.environments.get_mut(environment) {
+            entry.housing = Housing::default();
+        }
+        let (migrations, places, seeds) = (self.migrations.clone(), self.places.clone(), self.seeds.clone());
+        let source = Arc::clone(&self.source);
+        Arc::new(Self { catalogue, migrations, places, seeds, source, whole: None, memory: None })
     }
 
     /// As each database of a fleet sees them; `None` where there is no such fleet.

@@ -54,7 +54,7 @@ impl Stage {
         live: &AdminConn,
         context: &RunContext,
     ) -> Result<Self, EngineError> {
-        let stage = Self::lent(project, target, filled.database.clone(), context).await?;
+        let stage = Self::lent(project, target, &filled.database, context).await?;
         match stage.catch_up(live, &filled.source).await {
             Ok(()) => Ok(stage),
             Err(error) => stage.give_up(error).await,

@@ -35,12 +35,12 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
     if gates.contains(&Gate::Rehearsed) && unreadable.is_empty() {
         let mut proven = is_proven(run, hands, &subjects).await?;
         if let Some(shared) = run.shared_proofs.as_ref().filter(|_| !proven) {
-            let here = snapshot(hands.guard, &managed(&run.project)).await?.fingerprint();
-            proven = shared.lend(hands.guard, &subjects, here).await?;
+            let here = snapshot(hands.quiet(), &managed(&run.project)).await?.fingerprint();
+            proven = shared.lend(hands.quiet(), &subjects, here).await?;
             if !proven {
                 turn = Some(shared.turn().await);
                 // Somebody else may have rehearsed it meanwhile.
-                proven = shared.lend(hands.guard, &subjects, here).await?;
+                proven = shared.lend(hands.quiet(), &subjects, here).await?;
             }
         }
         if proven {
@@ -52,14 +52,14 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
     let examination = Examination {
         project: &run.project,
         target: &run.target,
-        live: Some(hands.guard),
+        live: Some(hands.quiet()),
         compare: true,
         gates: gates.clone(),
         filled: None,
         context: hands.context,
     };
     let report = examination.examine(&subjects, unreadable).await?;
-    keep(hands.guard, &report).await;
+    keep(hands.quiet(), &report).await;
     if let Some(shared) = &run.shared_proofs {
         shared.learn(&report);
     }
@@ -70,13 +70,13 @@ pub(crate) async fn require(run: &PreparedRun, hands: &Hands<'_>) -> Result<(), 
 
 /// Every migration has a certificate for its present files and the schema that it will find.
 async fn is_proven(run: &PreparedRun, hands: &Hands<'_>, subjects: &[Subject]) -> Result<bool, EngineError> {
-    let certificates = certificate::read(hands.guard).await?;
+    let certificates = certificate::read(hands.quiet()).await?;
     if subjects.iter().any(|subject| !certificates.contains_key(&subject.id)) {
         return Ok(false);
     }
-    let mut here = snapshot(hands.guard, &managed(&run.project)).await?.fingerprint();
-    let server_version_num = hands.guard.server_version_num();
-    let state = store::read(hands.guard).await?;
+    let mut here = snapshot(hands.quiet(), &managed(&run.project)).await?.fingerprint();
+    let server_version_num = hands.quiet().server_version_num();
+    let state = store::read(hands.quiet()).await?;
     // The chain begins at the live schema, and each begins where the one before ends.
     Ok(subjects.iter().all(|subject| {
         let holds = |c: &&Certificate| c.holds_for(&subject.up_hash, &subject.down_hash, here, server_version_num);
@@ -127,5 +127,5 @@ pub(crate) async fn remember(hands: &Hands<'_>, gate: &str, reason: &str) -> Res
         literal(reason),
         literal(&hands.context.actor)
     );
-    hands.guard.batch(&statement).await.map(|_| ()).map_err(|e| own_statement(&e, "recording the override"))
+    hands.quiet().batch(&statement).await.map(|_| ()).map_err(|e| own_statement(&e, "recording the override"))
 }

@@ -69,7 +69,7 @@ async fn before(hands: &Hands<'_>) -> Result<(Relations, u64), postgres_link::Ba
          WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'migration_service') AND c.relkind <> 'i'; \
          {LOG}"
     );
-    let outcome = hands.guard.batch(&query).await?;
+    let outcome = hands.quiet().batch(&query).await?;
     let relation = |row: &Vec<Option<String>>| Some((number(row, 0)?, (row[1].clone()?, number(row, 2)?)));
     Ok((outcome.statements[0].rows.iter().filter_map(relation).collect(), log(&outcome)))
 }
@@ -83,7 +83,7 @@ async fn looked(
         "SELECT relation, mode FROM pg_locks WHERE pid = {} AND locktype = 'relation' AND granted; {LOG}",
         hands.conn.backend_pid()
     );
-    let outcome = hands.guard.batch(&query).await?;
+    let outcome = hands.quiet().batch(&query).await?;
     let locks = outcome.statements[0].rows.iter().filter_map(|row| Some((number(row, 0)?, row[1].clone()?)));
     let locks = locks.filter(|(oid, _)| standing.contains_key(oid)).collect();
     Ok((locks, log(&outcome)))

@@ -147,7 +147,7 @@ impl Walker<'_> {
         let begun = std::time::Instant::now();
         let mut walk = Walk::from(before.fingerprint());
         let up = walked.step_up();
-        let state = store::read(self.hands.guard).await?;
+        let state = store::read(self.hands.quiet()).await?;
         let journal = state.journal.get(&(walked.id.clone(), Direction::Up)).cloned().unwrap_or_default();
         if let Err(error) = self.in_time(&up, stepwise::apply(&self.hands, &up, &journal)).await {
             walk.failed = Some((Leg::Up, error));
@@ -216,7 +216,7 @@ impl Walker<'_> {
             id.version
         );
         let outcome =
-            self.hands.guard.batch(&query).await.map_err(|e| own_statement(&e, "reading the rehearsal's history"))?;
+            self.hands.quiet().batch(&query).await.map_err(|e| own_statement(&e, "reading the rehearsal's history"))?;
         crate::target::store::number(outcome.value(0, 0).unwrap_or_default())
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use postgres_link::{AdminConn, ConnectOptions};
 use schema_catalog::{Follower, Snapshot};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::rehearsal::managed;
 use super::rehearse::{Walked, Walker, snapshot};
@@ -20,8 +19,9 @@ use crate::project::{Project, Script};
 use crate::request::RunContext;
 use crate::run::attempt::Hands;
 use crate::run::backfill::journal::Begun;
+use crate::run::beside::Beside;
 use crate::run::steps::Text;
-use crate::scratch;
+use crate::scratch::Rehearsal;
 use crate::target::session::{self, own_statement};
 use crate::target::{prepare, store};
 
@@ -29,10 +29,9 @@ use crate::target::{prepare, store};
 pub(super) struct Stage {
     pub(super) project: Arc<Project>,
     server: ConnectOptions,
-    name: String,
-    /// It was made here, and is dropped here.
-    ours: bool,
-    sessions: Sessions,
+    /// It was made here, and is dropped here; `None` where it was lent.
+    ours: Option<Rehearsal>,
+    sessions: Box<Sessions>,
     /// The caller's, without its events: nobody is told of these runs.
     context: RunContext,
 }
@@ -41,7 +40,7 @@ struct Sessions {
     /// Does the work.
     conn: AdminConn,
     /// Looks at it.
-    guard: AdminConn,
+    beside: Beside,
 }
 
 impl Stage {
@@ -51,9 +50,8 @@ impl Stage {
         target: &Target,
         context: &RunContext,
     ) -> Result<Self, EngineError> {
-        let name = new_name();
-        scratch::create_empty(&target.connect, &name).await?;
-        let stage = Self::enter(project, target, name, context).await?;
+        let ours = Box::pin(Rehearsal::empty(&target.connect)).await?;
+        let stage = Box::pin(Self::enter(project, target, ours, context)).await?;
         let conn = stage.conn();
         match prepare::prepare(conn, &project.catalogue, false, false, &context.cancel).await {
             Ok(()) => Ok(stage),
@@ -77,21 +75,24 @@ impl Stage {
 
     /// Makes another that is the same, and enters this one anew: while it is copied, nobody may be on it.
     pub(super) async fn doubled(self, target: &Target) -> Result<(Self, Self), EngineError> {
-        let Self { project, server, name, sessions, context, .. } = self;
+        let Self { project, server, ours, sessions, context } = self;
         sessions.close().await;
-        let copy = new_name();
-        if let Err(error) = scratch::create_copy(&server, &copy, &name).await {
-            scratch::drop_by_name(&server, &name).await?;
-            return Err(error);
-        }
-        let stage = match Self::enter(&project, target, name, &context).await {
-            Ok(stage) => stage,
+        let ours = ours.ok_or_else(|| EngineError::new(ErrorCode::Internal, "a lent database is not copied"))?;
+        let copy = match Box::pin(ours.copy(&server)).await {
+            Ok(copy) => copy,
             Err(error) => {
-                scratch::drop_by_name(&server, &copy).await?;
+                Box::pin(ours.drop()).await?;
                 return Err(error);
             }
         };
-        match Self::enter(&project, target, copy, &context).await {
+        let stage = match Box::pin(Self::enter(&project, target, ours, &context)).await {
+            Ok(stage) => stage,
+            Err(error) => {
+                Box::pin(copy.drop()).await?;
+                return Err(error);
+            }
+        };
+        match Box::pin(Self::enter(&project, target, copy, &context)).await {
             Ok(copy) => Ok((stage, copy)),
             Err(error) => stage.give_up(error).await,
         }
@@ -101,13 +102,13 @@ impl Stage {
     async fn enter(
         project: &Arc<Project>,
         target: &Target,
-        name: String,
+        ours: Rehearsal,
         context: &RunContext,
     ) -> Result<Self, EngineError> {
-        match Self::lent(project, target, name.clone(), context).await {
-            Ok(stage) => Ok(Self { ours: true, ..stage }),
+        match Self::lent(project, target, ours.name(), context).await {
+            Ok(stage) => Ok(Self { ours: Some(ours), ..stage }),
             Err(error) => {
-                scratch::drop_by_name(&target.connect, &name).await?;
+                Box::pin(ours.drop()).await?;
                 Err(error)
             }
         }
@@ -117,15 +118,15 @@ impl Stage {
     pub(super) async fn lent(
         project: &Arc<Project>,
         target: &Target,
-        name: String,
+        name: &str,
         context: &RunContext,
     ) -> Result<Self, EngineError> {
-        let sessions = Sessions::open(target, &name).await?;
+        let sessions = Box::new(Sessions::open(target, name).await?);
         // A walk that hangs is cancelled without its caller.
         let cancel = context.cancel.child_token();
         let context = RunContext { events: EventSink::none(), cancel, ..context.clone() };
         let server = target.connect.clone();
-        Ok(Self { project: Arc::clone(project), server, name, ours: false, sessions, context })
+        Ok(Self { project: Arc::clone(project), server, ours: None, sessions, context })
     }
 
     /// The session that does the work.
@@ -140,10 +141,10 @@ impl Stage {
 
     pub(super) fn walker(&self) -> Walker<'_> {
         let settings = &self.project.catalogue.run;
-        let Sessions { conn, guard } = &self.sessions;
+        let Sessions { conn, beside } = &*self.sessions;
         Walker {
-            hands: Hands { conn, guard, settings, context: &self.context },
-            follower: Follower::new(guard, managed(&self.project)),
+            hands: Hands { conn, beside, settings, context: &self.context },
+            follower: Follower::new(beside.opened().unwrap_or(conn), managed(&self.project)),
             stop: self.stop(),
             timeout: Duration::from_secs(settings.rehearsal_timeout_s),
         }
@@ -186,7 +187,10 @@ impl Stage {
     /// Leaves it, and drops it where it was made here.
     pub(super) async fn strike(self) -> Result<(), EngineError> {
         self.sessions.close().await;
-        if self.ours { scratch::drop_by_name(&self.server, &self.name).await } else { Ok(()) }
+        match self.ours {
+            Some(ours) => Box::pin(ours.drop()).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn give_up<T>(self, error: EngineError) -> Result<T, EngineError> {
@@ -201,17 +205,14 @@ impl Sessions {
         let connect = target.connect.clone().with_database(name).with_option("synchronous_commit", "off");
         let place = Target { environment: target.environment.clone(), connect, create_database: false };
         let what = "profe rehearsal";
-        Ok(Self { conn: session::open(&place, what).await?, guard: session::open(&place, what).await? })
+        let beside = Beside::holding(Box::pin(session::open(&place, what)).await?);
+        Ok(Self { conn: Box::pin(session::open(&place, what)).await?, beside })
     }
 
     async fn close(self) {
         self.conn.close().await;
-        self.guard.close().await;
+        self.beside.close().await;
     }
-}
-
-fn new_name() -> String {
-    format!("scratch_rehearsal_{}", &Uuid::new_v4().simple().to_string()[..12])
 }
 
 /// What was applied here, in order, with the SQL as applied.

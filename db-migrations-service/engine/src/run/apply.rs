@@ -38,9 +38,11 @@ pub(crate) fn ended(
         Stopped::GuardLost(why) => StepEnd::Failed(Box::new(
             EngineError::new(
                 ErrorCode::DatabaseUnavailable,
-                format!("the session that holds the migration lock was lost: {why}"),
+                format!("the session that holds the migration lock and looks after the statement was lost: {why}"),
             )
-            .cure("see that the server runs, then run again; what was in hand was taken back")
+            .cure(
+                "see that the server runs, then run again: what was in hand is either whole or not there, and the next run knows which",
+            )
             .migration(&step.id),
         )),
         Stopped::Failed(error) => StepEnd::Failed(Box::new(refusal(&error))),

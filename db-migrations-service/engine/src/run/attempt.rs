@@ -6,6 +6,7 @@ use std::time::Duration;
 use postgres_link::{AdminConn, BatchError, BatchOutcome};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
+use super::beside::Beside;
 use super::envelope::{Envelope, Part};
 use super::steps::Step;
 use super::telling::Telling;
@@ -23,8 +24,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) struct Hands<'a> {
     /// Does the work.
     pub conn: &'a AdminConn,
-    /// Holds the migration lock, and looks at the other one meanwhile.
-    pub guard: &'a AdminConn,
+    /// Looks at it meanwhile.
+    pub beside: &'a Beside,
     pub settings: &'a RunSettings,
     pub context: &'a RunContext,
 }
@@ -64,11 +65,16 @@ pub(crate) enum Stopped {
     Yielded { error: BatchError, victims: Vec<Blocker> },
     /// The run was cancelled, and the message with it.
     Cancelled,
-    /// The session that holds the migration lock is gone: another runner may be at work.
+    /// The session that holds the migration lock is gone, and another runner may be at work; or there is none that could look.
     GuardLost(String),
 }
 
 impl Hands<'_> {
+    /// A session on which no transaction is open, for what is asked between two messages.
+    pub(crate) fn quiet(&self) -> &AdminConn {
+        self.beside.opened().unwrap_or(self.conn)
+    }
+
     /// Sends `message`; what it waits for is reported as events of `id`. After a failure no transaction is open.
     pub(crate) async fn send(&self, id: &MigrationId, message: &str) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
         self.send_within(&Sending::one(id, message), None).await
@@ -90,7 +96,7 @@ impl Hands<'_> {
         sending: &Sending<'_>,
         budget: Option<Duration>,
     ) -> Result<BatchOutcome, (Stopped, Vec<Blocker>)> {
-        let sent = self.send_raw(sending, budget).await;
+        let sent = Box::pin(self.send_raw(sending, budget)).await;
         if sent.is_err() && !self.conn.is_closed() {
             // Ends the failed transaction; outside of one it is a warning.
             let _ = self.conn.batch("ROLLBACK").await;
@@ -107,7 +113,7 @@ impl Hands<'_> {
         if self.context.cancel.is_cancelled() {
             return Err((Stopped::Cancelled, blockers));
         }
-        if self.guard.is_closed() {
+        if self.beside.holder().is_some_and(AdminConn::is_closed) {
             return Err((Stopped::GuardLost("its connection has ended".to_owned()), blockers));
         }
         let mut begun = Instant::now();
@@ -123,7 +129,7 @@ impl Hands<'_> {
         let lasts = sleep_until(begun);
         tokio::pin!(lasts);
         let mut outcome = BatchOutcome::default();
-        let guard_closed = self.guard.closed();
+        let guard_closed = self.beside.lost();
         tokio::pin!(guard_closed);
         let (mut cancelled, mut guard_lost, mut yielded) = (false, None, None);
         let result = loop {
@@ -151,7 +157,7 @@ impl Hands<'_> {
                     self.cancel_statement().await;
                 }
                 closed = &mut guard_closed, if guard_lost.is_none() => {
-                    guard_lost = Some(closed.to_string());
+                    guard_lost = Some(closed);
                     self.cancel_statement().await;
                 }
                 () = &mut lasts, if due.is_some() => {
@@ -164,15 +170,24 @@ impl Hands<'_> {
                     if cancelled || guard_lost.is_some() || yielded.is_some() {
                         self.cancel_statement().await;
                     } else {
+                        let watch = match self.beside.watch().await {
+                            Ok(watch) => watch,
+                            // Nobody would see whom it keeps waiting.
+                            Err(error) => {
+                                guard_lost = Some(error.message);
+                                self.cancel_statement().await;
+                                continue;
+                            }
+                        };
                         if let Some(budget) = budget {
-                            let victims = lock::victims_of(self.guard, self.conn.backend_pid(), budget.saturating_sub(pause)).await;
+                            let victims = lock::victims_of(watch, self.conn.backend_pid(), budget.saturating_sub(pause)).await;
                             if !victims.is_empty() {
                                 yielded = Some(victims);
                                 self.cancel_statement().await;
                                 continue;
                             }
                         }
-                        let found = lock::blockers_of(self.guard, self.conn.backend_pid()).await;
+                        let found = lock::blockers_of(watch, self.conn.backend_pid()).await;
                         if !found.is_empty() {
                             let statement = telling.as_ref().map_or(sending.statement, Telling::statement);
                             let waited_ms = begun.elapsed().as_millis() as u64;
@@ -203,7 +218,7 @@ impl Hands<'_> {
     /// Sends a step inside a transaction that is already open and will be rolled back. It begins with
     /// `SAVEPOINT step`, so that a refusal does not end the whole.
     pub(crate) async fn try_step(&self, step: &Step, envelope: &Envelope) -> Result<BatchOutcome, Stopped> {
-        match self.send_raw(&Sending::step(step, envelope), None).await {
+        match Box::pin(self.send_raw(&Sending::step(step, envelope), None)).await {
             Ok(outcome) => Ok(outcome),
             Err((stopped, _)) => {
                 let _ = self.conn.batch("ROLLBACK TO SAVEPOINT step").await;

@@ -9,6 +9,7 @@ use postgres_link::AdminConn;
 use super::apply::{self, StepEnd};
 use super::attempt::Hands;
 use super::backfill;
+use super::beside::Beside;
 use super::dry;
 use super::rollback;
 use super::steps::{Record, Step, Text};
@@ -71,10 +72,10 @@ pub struct PreparedRun {
     pub(crate) despite_hold: Option<String>,
 }
 
-/// The session that works and the one that holds the lock.
+/// The session that works and the one beside it.
 pub(crate) struct Sessions {
     pub conn: AdminConn,
-    pub guard: AdminConn,
+    pub beside: Beside,
 }
 
 /// How the steps ended together.
@@ -103,17 +104,18 @@ impl PreparedRun {
             None => self.nothing_to_send(),
             Some(sessions) => {
                 let settings = &self.project.catalogue.run;
-                let hands = Hands { conn: &sessions.conn, guard: &sessions.guard, settings, context: &self.context };
+                let hands = Hands { conn: &sessions.conn, beside: &sessions.beside, settings, context: &self.context };
                 if self.dry_run { dry::run(&self, &hands).await } else { self.steps(&hands).await }
             }
         };
         let mut audit_head = None;
-        if let Some(Sessions { conn, guard }) = sessions {
-            if !self.dry_run {
+        if let Some(Sessions { conn, beside }) = sessions {
+            // Where sessions are spared nobody keeps the head elsewhere: the seal waits for whoever looks at the log.
+            if !self.dry_run && beside.holder().is_some() {
                 audit_head = audit::try_seal(&conn).await;
             }
             conn.close().await;
-            guard.close().await;
+            beside.close().await;
         }
         let duration_ms = begun.elapsed().as_millis() as u64;
         self.context.events.send(Event::Finished { outcome: result.outcome, done: result.done.len(), duration_ms });
@@ -173,6 +175,12 @@ impl PreparedRun {
             result.error = Some(error);
             return result;
         }
+        if let Err(error) = self.may_take_back().await {
+            if let Some(first) = self.plan.migrations.first() {
+                self.failed(&mut result, &first.migration, Box::new(error));
+            }
+            return result;
+        }
         self.look_ahead(hands).await;
         let mut next = None;
         for (index, planned) in self.plan.migrations.iter().enumerate() {
@@ -193,6 +201,11 @@ impl PreparedRun {
                 next = following;
                 ended
             } else {
+                // It commits in the middle, and what it did is looked up from beside.
+                if let Err(error) = hands.beside.watch().await {
+                    self.failed(&mut result, &planned.migration, Box::new(error));
+                    return result;
+                }
                 // What stays of it should it stop in the middle is recorded command by command.
                 audit::mark(hands.conn, self.context.run_id, audit::Telling::Triggers).await;
                 let journal = &self.work[index].journal;
@@ -231,11 +244,10 @@ impl PreparedRun {
 
     /// Tells who holds, and has held for long, what the run is going to lock.
     async fn look_ahead(&self, hands: &Hands<'_>) {
-        if self.plan.touches.is_empty() {
-            return;
-        }
+        // Where no session is beside, nobody listens either.
+        let Some(beside) = hands.beside.opened().filter(|_| !self.plan.touches.is_empty()) else { return };
         let longest = Duration::from_millis(hands.settings.blocking_budget_ms);
-        let blockers = lock::in_the_way(hands.guard, &self.plan.touches, longest).await;
+        let blockers = lock::in_the_way(beside, &self.plan.touches, longest).await;
         if !blockers.is_empty() {
             self.context.events.send(Event::InTheWay { blockers });
         }

@@ -124,7 +124,7 @@ enum IndexState {
     Invalid,
 }
 
-/// On the guard's session: the working one may be unusable, or its run cancelled.
+/// On the session beside: the working one may be unusable, or its run cancelled.
 async fn index_state(hands: &Hands<'_>, step: &Step, index: &QualifiedName) -> Result<IndexState, StepEnd> {
     let query = format!(
         "SELECT i.indisvalid AND i.indisready FROM pg_index i WHERE i.indexrelid = to_regclass({})",
@@ -172,7 +172,7 @@ async fn drop_reindex_leftovers(hands: &Hands<'_>, step: &Step, relation: &Quali
 }
 
 async fn read(hands: &Hands<'_>, step: &Step, query: &str) -> Result<BatchOutcome, StepEnd> {
-    hands.guard.batch(query).await.map_err(|error| {
+    hands.quiet().batch(query).await.map_err(|error| {
         ended(super::attempt::Stopped::Failed(error), step, |error| own_statement(error, "looking at the catalog"))
     })
 }

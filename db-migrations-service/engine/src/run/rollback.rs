@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 
 use postgres_link::AdminConn;
 use sql_grammar::{ObjectKind, ObjectName, QualifiedName};
+use uuid::Uuid;
 
 use super::backfill::sql;
-use super::execute::{Origin, Work};
+use super::execute::{Origin, PreparedRun, Work};
 use crate::catalogue::Catalogue;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::{MigrationId, Version};
 use crate::plan::{Plan, PlannedMigration};
 use crate::planning::in_scope;
 use crate::project::Script;
-use crate::request::{RollbackRequest, RollbackTo};
+use crate::request::{AppliedRow, RollbackRequest, RollbackTo};
 use crate::target::session::own_statement;
 use crate::target::store::{self, Direction, State};
 
@@ -176,8 +177,73 @@ fn choose(
                 return Err(unknown(&format!("{wanted} is not applied here")).migration(wanted));
             }
         }
+        RollbackTo::Rows(rows) => {
+            for wanted in rows {
+                let now = state.applied.get(&wanted.migration).map(|applied| applied.row);
+                if now.is_some() && now != wanted.row {
+                    return Err(applied_again(&wanted.migration));
+                }
+            }
+            applied.retain(|(_, id)| rows.iter().any(|wanted| wanted.migration == *id));
+        }
+        // Whoever prepares a run has taken off what it did before; a plan is of nobody's run.
+        RollbackTo::Resumed(to) => {
+            let request = RollbackRequest { to: (**to).clone(), ..request.clone() };
+            return choose(catalogue, state, begun, &request);
+        }
     }
     Ok(applied)
+}
+
+fn applied_again(id: &MigrationId) -> EngineError {
+    EngineError::new(ErrorCode::UnknownMigration, format!("{id} was applied again since the rollback was asked for"))
+        .cure("nothing was taken back; look at the plan of a rollback (`--dry-run`), and ask for it anew")
+        .migration(id)
+}
+
+/// What the request means to a run that goes on with it: less what this run has taken back already. Whoever asks holds the lock,
+/// so that nothing of an earlier process can follow.
+pub(crate) async fn less_what_is_done(
+    conn: &AdminConn,
+    request: RollbackRequest,
+    run_id: Uuid,
+) -> Result<RollbackRequest, EngineError> {
+    let RollbackTo::Resumed(to) = &request.to else { return Ok(request) };
+    let done = taken_back_by(conn, run_id).await?;
+    let to = match &**to {
+        RollbackTo::Steps(steps) => RollbackTo::Steps(steps.saturating_sub(done.len())),
+        RollbackTo::Migration(id) if done.contains(id) => RollbackTo::Steps(0),
+        to => to.clone(),
+    };
+    Ok(RollbackRequest { to, ..request })
+}
+
+async fn taken_back_by(conn: &AdminConn, run_id: Uuid) -> Result<Vec<MigrationId>, EngineError> {
+    let query =
+        format!("SELECT schema_name, version FROM migration_service.history WHERE rollback_run_id = '{run_id}'");
+    let outcome = match conn.batch(&query).await {
+        Ok(outcome) => outcome,
+        Err(error) if matches!(error.sqlstate(), Some("42P01" | "3F000")) => return Ok(Vec::new()),
+        Err(error) => return Err(own_statement(&error, "reading what the run has taken back")),
+    };
+    let rows = outcome.statements.into_iter().flat_map(|statement| statement.rows);
+    rows.map(|row| {
+        let [schema, version] = store::cells(row)?;
+        store::migration_id(schema, &version)
+    })
+    .collect()
+}
+
+impl PreparedRun {
+    /// What a rollback takes back, as rows of the history: what another process needs to know to go on with it.
+    pub fn rows(&self) -> Vec<AppliedRow> {
+        let rows = self.work.iter().map(|work| match work.origin {
+            Origin::History { row, .. } => Some(row),
+            Origin::File { .. } | Origin::Begun { .. } => None,
+        });
+        let planned = self.plan.migrations.iter().map(|planned| planned.migration.clone());
+        planned.zip(rows).map(|(migration, row)| AppliedRow { migration, row }).collect()
+    }
 }
 
 fn unknown(message: &str) -> EngineError {

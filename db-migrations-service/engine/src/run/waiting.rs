@@ -27,7 +27,7 @@ impl PreparedRun {
         let Some(sessions) = &self.sessions else { return std::future::pending().await };
         loop {
             tokio::time::sleep(SIGN_OF_LIFE).await;
-            for session in [&sessions.guard, &sessions.conn] {
+            for session in sessions.beside.opened().into_iter().chain([&sessions.conn]) {
                 if let Err(error) = session.batch("SELECT 1").await {
                     return own_statement(&error, "holding the migration lock");
                 }
@@ -39,7 +39,7 @@ impl PreparedRun {
     pub async fn let_go(mut self) {
         if let Some(sessions) = self.sessions.take() {
             sessions.conn.close().await;
-            sessions.guard.close().await;
+            sessions.beside.close().await;
         }
     }
 }

@@ -44,6 +44,14 @@ pub(crate) async fn acquire(conn: &AdminConn, patience: Duration) -> Result<(), 
     }
 }
 
+/// Has the server end what `conn` is doing when its client is gone. Otherwise a statement whose runner died would hold the lock
+/// until it ends. A server whose system cannot see that goes on without.
+pub(crate) async fn end_with_client(conn: &AdminConn) {
+    if let Err(error) = conn.batch("SET client_connection_check_interval = '1s'").await {
+        tracing::debug!(%error, "the server does not see when a client is gone");
+    }
+}
+
 /// Marks `conn` as the working session of the runner that holds the lock, and ends the one of a runner that no longer
 /// does. A process that dies leaves its statement running at the server; before it has ended, the history cannot be
 /// trusted to be complete. Must be called before the history is read.
@@ -156,7 +164,13 @@ async fn sessions(conn: &AdminConn, condition: &str) -> Vec<Blocker> {
 
 /// What a runner calls itself: shown to whoever finds the lock held.
 pub(crate) fn session_name(what: &str, actor: &str, run_id: uuid::Uuid) -> String {
-    let short = run_id.simple().to_string();
+    let short = short_run_id(run_id);
     let actor: String = actor.chars().filter(|c| !c.is_control()).take(24).collect();
-    format!("profe {what} {} by {actor}", &short[short.len() - 8..])
+    format!("profe {what} {short} by {actor}")
+}
+
+/// What the names of a run's sessions have of its id: `profe <what> <this> by <actor>`.
+pub fn short_run_id(run_id: uuid::Uuid) -> String {
+    let whole = run_id.simple().to_string();
+    whole[whole.len() - 8..].to_owned()
 }

@@ -73,6 +73,11 @@ async fn connect(options: &ConnectOptions, what: &str) -> Result<AdminConn, Conn
         .with_option("statement_timeout", "0")
         // A runner that vanishes between two messages of a transaction shall not keep its locks for ever.
         .with_option("idle_in_transaction_session_timeout", "5min")
+        // Nor one whose machine or network is gone: the server, too, looks whether the other side is still there.
+        .with_option("tcp_keepalives_idle", "15")
+        .with_option("tcp_keepalives_interval", "5")
+        .with_option("tcp_keepalives_count", "4")
+        .with_option("tcp_user_timeout", "60s")
         .with_option("client_min_messages", "warning")
         .with_option("DateStyle", "ISO")
         // Where nothing is pending, one round trip is all: who takes a lock looks before.

@@ -84,6 +84,47 @@ async fn a_long_message_is_cut_and_its_hash_kept() {
 }
 
 #[tokio::test]
+async fn what_can_have_a_secret_is_kept_without_its_values() {
+    let w = watched().await;
+    let session = w.db.session().await;
+    // A foreign-data wrapper needs no handler to have servers and mappings; roles and subscriptions belong to the whole server.
+    sent(
+        &session,
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'db', token 'Geheim')",
+    )
+    .await;
+    sent(&session, "CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (user 'ana', password 'Ge''Geheim')").await;
+    let role = format!("r_{}", w.db.name());
+    for sql in [
+        "CREATE TABLE alpha.u (v text DEFAULT 'it''s', n int); CREATE ROLE {r} PASSWORD 'Geheim'",
+        "-- it's\nCREATE VIEW alpha.\"o'clock\" AS SELECT E'\\'' AS a, -1 AS b; ALTER ROLE {r} PASSWORD E'\\'Geheim'",
+        "CREATE VIEW alpha.w AS SELECT 1; ALTER ROLE {r} /* it's */ PASSWORD 'Geheim'",
+        "CREATE VIEW alpha.x AS SELECT 1; ALTER ROLE {r} PASSWORD $a$Geheim$a$",
+        "SET standard_conforming_strings = off",
+        "CREATE VIEW alpha.y AS SELECT '\\'' AS a; ALTER ROLE {r} PASSWORD 'Geheim'",
+        "SET standard_conforming_strings = on; COMMENT ON VIEW alpha.y IS 'see postgres://ana:Geheim@db/x'",
+        "DROP ROLE {r}",
+    ] {
+        sent(&session, &sql.replace("{r}", &role)).await;
+    }
+    let entries = foreign(&w).await;
+    let shown: Vec<_> = entries.iter().filter_map(|entry| entry.statement.as_deref()).collect();
+    assert!(entries.len() == 9 && shown.len() == 9, "{entries:#?}");
+    assert!(shown.iter().all(|text| !text.contains("heim") && text.contains("'***'")), "{shown:#?}");
+    assert!(
+        entries.iter().all(|entry| entry.statement_sha256.is_none() && entry.statement_bytes.is_some()),
+        "{entries:#?}"
+    );
+    assert_eq!(shown[2], "CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (user '***', password '***')");
+    assert_eq!(
+        shown[3],
+        format!("CREATE TABLE alpha.u (v text DEFAULT '***', n int); CREATE ROLE {role} PASSWORD '***'")
+    );
+    assert!(shown[4].contains("alpha.\"o'clock\" AS SELECT '***' AS a, -1 AS b; ALTER ROLE"), "{}", shown[4]);
+    assert!(verify(&w, &[]).await.findings.is_empty(), "the chain holds");
+}
+
+#[tokio::test]
 async fn a_migration_is_one_row_with_its_run() {
     let w = watched().await;
     let report = w.run().await;

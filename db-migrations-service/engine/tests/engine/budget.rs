@@ -11,7 +11,7 @@ use crate::help::{World, names};
 const BUDGET_MS: u64 = 400;
 const PATIENCE_MS: u64 = 1_500;
 
-async fn used_table() -> World {
+pub async fn used_table() -> World {
     let w = World::new().await;
     let catalogue = w.project.read("config/services.toml");
     let run = format!("[run]\nblocking_budget_ms = {BUDGET_MS}");
@@ -27,14 +27,14 @@ async fn used_table() -> World {
 
 /// Four sessions that read and write the table all the time. Answers how many statements went through, and what was
 /// refused.
-struct Load {
+pub struct Load {
     stop: Arc<AtomicBool>,
     done: Arc<AtomicUsize>,
     sessions: Vec<tokio::task::JoinHandle<Vec<String>>>,
 }
 
 impl Load {
-    fn on(w: &World) -> Self {
+    pub fn on(w: &World) -> Self {
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut sessions = Vec::new();
         for n in 0..4 {
@@ -56,7 +56,7 @@ impl Load {
         Self { stop, done, sessions }
     }
 
-    async fn end(self) -> (usize, Vec<String>) {
+    pub async fn end(self) -> (usize, Vec<String>) {
         self.stop.store(true, Ordering::Relaxed);
         let mut refused = Vec::new();
         for session in self.sessions {

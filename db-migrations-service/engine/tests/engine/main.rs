@@ -18,6 +18,7 @@ mod proofs;
 mod proxy;
 mod rollback;
 mod seeds;
+mod sparing;
 mod states;
 mod stepwise;
 mod watch;

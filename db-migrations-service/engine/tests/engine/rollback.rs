@@ -1,7 +1,7 @@
 //! Taking back: by number, to a version, one by name; never from under something that depends on it.
 
 use migration_engine::ErrorCode;
-use migration_engine::request::{RollbackRequest, RollbackTo, Scope};
+use migration_engine::request::{AppliedRow, RollbackRequest, RollbackTo, Scope};
 
 use crate::help::{World, names};
 
@@ -104,4 +104,25 @@ async fn a_down_that_fails_leaves_its_migration_applied() {
     assert_eq!(error.location.unwrap().line, 2);
     assert_eq!(w.states().await, ["alpha/1 Applied", "alpha/2 Applied"]);
     assert_eq!(w.relations().await, ["alpha.t", "alpha.u"]);
+}
+
+#[tokio::test]
+async fn rows_that_still_stand_are_taken_back_and_what_was_applied_again_is_not() {
+    let w = World::new().await;
+    chain(&w);
+    w.run_ok().await;
+    let row = async |id: &str| {
+        let id: migration_engine::MigrationId = id.parse().unwrap();
+        let sql = format!("SELECT max(id) FROM migration_service.history WHERE schema_name || '/' || version = '{id}'");
+        let row = w.db.value(&sql).await.and_then(|row| row.parse().ok());
+        AppliedRow { migration: id, row }
+    };
+    let planned = vec![row("alpha/5").await, row("alpha/4").await];
+    assert_eq!(w.rollback(RollbackTo::Steps(1)).await, ["alpha/5"]);
+    assert_eq!(w.rollback(RollbackTo::Rows(planned.clone())).await, ["alpha/4"], "what is left of it");
+    assert!(w.rollback(RollbackTo::Rows(planned.clone())).await.is_empty(), "nothing is left of it");
+    assert_eq!(w.run_ok().await, ["alpha/4", "alpha/5"]);
+    let error = w.try_rollback(RollbackTo::Rows(planned)).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::UnknownMigration);
+    assert!(error.message.contains("alpha/5 was applied again since"), "{error:#?}");
 }

@@ -104,7 +104,7 @@ async fn look(hands: &Hands<'_>, settings: &BackfillSettings) -> Result<Option<S
         hands.conn.backend_pid()
     );
     let outcome =
-        hands.guard.batch(&query).await.map_err(|error| own_statement(&error, "looking at the server's load"))?;
+        hands.quiet().batch(&query).await.map_err(|error| own_statement(&error, "looking at the server's load"))?;
     let number = |column| outcome.value(0, column).and_then(|text| text.parse::<u64>().ok());
     let (active, half, behind) = (number(0).unwrap_or(0), number(1).unwrap_or(u64::MAX), number(2).unwrap_or(0));
     let most = settings.max_active.unwrap_or(half);
