@@ -18,6 +18,8 @@ mod everywhere;
 mod inspection;
 #[path = "dashboard/runs.rs"]
 mod runs;
+#[path = "dashboard/spanish.rs"]
+mod spanish;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 

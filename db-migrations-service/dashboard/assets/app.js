@@ -1,11 +1,11 @@
 // The frame around the pages: navigation, signing in, theme and language.
 
 import { html, render, useCallback, useEffect, useRef, useState } from './vendor/htm-preact.js';
-import { call, get } from './parts/api.js';
+import { away, call, get } from './parts/api.js';
 import { Session, to, useRoute } from './parts/hooks.js';
 import { choose, lang, t } from './parts/i18n.js';
 import { Icon } from './parts/states.js';
-import { Bones, Empty, Trouble } from './parts/ui.js';
+import { Bones, Empty, Head, Trouble } from './parts/ui.js';
 import { SignIn } from './pages/signin.js';
 
 /** Page by page: its icon in the navigation, and where it is. Others are reached from these. */
@@ -31,13 +31,15 @@ function Page({ name, route }) {
     let here = true;
     import(`./pages/${name}.js`).then(
       (module) => here && set(() => module.default),
-      () => here && fail({ message: t('problem.unreachable'), cure: t('problem.unreachable.cure') }),
+      () => here && fail(away()),
     );
     return () => {
       here = false;
     };
   }, [name]);
-  if (problem) return html`<${Trouble} problem=${problem} retry=${() => location.reload()} />`;
+  // A module that could not be fetched is asked for again only by a new page, which is there when the service is.
+  const again = () => get('api/session').then(() => location.reload(), (error) => (error.status === 401 ? location.reload() : fail(error)));
+  if (problem) return html`<${Head} title=${t(`nav.${UNDER[name] || name}`)} /><${Trouble} problem=${problem} retry=${again} />`;
   const Shown = page;
   return Shown ? html`<${Shown} route=${route} />` : html`<${Bones} lines=${8} />`;
 }
@@ -93,15 +95,17 @@ function App() {
   const first = useRef(true);
 
   const look = useCallback(async () => {
-    setProblem(null);
     try {
       // The answer to a cookie that is no good takes it away: without it one may be somebody again.
       const stale = (error) => (error.code === 'invalid_token' ? get('api/session') : Promise.reject(error));
       setSession(await get('api/session').catch(stale));
       setWantsIn(false);
+      setProblem(null);
     } catch (error) {
-      if (error.status === 401) setSession(null);
-      else setProblem(error);
+      if (error.status === 401) {
+        setSession(null);
+        setProblem(null);
+      } else setProblem(error);
     }
   }, []);
   useEffect(() => {
@@ -110,14 +114,16 @@ function App() {
     return () => removeEventListener('profe-signed-out', look);
   }, []);
 
-  // Who arrives at a page by keyboard or screen reader begins at its heading.
+  // Who arrives at a page by keyboard or screen reader begins at its heading; who has to sign in, in its field.
   const place = `${route.page}/${route.rest.join('/')}`;
+  const asksIn = session === null || wantsIn;
   useEffect(() => {
     setOpen(false);
     if (first.current) {
       first.current = false;
       return undefined;
     }
+    if (asksIn) return undefined;
     scrollTo(0, 0);
     const focus = () => {
       const heading = main.current?.querySelector('h1');
@@ -127,7 +133,19 @@ function App() {
     const waiting = new MutationObserver(() => focus() && waiting.disconnect());
     if (!focus()) waiting.observe(main.current, { childList: true, subtree: true });
     return () => waiting.disconnect();
-  }, [place]);
+  }, [place, asksIn]);
+
+  const menu = useRef(null);
+  useEffect(() => {
+    if (!open) return undefined;
+    const escape = (event) => {
+      if (event.key !== 'Escape') return;
+      setOpen(false);
+      menu.current?.focus();
+    };
+    addEventListener('keydown', escape);
+    return () => removeEventListener('keydown', escape);
+  }, [open]);
 
   const signOut = async () => {
     await call('DELETE', 'api/session').catch(() => null);
@@ -135,17 +153,17 @@ function App() {
   };
   const known = PAGES.includes(route.page);
   const inside = () => {
-    if (problem) return html`<${Trouble} problem=${problem} retry=${look} />`;
+    if (problem) return html`<${Head} title=${known ? t(`nav.${UNDER[route.page] || route.page}`) : t('page.unknown')} /><${Trouble} problem=${problem} retry=${look} />`;
     // The page begins to load while it is still being found out who looks.
-    if (session === null || wantsIn) return html`<${SignIn} onIn=${look} onBack=${session ? () => setWantsIn(false) : null} />`;
-    if (!known) return html`<${Empty} title=${t('page.unknown')} icon="search"><a href="#/overview">${t('nav.overview')}</a><//>`;
+    if (asksIn) return html`<${SignIn} onIn=${look} onBack=${session ? () => setWantsIn(false) : null} />`;
+    if (!known) return html`<${Head} title=${t('page.unknown')} /><${Empty} title=${t('page.unknown.next')} icon="search"><a href="#/overview">${t('nav.overview')}</a><//>`;
     return html`<${Page} name=${route.page} route=${route} key=${place} />`;
   };
   return html`<${Session.Provider} value=${session}><div class="shell">
     <button type="button" class="skip" onClick=${() => main.current?.focus()}>${t('skip')}</button>
     <header class="side">
       <p class="brand"><span class="mark" aria-hidden="true"></span>Profe</p>
-      <button type="button" class="icon-button menu" aria-expanded=${open} aria-controls="navigation" aria-label=${t('nav.menu')}
+      <button type="button" class="icon-button menu" ref=${menu} aria-expanded=${open} aria-controls="navigation" aria-label=${t('nav.menu')}
         onClick=${() => setOpen(!open)}><${Icon} name=${open ? 'cross' : 'menu'} /></button>
       <${Nav} current=${route.page} open=${open} close=${() => setOpen(false)} />
       <${Tools} session=${session} signOut=${signOut} signIn=${() => setWantsIn(true)} />

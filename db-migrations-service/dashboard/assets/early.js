@@ -12,8 +12,10 @@
   if (theme === 'light' || theme === 'dark') root.dataset.theme = theme;
   const wished = [kept('profe-language'), ...(navigator.languages || [])].map((tag) => String(tag).slice(0, 2));
   root.lang = wished.find((tag) => tag === 'es' || tag === 'en') || 'es';
-  const words = document.createElement('link');
-  words.rel = 'modulepreload';
-  words.href = document.currentScript.src.replace('early.js', `i18n/${root.lang}.js`);
-  document.head.append(words);
+  for (const name of root.lang === 'es' ? ['es', 'codes.es'] : ['en']) {
+    const words = document.createElement('link');
+    words.rel = 'modulepreload';
+    words.href = document.currentScript.src.replace('early.js', `i18n/${name}.js`);
+    document.head.append(words);
+  }
 })();

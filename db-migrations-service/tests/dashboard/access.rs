@@ -61,3 +61,31 @@ async fn on_loopback_nobody_has_to_sign_in_but_may() {
     })
     .await;
 }
+
+/// All services together are refused to it, so that is not what it is shown first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_one_service_begins_with_that_service() {
+    let strict = Setup { variables: vec![("MIGRATION_SERVICE_AUTH", "required".to_owned())], ..Setup::default() };
+    let world = world_with(strict).await;
+    let token = world.token(&["read", "migrate", "rollback", "backup"], &["alumnos-service"]).await;
+    walk(&world, async |page| {
+        page.fill("input[name=token]", &token).await;
+        page.press("form button.primary", "Sign in").await;
+        // The field that had the focus is gone.
+        page.until("document.activeElement.tagName === 'H1' && document.activeElement.textContent === 'Overview'")
+            .await;
+        page.press("nav a", "Plan & run").await;
+        page.see("button.primary", "Apply 2 migrations").await;
+        let options = "[...document.querySelectorAll('#service option')].map((e) => e.value)";
+        for other in ["Rollback", "Audit"] {
+            assert_eq!(page.run(&format!("return {options}")).await, json!(["alumnos-service"]));
+            page.press("nav a", other).await;
+            page.see("h1", other).await;
+            page.until("document.querySelector('#service') && !document.querySelector('.bones')").await;
+            assert_eq!(page.run("return document.querySelectorAll('.trouble').length").await, 0, "{other}");
+        }
+        page.press("nav a", "Backups").await;
+        page.until("document.querySelector('select[name=service]')?.value === 'alumnos-service'").await;
+    })
+    .await;
+}

@@ -101,6 +101,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// From now on nothing answers at addresses like these.
+    pub async fn unreachable(&self, patterns: &[&str]) {
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.setBlockedURLs", json!({ "urls": patterns })).await;
+    }
+
     async fn devtools(&self, cmd: &str, params: Value) {
         self.send(Method::POST, "/goog/cdp/execute", json!({ "cmd": cmd, "params": params })).await;
     }

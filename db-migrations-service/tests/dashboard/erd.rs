@@ -67,3 +67,40 @@ async fn the_diagram_is_saved_as_an_image() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_gone_to_and_opened_by_keyboard() {
+    let [tab, enter, escape] = ["\u{e004}", "\u{e007}", "\u{e00c}"];
+    let world = world().await;
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    walk(&world, async |page| {
+        page.press("nav a", "ERD").await;
+        page.until("document.querySelectorAll('.erd-table').length === 2").await;
+        page.run("document.querySelector('.erd').focus()").await;
+        page.key(tab).await;
+        let first = page.run("return document.activeElement.closest('[data-table]')?.dataset.table").await;
+        let beside = "document.activeElement.closest('[data-table]')?.dataset.table";
+        // One of the four directions has the other table.
+        for arrow in ["\u{e012}", "\u{e013}", "\u{e014}", "\u{e015}"] {
+            if page.run(&format!("return {beside}")).await == first {
+                page.key(arrow).await;
+            }
+        }
+        let second = page.run(&format!("return {beside}")).await;
+        assert!(second.is_string() && second != first, "{first} {second}");
+        page.key(enter).await;
+        page.until(&format!(
+            "document.activeElement.id === 'table-name' && document.activeElement.textContent === {second}"
+        ))
+        .await;
+        page.key(escape).await;
+        page.until(&format!("!document.querySelector('.erd-details') && {beside} === {second}")).await;
+        page.fill("input[name=search]", "matri").await;
+        page.key(enter).await;
+        page.until(
+            "document.activeElement.id === 'table-name' && document.activeElement.textContent.endsWith('.matricula')",
+        )
+        .await;
+    })
+    .await;
+}

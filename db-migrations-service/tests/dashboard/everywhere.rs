@@ -2,6 +2,7 @@
 //! from elsewhere; and both languages and themes.
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use crate::browser::Browser;
 use crate::walk;
@@ -11,7 +12,7 @@ use crate::world::{World, world};
 const AXE: &str = include_str!("axe.min.js");
 
 /// A world with something on every page: applied, pending and failed migrations, a backup that was restored, an audit, samples.
-async fn lived_in() -> (World, Vec<String>) {
+pub async fn lived_in() -> (World, Vec<String>) {
     let world = world().await;
     let to = format!("{}/20260102000000", world.schema);
     world.post("/api/migrations/run", json!({ "to": to, "wait": true })).await.is(200);
@@ -24,14 +25,16 @@ async fn lived_in() -> (World, Vec<String>) {
     }
     let failing = format!("migrations/{}/20260103000000_add_nothing.up.sql", world.schema);
     for (path, text) in [
-        (failing.clone(), format!("ALTER TABLE {}.nada ADD COLUMN x int;", world.schema)),
+        (failing.clone(), "SELECT 1;\nSELECT 1 / 0;".to_owned()),
         (failing.replace(".up.", ".down."), "SELECT 1;".to_owned()),
     ] {
         std::fs::write(world.project.path().join(path), text).expect("a file");
     }
-    let refused = world.post("/api/migrations/run", json!({ "service": "cursos-service", "wait": true })).await;
+    let failed = world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await;
+    world.operations.sample_now().await;
+    world.operations.evaluate_alerts(OffsetDateTime::now_utc()).await.expect("the master database answers");
     let runs = world.get("/api/migrations/runs").await.is(200);
-    let run = runs["runs"][0]["migrationId"].as_str().unwrap_or_else(|| panic!("a run: {refused:?}")).to_owned();
+    let run = runs["runs"][0]["migrationId"].as_str().unwrap_or_else(|| panic!("a run: {failed:?}")).to_owned();
     let table = format!("{}.alumno", world.schema);
     let pages = vec![
         "overview".to_owned(),
@@ -52,7 +55,7 @@ async fn lived_in() -> (World, Vec<String>) {
     (world, pages)
 }
 
-async fn arrive(page: &Browser, place: &str) {
+pub async fn arrive(page: &Browser, place: &str) {
     page.run(&format!("location.hash = '#/{place}'")).await;
     page.until("document.querySelector('main h1, main .empty') && !document.querySelector('.bones')").await;
 }
@@ -101,7 +104,7 @@ async fn every_page_is_accessible_and_fits() {
             page.theme(theme).await;
             page.resize(width, 800).await;
             arrive(page, "backups").await;
-            page.press(".backup:last-child summary", "What it was restored into").await;
+            page.press(".backup:has(.ok-note) summary", "What it was restored into").await;
             page.see(".restores li", "In place of what is there").await;
             page.press(".backup button", "Restore").await;
             for (way, words) in [
@@ -225,6 +228,49 @@ async fn on_a_projector_the_text_grows() {
             assert!(unused.as_f64() < Some(f64::from(width) / 20.0), "{unused} of {width} pixels are empty");
         }
         assert!(sizes.windows(2).all(|pair| pair[0] < pair[1]), "{sizes:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_has_a_title_and_takes_the_focus_and_escape_closes_the_menu() {
+    let world = world().await;
+    walk(&world, async |page| {
+        page.see(".matrix td", "pending").await;
+        for (place, title) in [
+            ("nowhere", "There is no such page · Profe"),
+            ("audit", "Audit · Profe"),
+            ("service/alumnos-service", "alumnos-service · Profe"),
+            ("nada/mas", "There is no such page · Profe"),
+        ] {
+            page.run(&format!("location.hash = '#/{place}'")).await;
+            page.until(&format!("document.title === {} && document.activeElement.tagName === 'H1'", json!(title)))
+                .await;
+        }
+        page.resize(360, 800).await;
+        page.press(".menu", "").await;
+        page.until("document.querySelector('nav.open')").await;
+        page.run("document.querySelector('nav a').focus()").await;
+        page.key("\u{e00c}").await;
+        page.until("!document.querySelector('nav.open') && document.activeElement.classList.contains('menu')").await;
+    })
+    .await;
+}
+
+/// It tries again on its own, less and less often, and the page is there when the service is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_reaches_nobody_tries_again_by_itself() {
+    let world = world().await;
+    walk(&world, async |page| {
+        page.see(".matrix td", "pending").await;
+        page.unreachable(&["*/api/*"]).await;
+        page.run("location.hash = '#/audit'").await;
+        page.see(".trouble", "The service cannot be reached").await;
+        page.see(".trouble .again", "Trying again in").await;
+        page.until("Number(document.querySelector('.again')?.dataset.attempt) >= 3").await;
+        page.unreachable(&[]).await;
+        page.see("h2", "Changes of the schema").await;
+        page.until("!document.querySelector('.trouble')").await;
     })
     .await;
 }

@@ -151,3 +151,72 @@ async fn what_fires_is_among_what_needs_attention_first_and_is_said_once() {
     holder.batch("ROLLBACK").await.expect("it ends");
     waiting.await.expect("no panic").expect("it gets the lock");
 }
+
+/// What is counted on the whole server and what is counted here are told apart, and nothing is missing in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn sizes_and_connections_add_up() {
+    let world = world().await;
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    let elsewhere = admin("postgres").await;
+    let size = world.get("/api/database/size").await.is(200);
+    walk(&world, async |page| {
+        page.press("nav a", "Database").await;
+        page.see("td [data-rest]", "The rest").await;
+        let rows = page.run("return document.querySelectorAll('[aria-labelledby=size] table')[0].querySelectorAll('tbody tr').length").await;
+        assert_eq!(rows.as_u64(), size["schemas"].as_array().map(|schemas| schemas.len() as u64 + 1));
+        let facts = page
+            .run(
+                "return Object.fromEntries([...document.querySelectorAll('[aria-labelledby=connections] .facts > div')] \
+                 .map((e) => [e.querySelector('dt').textContent, e.querySelector('dd').textContent.split(' / ').map(Number)]))",
+            )
+            .await;
+        let count = |name: &str| facts[name][0].as_u64().unwrap_or_else(|| panic!("{name}: {facts}"));
+        let [used, most] = [0, 1].map(|at| facts["In use"][at].as_u64().expect("a number"));
+        let others = ["In use", "In other databases", "Reserved", "Free"];
+        let here: u64 = facts.as_object().expect("facts").iter().filter(|(name, _)| !others.contains(&name.as_str())).filter_map(|(_, n)| n[0].as_u64()).sum();
+        assert_eq!(here + count("In other databases"), used, "{facts}");
+        assert!(count("In other databases") > 0, "there is at least ours: {facts}");
+        assert_eq!(used + count("Reserved") + count("Free"), most, "{facts}");
+    })
+    .await;
+    drop(elsewhere);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_called_healthy_beside_what_fires_for_it() {
+    let rules = "[project]\nname = \"escuela\"\ndefault_environment = \"development\"\n\
+         [environments.development]\nurl_variable = \"DEVELOPMENT_URL\"\ndatabase = \"dev{s}\"\n\
+         [services.alumnos-service]\nschemas = [\"alumnos{s}\"]\n\
+         [services.cursos-service]\nschemas = [\"cursos{s}\"]\nreferences = [\"alumnos{s}\"]\n\
+         [alerts.too-many-connections]\nthreshold = 1\nfor = \"0s\"\nseverity = \"critical\"\n\
+         [alerts.stale-backup]\nenabled = true\nfor = \"0s\"\nseverity = \"critical\"\n";
+    let world = world_with(Setup { files: vec![("config/services.toml", rules)], ..Setup::default() }).await;
+    world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
+    // More than one in a hundred of the server's connections.
+    let open = futures_util::future::join_all((0..4).map(|_| admin("postgres"))).await;
+    walk(&world, async |page| {
+        page.see(".matrix thead", "Pending").await;
+        let evaluate = async || {
+            world.operations.sample_now().await;
+            world.operations.evaluate_alerts(OffsetDateTime::now_utc()).await.expect("the master database answers");
+        };
+        world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+        page.press("nav a", "Alerts").await;
+        page.press("nav a", "Overview").await;
+        page.see(".matrix thead .state", "Healthy").await;
+        evaluate().await;
+        page.press("button", "Refresh").await;
+        page.see(".matrix thead .state.bad", "Critical alert").await;
+        page.see(".matrix td .state.bad", "Critical alert").await;
+        assert_eq!(page.run("return document.querySelector('main').textContent.includes('Healthy')").await, false);
+        page.press(".matrix a", "alumnos-service").await;
+        page.see("main .state.bad", "Critical alert").await;
+        page.see(".firing li", "there is no backup of alumnos-service").await;
+        page.press("nav a", "Database").await;
+        page.see("main .state.bad", "Critical alert").await;
+        page.see(".firing li", "of the connections").await;
+        assert_eq!(page.run("return document.querySelector('main').textContent.includes('Healthy')").await, false);
+    })
+    .await;
+    drop(open);
+}

@@ -226,3 +226,84 @@ async fn an_environment_that_nobody_knows_is_said_and_offers_nothing() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_environment_asks_for_its_name_before_a_run() {
+    let world = world().await;
+    walk(&world, async |page| {
+        page.see("h1", "Overview").await;
+        page.run("location.hash = '#/plan?env=production'").await;
+        page.press("button.primary", "Apply 3 migrations").await;
+        page.see("dialog[open]", "production is protected").await;
+        let closed = "return document.querySelector('dialog button.primary').disabled";
+        assert_eq!(page.run(closed).await, true);
+        page.fill("dialog input[name=confirm]", "development").await;
+        assert_eq!(page.run(closed).await, true);
+        page.fill("dialog input[name=confirm]", "production").await;
+        page.press("dialog button.primary", "Apply").await;
+        page.see("h1", "Run · production").await;
+    })
+    .await;
+}
+
+/// Three statements, none of which takes long enough to be told of by itself.
+const THREE: &str = "CREATE TABLE alumnos{s}.telefono (numero text);\n\nINSERT INTO alumnos{s}.telefono VALUES ('1'), ('2');\nCOMMENT ON TABLE alumnos{s}.telefono IS 'con prefijo';";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_is_shown_with_what_it_took_also_after_the_fact() {
+    const WRONG: &str = "CREATE TABLE alumnos{s}.otra (n int);\nSELECT 1 / 0;\nSELECT 2;";
+    let files = vec![
+        ("migrations/alumnos{s}/20260103000000_add_phone.up.sql", THREE),
+        ("migrations/alumnos{s}/20260103000000_add_phone.down.sql", "SELECT 1;"),
+        ("migrations/alumnos{s}/20260104000000_wrong.up.sql", WRONG),
+        ("migrations/alumnos{s}/20260104000000_wrong.down.sql", "SELECT 1;"),
+    ];
+    let world = world_with(Setup { files, ..Setup::default() }).await;
+    world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await;
+    let runs = world.get("/api/migrations/runs").await.is(200);
+    let id = runs["runs"][0]["migrationId"].as_str().expect("a run").to_owned();
+    walk(&world, async |page| {
+        page.see("h1", "Overview").await;
+        page.run(&format!("location.hash = '#/run/{id}'")).await;
+        page.see(".run-head.failed", "Failed").await;
+        page.see(".run-row.failed .run-statement", "2/3").await;
+        let rows = "[...document.querySelectorAll('.run-row')].map((row) => [...row.querySelectorAll('.run-statement')].map((e) => \
+                    `${e.dataset.state} ${e.textContent.replace(/\\s+/g, ' ').replace(/<?[\\d.,]+ m?s/, 'TIME').trim()}`))";
+        let rows = page.run(&format!("return {rows}")).await;
+        assert_eq!(
+            rows,
+            json!([
+                ["done Done 1/1 CREATE TABLE line 1 TIME"],
+                ["done Done 1/1 ALTER TABLE line 1 TIME"],
+                [
+                    "done Done 1/3 CREATE TABLE line 1 TIME",
+                    "done Done 2/3 INSERT line 3 TIME 2 rows",
+                    "done Done 3/3 COMMENT ON TABLE line 4 TIME",
+                ],
+                ["taken_back Taken back 1/3 CREATE TABLE line 1 TIME", "failed Failed 2/3 line 2"],
+            ])
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_is_narrow_the_plan_is_a_numbered_list() {
+    let world = world().await;
+    walk(&world, async |page| {
+        page.resize(360, 800).await;
+        page.run("location.hash = '#/plan'").await;
+        page.until("document.querySelectorAll('.step').length === 3").await;
+        let shown = "(css) => [...document.querySelectorAll(css)].filter((e) => e.getClientRects().length).map((e) => e.textContent.trim())";
+        let seen = page.run(&format!("const shown = {shown}; return [shown('.rail-box').length, shown('.step-number'), shown('.step-waits')]")).await;
+        assert_eq!(seen[0], 0, "no lanes");
+        assert_eq!(seen[1], json!(["1.", "2.", "3."]));
+        assert!(seen[2].as_array().expect("texts").iter().any(|text| text.as_str().is_some_and(|t| t.contains("1. create alumno"))), "{seen}");
+        let width = page.run("return Math.min(...[...document.querySelectorAll('.step-body')].map((e) => e.clientWidth))").await;
+        assert!(width.as_u64() > Some(250), "{width} of 360 pixels for what is to be read");
+        page.resize(1280, 800).await;
+        let seen = page.run(&format!("const shown = {shown}; return [shown('.rail-box').length, shown('.step-number').length]")).await;
+        assert_eq!(seen, json!([3, 0]));
+    })
+    .await;
+}

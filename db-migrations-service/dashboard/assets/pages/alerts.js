@@ -1,6 +1,7 @@
 // What the service warns of: what fires, what is about to, and what is over.
 
 import { html } from '../vendor/htm-preact.js';
+import { Words } from '../parts/alerts.js';
 import { get } from '../parts/api.js';
 import { useLoad } from '../parts/hooks.js';
 import { t, word } from '../parts/i18n.js';
@@ -26,7 +27,7 @@ export default function Alerts() {
         { title: t('alerts.name'), cell: (a) => html`<span class="stacked"><span>${word('rule', a.rule)}</span><span class="mono dim">${a.rule}</span></span>` },
         { title: t('alerts.severity'), cell: (a) => word('severity', a.severity) },
         { title: t('environment'), cell: (a) => html`<span class="stacked"><span>${a.environment || '–'}</span>${a.service && html`<span class="dim">${a.service}</span>`}</span>` },
-        { title: t('alerts.what'), kind: 'wide', cell: (a) => html`<span lang="en">${a.summary || '–'}</span>` },
+        { title: t('alerts.what'), kind: 'wide', cell: (a) => html`<${Words} of=${a} />` },
         { title: t('alerts.since'), cell: (a) => html`<${Ago} at=${a.firedAt || a.pendingSince} />` },
         ...(alerts.some((a) => a.resolvedAt) ? [{ title: t('alerts.over'), cell: (a) => html`<${Ago} at=${a.resolvedAt} />` }] : []),
       ]} />`;

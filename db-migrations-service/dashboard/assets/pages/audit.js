@@ -2,10 +2,11 @@
 
 import { html, useState } from '../vendor/htm-preact.js';
 import { get, post } from '../parts/api.js';
-import { EnvironmentChoice, ServiceChoice, chosen, useEnvironments } from '../parts/environment.js';
+import { EnvironmentChoice, ServiceChoice, chosen, useEnvironments, useService } from '../parts/environment.js';
 import { exact, number } from '../parts/format.js';
 import { adjust, to, useAction, useLoad } from '../parts/hooks.js';
-import { t, tn } from '../parts/i18n.js';
+import { said, t, tn } from '../parts/i18n.js';
+import { Verbatim } from '../parts/said.js';
 import { Sql } from '../parts/sql.js';
 import { Icon, State } from '../parts/states.js';
 import { Act, Ago, Choice, Empty, Facts, Head, Loaded, Table, Trouble } from '../parts/ui.js';
@@ -19,7 +20,7 @@ function Chain({ environment }) {
       <${Act} icon="check" busy=${busy} onClick=${verify}>${t('audit.verify')}<//></div>
     <p class="hint">${t('audit.chain.how')}</p><${Trouble} problem=${problem} />
     ${answer && html`<p role="status"><${State} of=${answer.intact ? 'intact' : 'audit'} text=${answer.intact ? t('audit.intact') : t('audit.broken')} /> ${tn('audit.checked', answer.checked)}</p>
-      ${answer.findings.length > 0 && html`<ul class="findings">${answer.findings.map((f, i) => html`<li class="error" lang="en" key=${i}>${f.message || f.words || JSON.stringify(f)}</li>`)}</ul>`}`}
+      ${answer.findings.length > 0 && html`<ul class="findings">${answer.findings.map((f, i) => html`<li class="error" key=${i}><${Verbatim} text=${f.message || f.words || JSON.stringify(f)} /></li>`)}</ul>`}`}
   </section>`;
 }
 
@@ -38,7 +39,7 @@ function Drift({ environment }) {
       ? html`<p class="calm"><${Icon} name="check" /> ${t('drift.none')}</p>`
       : html`<${Table} label=${t('drift.title')} rows=${findings} keyOf=${(f) => f.id} columns=${[
         { title: t('state'), cell: (f) => (f.resolvedAt ? html`<${State} of="resolved" />` : html`<${State} of=${f.kind} />`) },
-        { title: t('drift.what'), kind: 'wide', cell: (f) => html`<span lang="en" class="pre">${f.words}</span>` },
+        { title: t('drift.what'), kind: 'wide', cell: (f) => html`${said(`found.${f.kind}`) && html`<p>${said(`found.${f.kind}`)}</p>`}<${Verbatim} text=${f.words} />` },
         { title: t('service'), cell: (f) => f.service || '–' },
         { title: t('history.by'), cell: (f) => html`<span class="mono">${[f.role, f.application].filter(Boolean).join(' · ') || '–'}</span>` },
         { title: t('drift.first'), cell: (f) => html`<${Ago} at=${f.firstSeenAt} />` },
@@ -71,7 +72,7 @@ function Entries({ environment, service, via }) {
   return html`<${Loaded} from=${loaded} lines=${8}>${(data) => {
     const entries = [...data.entries, ...more.entries];
     const next = more.next === undefined ? data.next : more.next;
-    if (data.off) return html`<p class="note warn-note" lang="en"><${Icon} name="alert" /> ${data.off}</p>`;
+    if (data.off) return html`<div class="note warn-note"><${Icon} name="alert" /><div><p>${t('attention.audit_off')}</p><${Verbatim} text=${data.off} folded /></div></div>`;
     if (!entries.length) return html`<${Empty} title=${t('audit.empty')} icon="eye"><a href=${to('plan')}>${t('nav.plan')}</a><//>`;
     return html`<${Table} label=${t('audit.entries')} rows=${entries} keyOf=${(e) => e.id}
         below=${(e) => open === e.id && html`<${Entry} entry=${e} />`} columns=${[
@@ -90,7 +91,8 @@ export default function Audit({ route }) {
   const environments = useEnvironments();
   const list = environments.data;
   const env = list && chosen(list, route.query.env);
-  const { service = '', via = '' } = route.query;
+  const service = useService(env, route.query.service);
+  const { via = '' } = route.query;
   return html`<${Head} title=${t('nav.audit')} lead=${t('audit.lead')}>
       ${list && html`<${EnvironmentChoice} environments=${list} value=${env.environment} />`}<//>
     <${Loaded} from=${environments}>${() => html`

@@ -2,11 +2,12 @@
 
 import { html, useEffect, useState } from '../vendor/htm-preact.js';
 import { call, get, part, post, query } from '../parts/api.js';
-import { EnvironmentChoice, chosen, useEnvironments } from '../parts/environment.js';
+import { EnvironmentChoice, chosen, useAllServices, useEnvironments } from '../parts/environment.js';
 import { bytes, duration, exact, number } from '../parts/format.js';
 import { useAction, useEvents, useLoad } from '../parts/hooks.js';
 import { t, tn, word } from '../parts/i18n.js';
 import { Job, Outcome, Restore, Restores } from '../parts/restore.js';
+import { failure } from '../parts/said.js';
 import { Icon, State } from '../parts/states.js';
 import { Act, Ago, Confirm, Empty, Facts, Head, Loaded, ScopeNote, Trouble } from '../parts/ui.js';
 
@@ -15,7 +16,8 @@ const MOST = 200;
 const TOLD = ['backup', 'verification', 'restore'].flatMap((what) => ['started', 'finished', 'failed', 'cancelled'].map((how) => `${what}_${how}`));
 
 function Make({ environment, services, onMade }) {
-  const [service, setService] = useState('');
+  const all = useAllServices();
+  const [service, setService] = useState(all ? '' : services[0]?.name);
   const [description, setDescription] = useState('');
   const [days, setDays] = useState('');
   const [make, busy, problem] = useAction(async () => {
@@ -36,7 +38,7 @@ function Make({ environment, services, onMade }) {
     <h2 id="make">${t('backup.make')}</h2>
     <div class="row wrap">
       <label class="field"><span>${t('backup.what')}</span><select name="service" value=${service} onChange=${(e) => setService(e.target.value)}>
-        <option value="">${t('backup.whole')}</option>${services.map((s) => html`<option value=${s.name} key=${s.name}>${s.name}</option>`)}</select></label>
+        ${all && html`<option value="">${t('backup.whole')}</option>`}${services.map((s) => html`<option value=${s.name} key=${s.name}>${s.name}</option>`)}</select></label>
       <label class="field grow"><span>${t('backup.description')}</span><input name="description" maxlength="1000" value=${description} onInput=${(e) => setDescription(e.target.value)} /></label>
       <label class="field short"><span>${t('backup.days')}</span><input name="days" type="number" min="1" max="36500" value=${days} onInput=${(e) => setDays(e.target.value)} /></label>
       <${Act} type="submit" scope="backup" icon="archive" kind="primary" busy=${busy}>${t('backup.do')}<//>
@@ -52,7 +54,7 @@ function Backup({ backup, act }) {
   return html`<li class="backup card" id=${`backup-${backup.backupId}`} data-backup=${backup.backupId} tabindex="-1">
     <div class="row spread">
       <div><p class="backup-id mono">${backup.backupId}</p>
-        <p class="hint">${backup.services.length ? backup.services.join(', ') : t('backup.whole')}${backup.description ? html` · “${backup.description}”` : ''}</p></div>
+        <p class="hint">${backup.services.length ? backup.services.join(', ') : t('backup.whole')}${backup.description ? html` · <q lang="">${backup.description}</q>` : ''}</p></div>
       <div class="row"><${State} of=${backup.status} /><${State} of=${verified.status} /></div>
     </div>
     <${Facts} of=${[
@@ -66,7 +68,7 @@ function Backup({ backup, act }) {
       [t('backup.encrypted'), backup.encrypted ? t('yes') : t('no')],
     ]} />
     ${verified.findings?.length > 0 && html`<ul class="findings">${verified.findings.map((f) => html`<li class="error" lang="en" key=${f}>${f}</li>`)}</ul>`}
-    ${backup.error && html`<${Trouble} problem=${{ message: word('state', backup.status), detail: backup.error.message, cure: backup.error.cure }} />`}
+    ${backup.error && html`<${Trouble} problem=${{ message: word('state', backup.status), ...failure(backup.error) }} />`}
     <${Job} job=${backup.job} /><${Outcome} job=${backup.job} />
     ${backup.status === 'ready' && html`<${Restores} backup=${backup} />`}
     <div class="row">

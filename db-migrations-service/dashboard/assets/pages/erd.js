@@ -1,9 +1,9 @@
 // All tables and what they reference: a drawing to move around in, a list to search, and each table in full.
 
-import { html, useMemo, useRef, useState } from '../vendor/htm-preact.js';
+import { html, useEffect, useMemo, useRef, useState } from '../vendor/htm-preact.js';
 import { get } from '../parts/api.js';
 import { EnvironmentChoice, chosen, useEnvironments } from '../parts/environment.js';
-import { Canvas } from '../parts/erd-canvas.js';
+import { Canvas, focusBox } from '../parts/erd-canvas.js';
 import { savePng, saveSvg } from '../parts/erd-export.js';
 import { layout, model, shortType, shown } from '../parts/erd-model.js';
 import { bytes, number } from '../parts/format.js';
@@ -22,12 +22,18 @@ const pick = (table) => adjust({ table });
 const Defined = ({ title, of }) => of.length > 0 && html`<h3>${title} <span class="dim num">${of.length}</span></h3>
   <ul class="defined">${of.map((d) => html`<li key=${d.name}><span class="mono">${d.name}</span><code>${d.definition}</code></li>`)}</ul>`;
 
-function Details({ table, tables }) {
+function Details({ table, tables, arrive, onClose }) {
+  const heading = useRef(null);
+  // Whoever opened it by keyboard goes on reading here.
+  useEffect(() => {
+    if (arrive.current) heading.current.focus({ preventScroll: true });
+    arrive.current = false;
+  }, []);
   const keyOf = (name) => table.keys.find((key) => key.columns.includes(name));
-  return html`<aside class="erd-details" aria-labelledby="table-name">
-    <div class="row spread"><h2 id="table-name" class="mono">${table.id}</h2>
-      <button type="button" class="icon-button" aria-label=${t('close')} title=${t('close')} onClick=${() => pick('')}><${Icon} name="cross" /></button></div>
-    ${table.comment && html`<p lang="en">${table.comment}</p>`}
+  return html`<aside class="erd-details" aria-labelledby="table-name" onKeyDown=${(event) => event.key === 'Escape' && onClose()}>
+    <div class="row spread"><h2 id="table-name" class="mono" tabindex="-1" ref=${heading}>${table.id}</h2>
+      <button type="button" class="icon-button" aria-label=${t('close')} title=${t('close')} onClick=${onClose}><${Icon} name="cross" /></button></div>
+    ${table.comment && html`<p lang="">${table.comment}</p>`}
     <${Facts} of=${[
       [t('service'), html`<a href=${to('service', table.service)}>${table.service}</a>`],
       [t('size'), bytes(table.sizeBytes)],
@@ -41,7 +47,7 @@ function Details({ table, tables }) {
         <span class="mono dim">${shortType(column.type)}${column.nullable ? '' : html` <span class="small-caps">not null</span>`}</span></div>
       ${column.key === 'fk' && keyOf(column.name) && html`<div>→ <button type="button" class="link mono" disabled=${!tables.has(keyOf(column.name).table)} onClick=${() => pick(keyOf(column.name).table)}>${keyOf(column.name).table}</button></div>`}
       ${column.default && html`<div class="hint mono">= ${column.default}</div>`}
-      ${column.comment && html`<div class="hint" lang="en">${column.comment}</div>`}</li>`)}</ul>
+      ${column.comment && html`<div class="hint" lang="">${column.comment}</div>`}</li>`)}</ul>
     ${table.by.length > 0 && html`<h3>${t('erd.by')} <span class="dim num">${table.by.length}</span></h3>
       <ul class="columns">${table.by.map((by) => html`<li key=${by.table + by.columns}><button type="button" class="link mono" onClick=${() => pick(by.table)}>${by.table}</button> <span class="mono dim">${by.columns.join(', ')}</span></li>`)}</ul>`}
     <${Defined} title=${t('indexes')} of=${table.indexes} />
@@ -76,6 +82,7 @@ const aspect = () => (innerWidth > 1100 ? (innerWidth - 500) / Math.max(480, inn
 
 function Inside({ tables, selected }) {
   const svg = useRef(null);
+  const arrive = useRef(false);
   const every = useMemo(() => [...new Set([...tables.values()].map((table) => table.schema))], [tables]);
   const [hidden, setHidden] = useState(new Set());
   const [all, setAll] = useState(false);
@@ -86,6 +93,14 @@ function Inside({ tables, selected }) {
   if (!tables.size) return html`<${Empty} title=${t('erd.empty')} icon="graph"><a href=${to('plan')}>${t('nav.plan')}</a><//>`;
   const found = search(tables, text);
   const table = tables.get(selected);
+  const open = (id) => {
+    arrive.current = true;
+    pick(id);
+  };
+  const close = () => {
+    pick('');
+    focusBox(svg.current, selected);
+  };
   const toggle = (schema) => {
     const next = new Set(hidden);
     if (!next.delete(schema)) next.add(schema);
@@ -100,12 +115,12 @@ function Inside({ tables, selected }) {
     <${Trouble} problem=${problem && { message: t('erd.png.failed') }} />
     <div class="erd-page ${table ? 'with-details' : ''}">
       <div class="erd-list"><label class="field search"><span class="visually-hidden">${t('erd.search')}</span><${Icon} name="search" />
-          <input type="search" name="search" value=${text} placeholder=${t('erd.search')} onInput=${(e) => setText(e.target.value)} /></label>
+          <input type="search" name="search" value=${text} placeholder=${t('erd.search')} onInput=${(e) => setText(e.target.value)} onKeyDown=${(e) => e.key === 'Enter' && found.length > 0 && open(found[0].id)} /></label>
         <p class="hint" role="status">${tn('erd.found', found.length)}</p>
         <div class="erd-found">${groups(found).map(([schema, list]) => html`<section key=${schema} aria-label=${schema}><h3>${schema}</h3>
           <ul>${list.map((item) => html`<li key=${item.id}><button type="button" aria-pressed=${item.id === selected} onClick=${() => pick(item.id)} data-table=${item.id}>${item.name}</button></li>`)}</ul></section>`)}</div></div>
-      <${Canvas} drawing=${drawing} selected=${drawing.boxes.has(selected) ? selected : null} onSelect=${pick} svgRef=${svg} />
-      ${table && html`<${Details} table=${table} tables=${tables} key=${table.id} />`}
+      <${Canvas} drawing=${drawing} selected=${drawing.boxes.has(selected) ? selected : null} onSelect=${pick} onOpen=${open} svgRef=${svg} />
+      ${table && html`<${Details} table=${table} tables=${tables} arrive=${arrive} onClose=${close} key=${table.id} />`}
     </div>`;
 }
 

@@ -1,10 +1,12 @@
 // Every service in every environment, and what needs somebody first.
 
 import { html } from '../vendor/htm-preact.js';
+import { Standing, firing, placeOf, words } from '../parts/alerts.js';
 import { get } from '../parts/api.js';
 import { ago, version } from '../parts/format.js';
 import { to, useLoad } from '../parts/hooks.js';
-import { t, tn, word } from '../parts/i18n.js';
+import { said, t, tn, word } from '../parts/i18n.js';
+import { Verbatim } from '../parts/said.js';
 import { Icon, State, look } from '../parts/states.js';
 import { Act, Ago, Empty, Head, Loaded } from '../parts/ui.js';
 
@@ -20,9 +22,9 @@ async function load(signal) {
     orNothing(get('api/drift', { state: 'open', limit: 200 }, { signal }), { findings: [], looks: [] }),
     orNothing(get('api/backup/list', { limit: 200 }, { signal }), { backups: [] }),
     orNothing(get('api/migrations/runs', { limit: 100 }, { signal }), { runs: [] }),
-    orNothing(get('api/alerts', { state: 'firing', limit: 100 }, { signal }), { alerts: [] }),
+    orNothing(firing(undefined, signal), []),
   ]);
-  return { environments: status.environments, drift, backups: backups.backups, backupsFailed: backups.failed, runs: runs.runs, alerts: alerts.alerts };
+  return { environments: status.environments, drift, backups: backups.backups, backupsFailed: backups.failed, runs: runs.runs, alerts: Array.isArray(alerts) ? alerts : [] };
 }
 
 const concerns = (list, service) => !list?.length || list.includes(service);
@@ -46,11 +48,6 @@ const SAME = {
   'broken-audit-chain': ['audit'],
   'stale-backup': ['missing_backup', 'old_backup'],
 };
-/** Where to look into it. */
-const PLACE = {
-  'failed-backup': 'backups', 'stale-backup': 'backups', 'certificate-missing': 'plan', 'failed-migration': 'plan', drift: 'audit', 'broken-audit-chain': 'audit',
-  'low-disk': 'database', 'too-many-connections': 'database', 'long-lock-wait': 'database',
-};
 const URGENCY = { critical: 0.5, warning: 2.5 };
 
 /** Adds alerts of one rule in one environment: what is listed anyway becomes as urgent as they are, the rest is one more line. */
@@ -62,11 +59,13 @@ function warn(found, alerts) {
   for (const item of alerts.flatMap(same)) item.weight = Math.min(item.weight, weight);
   const rest = alerts.filter((alert) => same(alert).length === 0);
   if (!rest.length) return;
-  const [{ service, summary }] = rest;
-  const words = rest.length === 1 ? { text: summary, lang: 'en', where: [service, environment] } : { text: tn('attention.alerts', rest.length, { rule: word('rule', rule) }), where: [environment] };
-  const page = (environment && PLACE[rule]) || 'alerts';
-  found.push({ weight, state: { critical: 'firing', warning: 'warning' }[severity] || 'notice', ...words, where: words.where.filter(Boolean).join(' · ') || word('rule', rule), link: to(page, [], { env: environment }), go: t(`nav.${page}`) });
+  const said = rest.length === 1 ? { ...words(rest[0]), where: [rest[0].service, environment] } : { text: tn('attention.alerts', rest.length, { rule: word('rule', rule) }), where: [environment] };
+  const page = placeOf({ rule, environment });
+  found.push({ weight, state: { critical: 'firing', warning: 'warning' }[severity] || 'notice', ...said, where: said.where.filter(Boolean).join(' · ') || word('rule', rule), link: to(page, [], { env: environment }), go: t(`nav.${page}`) });
 }
+
+/** The page's own text of a code, else the service's words. */
+const saidOr = (key, text) => (said(key) ? { text: said(key), rest: text } : { text });
 
 /** What needs somebody, the worst first: `{ weight, state, where, text, link, go }`. */
 export function attention({ environments, drift, backups, backupsFailed, runs, alerts }, now = Date.now()) {
@@ -75,7 +74,7 @@ export function attention({ environments, drift, backups, backupsFailed, runs, a
     const place = env.environment;
     const unconfigured = env.overallStatus === 'unavailable' && !env.database;
     if (env.problem) {
-      found.push({ weight: unconfigured ? 7 : 0, state: unconfigured ? 'unconfigured' : 'unreachable', where: place, text: env.problem, link: to('database', [], { env: place }), go: t('nav.database') });
+      found.push({ weight: unconfigured ? 7 : 0, state: unconfigured ? 'unconfigured' : 'unreachable', where: place, ...saidOr(`problem.${env.problemCode}`, env.problem), link: to('database', [], { env: place }), go: t('nav.database') });
       continue;
     }
     for (const service of env.services) {
@@ -98,7 +97,7 @@ export function attention({ environments, drift, backups, backupsFailed, runs, a
   }
   for (const finding of drift.findings) {
     const where = [finding.service, finding.environment].filter(Boolean).join(' · ');
-    found.push({ weight: finding.kind === 'audit' ? 1 : 2, state: finding.kind, environment: finding.environment, service: finding.service, where, text: finding.words, lang: 'en', link: to('audit', [], { env: finding.environment }), go: t('look') });
+    found.push({ weight: finding.kind === 'audit' ? 1 : 2, state: finding.kind, environment: finding.environment, service: finding.service, where, ...saidOr(`found.${finding.kind}`, finding.words), link: to('audit', [], { env: finding.environment }), go: t('look') });
   }
   for (const backup of backups.filter((b) => ['damaged', 'failed', 'missing', 'interrupted'].includes(b.status) || b.verification.status === 'failed')) {
     found.push({ weight: 3, state: backup.status === 'ready' ? 'failed' : backup.status, where: backup.environment, text: t('attention.backup', { id: backup.backupId }), link: to('backups', [], { env: backup.environment }), go: t('nav.backups') });
@@ -119,7 +118,7 @@ function Attention({ items }) {
       : html`<p class="visually-hidden" role="status">${tn('attention.count', urgent.length)}</p>
         <ul class="attention">${items.map((item, i) => html`<li class=${look(item.state)} key=${i}>
           <${State} of=${item.state} /><span class="attention-where">${item.where}</span>
-          <span class="attention-text" lang=${item.lang}>${item.text}</span>
+          <div class="attention-text" lang=${item.lang}>${item.text}<${Verbatim} text=${item.rest} folded /></div>
           <a href=${item.link}>${item.go}<span class="visually-hidden"> ${item.where}</span></a></li>`)}</ul>`}
   </section>`;
 }
@@ -128,19 +127,20 @@ function Cell({ env, service, data }) {
   if (env.problem) return html`<${State} of="unknown" />`;
   const run = data.runs.find((r) => r.environment === env.environment && !r.dryRun && touches(r, service));
   const backup = verifiedBackup(data.backups, env.environment, service.name);
+  const alerts = data.alerts.filter((a) => a.environment === env.environment && a.service === service.name);
   const drifted = data.drift.findings.some((f) => f.environment === env.environment && f.kind === 'drift' && f.service === service.name);
   return html`<a class="cell" href=${to('service', service.name, { env: env.environment })}>
-    <span class="cell-top"><${State} of=${service.status} text=${service.pendingMigrations && service.status === 'pending' ? tn('pending', service.pendingMigrations) : undefined} />
+    <span class="cell-top"><${Standing} of=${service.status} alerts=${alerts} text=${service.pendingMigrations && service.status === 'pending' ? tn('pending', service.pendingMigrations) : undefined} />
       ${drifted && html`<${State} of="drift" />`}<span class="dim">${tn('applied', service.appliedMigrations)}</span></span>
     <span class="cell-facts"><span>${run ? html`${word('kind', run.kind)} <${Ago} at=${run.finishedAt || run.startedAt} />` : t('run.none')}</span>
       <span><${Icon} name="archive" /> ${backup ? html`<span class="visually-hidden">${t('backup.verified')}</span> <${Ago} at=${backup.createdAt} />` : t('backup.none')}</span></span>
   </a>`;
 }
 
-function EnvironmentHead({ env, looks }) {
+function EnvironmentHead({ env, looks, alerts }) {
   const seen = looks.find((l) => l.environment === env.environment && l.lookedAt);
   return html`<span class="env-name">${env.environment}</span>
-    <${State} of=${env.overallStatus} />
+    <${Standing} of=${env.overallStatus} alerts=${alerts.filter((a) => a.environment === env.environment)} />
     ${env.database && html`<span class="env-facts mono">${env.database}</span>`}
     <span class="env-facts">${version(env.serverVersionNum)} ${env.serverVersionNum ? '· ' : ''}${seen ? html`${t('drift.looked')} <${Ago} at=${seen.lookedAt} />` : t('drift.never')}</span>`;
 }
@@ -151,7 +151,7 @@ function Matrix({ data }) {
   return html`<section aria-labelledby="matrix"><h2 id="matrix">${t('overview.services')}</h2>
     <div class="table-frame"><table class="matrix" role="table" aria-labelledby="matrix">
     <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">${t('service')}</th>
-      ${data.environments.map((env) => html`<th role="columnheader" scope="col" key=${env.environment}><${EnvironmentHead} env=${env} looks=${data.drift.looks} /></th>`)}</tr></thead>
+      ${data.environments.map((env) => html`<th role="columnheader" scope="col" key=${env.environment}><${EnvironmentHead} env=${env} looks=${data.drift.looks} alerts=${data.alerts} /></th>`)}</tr></thead>
     <tbody role="rowgroup">${names.map((service) => html`<tr role="row" key=${service.name}>
       <th role="rowheader" scope="row"><a href=${to('service', service.name)}>${service.name}</a>
         <span class="mono dim">${service.schemas.join(', ')}</span></th>

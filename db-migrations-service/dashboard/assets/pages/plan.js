@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from '../vendor/htm-preact.js';
 import { get, post } from '../parts/api.js';
-import { EnvironmentChoice, ServiceChoice, chosen, useEnvironments } from '../parts/environment.js';
+import { EnvironmentChoice, ServiceChoice, chosen, useEnvironments, useService } from '../parts/environment.js';
 import { duration, intent, migration } from '../parts/format.js';
 import { go, to, useAction, useLoad } from '../parts/hooks.js';
 import { t, tn, word } from '../parts/i18n.js';
@@ -15,6 +15,12 @@ import { Act, Ago, Confirm, Empty, Head, Loaded, ScopeNote, Table, Trouble } fro
 /** Those that look at the texts and at the live catalog: quick, and without a scratch database. */
 const QUICK = ['parses', 'stays-home', 'breaks-no-neighbour', 'hazards'];
 
+/** What is waited for, by its place in the list where it is in it. */
+const after = (id, all) => {
+  const place = all.findIndex((m) => m.migration === id);
+  return place < 0 ? id : `${place + 1}. ${intent(all[place].name)}`;
+};
+
 function Step({ step, index, all, lane, proof, last, setLast }) {
   const [open, setOpen] = useState(false);
   const { schema, version } = migration(step.migration);
@@ -22,6 +28,7 @@ function Step({ step, index, all, lane, proof, last, setLast }) {
   const worst = proof?.findings?.some((f) => f.severity === 'error') ? 'error' : proof?.findings?.some((f) => f.severity === 'warning') ? 'warning' : null;
   const beyond = last && all.findIndex((m) => m.migration === last) < index;
   return html`<li class="step ${beyond ? 'beyond' : ''}">
+    <span class="step-number num">${index + 1}.</span>
     <div class="rail-box" style=${{ width: `${lane.width}px` }}><${Rail} index=${index} migrations=${all} lane=${lane} /></div>
     <div class="step-body">
       <button type="button" class="fold" aria-expanded=${open} onClick=${() => setOpen(!open)}>
@@ -38,6 +45,7 @@ function Step({ step, index, all, lane, proof, last, setLast }) {
         ${proof && html`<${Impact} proof=${proof} />`}
         ${expected != null && html`<span class="num">~${duration(expected)}</span>`}
       </div>
+      ${step.waitsFor.length > 0 && html`<p class="step-waits">${t('plan.waits')} ${step.waitsFor.map((id) => after(id, all)).join(', ')}</p>`}
       ${open && html`<div class="details">
         ${step.waitsFor.length > 0 && html`<p>${t('plan.waits')} <span class="mono">${step.waitsFor.join(', ')}</span></p>`}
         ${index < all.length - 1 && html`<button type="button" class="link" onClick=${() => setLast(last === step.migration ? null : step.migration)}>
@@ -49,7 +57,8 @@ function Step({ step, index, all, lane, proof, last, setLast }) {
   </li>`;
 }
 
-function Plan({ plan, environment, service }) {
+function Plan({ plan, env, service }) {
+  const { environment } = env;
   const [report, setReport] = useState(null);
   const [last, setLast] = useState(null);
   const [asking, setAsking] = useState(null);
@@ -93,9 +102,10 @@ function Plan({ plan, environment, service }) {
     ${!asking && html`<${Trouble} problem=${refused} />`}
     <ol class="steps">${plan.migrations.map((step, index) => html`<${Step} key=${step.migration} step=${step} index=${index}
       all=${plan.migrations} lane=${lane} proof=${proofs.get(step.migration)} last=${last} setLast=${setLast} />`)}</ol>
-    ${asking && html`<${Confirm} title=${t('plan.confirm.title')} verb=${tn('plan.run', count)} kind="primary" busy=${starting} problem=${refused}
+    ${asking && html`<${Confirm} title=${t('plan.confirm.title')} name=${env.protected ? environment : undefined} verb=${tn('plan.run', count)} kind="primary" busy=${starting} problem=${refused}
       onClose=${() => { setAsking(null); forget(); }} onYes=${() => run(false)}>
       <p>${tn('plan.confirm', count, { environment })}</p>
+      ${env.protected && html`<p class="note"><${Icon} name="lock" /> ${t('plan.confirm.protected', { environment })}</p>`}
       ${report && !report.passed && html`<p class="note warn-note"><${Icon} name="alert" /> ${t('plan.confirm.gates')}</p>`}
     <//>`}`;
 }
@@ -121,15 +131,16 @@ export default function PlanPage({ route }) {
   const environments = useEnvironments();
   const list = environments.data;
   const env = list && chosen(list, route.query.env);
-  const service = env?.services.some((s) => s.name === route.query.service) ? route.query.service : '';
+  const service = useService(env, route.query.service);
   return html`<${Head} title=${t('nav.plan')} lead=${t('plan.lead')}>
       ${list && html`<${EnvironmentChoice} environments=${list} value=${env.environment} /><${ServiceChoice} services=${env.services} value=${service} />`}
     <//>
-    <${Loaded} from=${environments}>${() => html`<${Inside} environment=${env.environment} service=${service} key=${`${env.environment}/${service}`} />`}<//>`;
+    <${Loaded} from=${environments}>${() => html`<${Inside} env=${env} service=${service} key=${`${env.environment}/${service}`} />`}<//>`;
 }
 
-function Inside({ environment, service }) {
+function Inside({ env, service }) {
+  const { environment } = env;
   const loaded = useLoad((signal) => get('api/migrations/plan', { environment, service, withSql: true }, { signal }), [environment, service]);
-  return html`<${Loaded} from=${loaded} lines=${6}>${(plan) => html`<${Plan} plan=${plan} environment=${environment} service=${service} />`}<//>
+  return html`<${Loaded} from=${loaded} lines=${6}>${(plan) => html`<${Plan} plan=${plan} env=${env} service=${service} />`}<//>
     <${Runs} environment=${environment} />`;
 }

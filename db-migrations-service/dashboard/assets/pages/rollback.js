@@ -2,7 +2,7 @@
 
 import { html, useState } from '../vendor/htm-preact.js';
 import { get, post } from '../parts/api.js';
-import { EnvironmentChoice, ServiceChoice, chosen, useEnvironments } from '../parts/environment.js';
+import { EnvironmentChoice, ServiceChoice, chosen, useEnvironments, useService } from '../parts/environment.js';
 import { intent, migration } from '../parts/format.js';
 import { go, useAction, useLoad } from '../parts/hooks.js';
 import { t, tn } from '../parts/i18n.js';
@@ -86,7 +86,7 @@ export default function Rollback({ route }) {
   const environments = useEnvironments();
   const list = environments.data;
   const env = list && chosen(list, route.query.env);
-  const service = env?.services.some((s) => s.name === route.query.service) ? route.query.service : '';
+  const service = useService(env, route.query.service);
   return html`<${Head} title=${t('nav.rollback')} lead=${t('rollback.lead')}>
       ${list && html`<${EnvironmentChoice} environments=${list} value=${env.environment} /><${ServiceChoice} services=${env.services} value=${service} />`}
     <//>

@@ -1,12 +1,13 @@
 // One run, as it happens and afterwards.
 
-import { html, useEffect, useRef } from '../vendor/htm-preact.js';
+import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { call, get, part } from '../parts/api.js';
 import { useRun } from '../parts/follow.js';
 import { duration, exact, intent, migration, number } from '../parts/format.js';
 import { to, useAction, useLoad, useNow } from '../parts/hooks.js';
 import { t, tn, word } from '../parts/i18n.js';
 import { Findings, Gates } from '../parts/proof.js';
+import { Cure, Verbatim, told } from '../parts/said.js';
 import { Caret, Sql } from '../parts/sql.js';
 import { Icon, State } from '../parts/states.js';
 import { Act, Blockers, Facts, Head, Loaded, Trouble } from '../parts/ui.js';
@@ -14,22 +15,24 @@ import { Act, Blockers, Facts, Head, Loaded, Trouble } from '../parts/ui.js';
 /** Why it failed: the place, what PostgreSQL said, what was left behind, what to do. */
 function Failure({ error, message }) {
   const { location, sql } = error;
+  const words = told(error);
   return html`<section class="failure" role="alert" aria-labelledby="failure">
-    <h2 id="failure"><${Icon} name="cross" /> ${message || t('run.failed')}</h2>
-    ${!sql && html`<p class="failure-message" lang="en">${error.message}</p>`}
+    <h2 id="failure"><${Icon} name="cross" /> ${words.folded ? words.title : message || t('run.failed')}</h2>
+    ${!sql && !words.folded && html`<div class="failure-message"><${Verbatim} text=${error.message} /></div>`}
     ${location && html`<${Caret} location=${location} />`}
     ${sql && html`<${Facts} of=${[
       ['SQLSTATE', html`<code>${sql.sqlstate}</code>`],
-      ['PostgreSQL', html`<span lang="en">${sql.message}</span>`],
-      [t('failure.detail'), sql.detail],
-      [t('failure.hint'), sql.hint],
+      ['PostgreSQL', html`<q lang="en">${sql.message}</q>`],
+      [t('failure.detail'), sql.detail && html`<q lang="en">${sql.detail}</q>`],
+      [t('failure.hint'), sql.hint && html`<q lang="en">${sql.hint}</q>`],
     ]} />`}
     ${location?.statementText && html`<details><summary>${t('failure.statement', { n: location.statement })}</summary>
       <${Sql} text=${location.statementText} label=${t('failure.statement', { n: location.statement })} from=${1} /></details>`}
     <${Findings} of=${error.findings} />
     ${error.blockers?.length > 0 && html`<${Blockers} of=${error.blockers} />`}
-    <p class="cure"><strong>${t('failure.left')}</strong> <span lang="en">${error.leftBehind || t('failure.left.nothing')}</span></p>
-    ${error.cure && html`<p class="cure"><strong>${t('cure')}</strong> <span lang="en">${error.cure}</span></p>`}
+    <p class="cure"><strong>${t('failure.left')}</strong> ${error.leftBehind ? html`<span lang="en">${error.leftBehind}</span>` : t('failure.left.nothing')}</p>
+    <${Cure} of=${words} />
+    ${words.folded && html`<${Verbatim} text=${words.rest} folded />`}
   </section>`;
 }
 
@@ -46,36 +49,59 @@ function Ticks({ of }) {
 /** From the first to the last, as they stand in the file. */
 const span = (from, through) => (from === through ? `${from}` : `${from}–${through}`);
 
-/** The statements one under the other. Those that were too short to be told of stand together. */
-function Statements({ of, now, waiting }) {
+/** So many statements stand open below a migration that is done; more are folded. */
+const OPEN = 12;
+
+/** Every statement in its place: what it was, where it stands in the file, what it took. */
+function items({ of, waiting }) {
   const total = of.statements || 0;
-  const told = [...(of.done || []), ...(of.now ? [{ ...of.now, state: waiting ? 'waiting' : 'running' }] : [])];
-  // Of a transaction that failed nothing is left, and its failure is shown by itself.
-  if (!told.length || (of.error && of.transactional)) return null;
-  const items = [];
+  // Of a transaction that failed nothing is left of what was done before.
+  const before = of.error && of.transactional ? 'taken_back' : 'done';
+  const told = [...(of.done || []).map((one) => ({ ...one, state: before }))];
+  if (of.now) told.push({ ...of.now, state: waiting ? 'waiting' : 'running' });
+  const place = of.error?.location;
+  if (place?.statement > (told.at(-1)?.through ?? 0)) told.push({ statement: place.statement, through: place.statement, line: place.line, state: 'failed' });
+  const found = [];
   let next = 1;
-  const short = (through, state) => {
-    if (through >= next) items.push({ statement: next, through, state });
+  // What no event has told of stands together.
+  const rest = (through, state) => {
+    if (through >= next) found.push({ statement: next, through, state });
     next = Math.max(next, through + 1);
   };
-  for (const one of told) {
-    short(one.statement - 1, 'done');
-    items.push({ state: 'done', ...one });
+  for (const one of told.toSorted((a, b) => a.statement - b.statement)) {
+    if (one.statement < next) continue;
+    rest(one.statement - 1, before);
+    found.push(one);
     next = one.through + 1;
   }
-  short(of.state === 'done' ? total : of.upTo || 0, 'done');
-  if (!of.error) short(total, 'pending');
-  const icon = { done: 'check', running: 'play', waiting: 'clock' };
-  const took = (one) => one.durationMs ?? (one.state === 'done' ? null : Math.max(0, now - new Date(one.at)));
-  return html`<ol class="run-done">${items.map((one) => html`<li key=${one.statement} class="run-statement" data-state=${one.state} aria-current=${one.at && one.state !== 'done' ? 'step' : undefined}>
-      ${icon[one.state] ? html`<${Icon} name=${icon[one.state]} />` : html`<span class="icon" aria-hidden="true"></span>`}<span class="visually-hidden">${word('state', one.state)} </span><span class="num">${span(one.statement, one.through)}/${total}</span>
-      ${one.tag && html` <code>${one.tag}</code> <span class="dim">${t('run.line', { n: one.line })}</span>`}
-      ${one.at && html` <span class="num">${duration(took(one))}</span>`}
-      ${one.rows > 0 && html` <span class="dim">${tn('run.rows', one.rows)}</span>`}
-      ${one.resumed && html` <span class="tag">${t('run.resumed')}</span>`}
-      ${one.state === 'waiting' && html` <span class="tag">${t('run.waiting')}</span>`}
-      ${one.text && one.state !== 'done' && html` <code class="run-text">${one.text}</code>`}
-    </li>`)}</ol>`;
+  rest(of.state === 'done' ? total : of.upTo || 0, before);
+  if (!of.error && found.length) rest(total, 'pending');
+  return found;
+}
+
+const ICONS = { done: 'check', running: 'play', waiting: 'clock', failed: 'cross', taken_back: 'undo' };
+
+function Statement({ one, total, now }) {
+  const goesOn = one.state === 'running' || one.state === 'waiting';
+  const took = one.durationMs ?? (goesOn ? Math.max(0, now - new Date(one.at)) : null);
+  return html`<li class="run-statement" data-state=${one.state} aria-current=${goesOn ? 'step' : undefined}>
+    ${ICONS[one.state] ? html`<${Icon} name=${ICONS[one.state]} />` : html`<span class="icon" aria-hidden="true"></span>`}<span class="visually-hidden">${word('state', one.state)} </span><span class="num">${span(one.statement, one.through)}/${total}</span>
+    ${one.tag && html` <code>${one.tag}</code>`}${one.line && html` <span class="dim">${t('run.line', { n: one.line })}</span>`}
+    ${took != null && html` <span class="num">${duration(took)}</span>`}
+    ${one.rows > 0 && html` <span class="dim">${tn('run.rows', one.rows)}</span>`}
+    ${one.resumed && html` <span class="tag">${t('run.resumed')}</span>`}
+    ${one.state === 'waiting' && html` <span class="tag">${t('run.waiting')}</span>`}
+    ${one.text && goesOn && html` <code class="run-text">${one.text}</code>`}
+  </li>`;
+}
+
+function Statements({ of, now, waiting }) {
+  const [open, setOpen] = useState(false);
+  const found = items({ of, waiting });
+  if (!found.length) return null;
+  const list = () => html`<ol class="run-done">${found.map((one) => html`<${Statement} key=${one.statement} one=${one} total=${of.statements} now=${now} />`)}</ol>`;
+  if (of.state !== 'done' || found.length <= OPEN) return list();
+  return html`<details class="run-all" onToggle=${(event) => setOpen(event.target.open)}><summary>${tn('statements', of.statements)}</summary>${open && list()}</details>`;
 }
 
 function Row({ id, of, now, waiting }) {
@@ -107,7 +133,7 @@ function spoken(state, run) {
 }
 
 function Waiting({ event }) {
-  const text = { waiting: t('run.waiting'), retrying: t('run.retrying', { attempt: event.attempt, of: event.of }), yielded: t('run.yielded'), in_the_way: t('run.in_the_way'), backfill_paused: t('run.paused', { why: event.why }) }[event.type];
+  const text = { waiting: t('run.waiting'), retrying: t('run.retrying', { attempt: event.attempt, of: event.of }), yielded: t('run.yielded'), in_the_way: t('run.in_the_way'), backfill_paused: html`${t('run.paused')} <q lang="en">${event.why}</q>` }[event.type];
   const who = event.blockers || event.victims || [];
   return html`<section class="waiting"><p class="waiting-title"><${Icon} name="clock" /> ${text}${event.statement ? html` · ${t('failure.statement', { n: event.statement })}` : ''}
     ${event.waitedMs != null && html` · <span class="num">${duration(event.waitedMs)}</span>`}</p>
@@ -152,7 +178,7 @@ function Watched({ id, run, reload }) {
     ${state.validating && html`<p class="note"><${Icon} name="clock" /> ${t('run.validating')}</p>`}
     ${error && html`<${Failure} error=${error} message=${current.message} />`}
     ${state.gates && html`<${Gates} of=${state.gates} />`}
-    ${[...new Set([...current.notes, ...state.notes])].map((note) => html`<p class="note" lang="en" key=${note}><${Icon} name="alert" /> ${note}</p>`)}
+    ${[...new Set([...current.notes, ...state.notes])].map((note) => html`<div class="note" key=${note}><${Icon} name="alert" /> <${Verbatim} text=${note} /></div>`)}
     ${order.length > 0 && html`<ol class="run-rows">${order.map((m) => html`<${Row} key=${m} id=${m} of=${state.by[m]} now=${now} waiting=${state.waiting?.type === 'waiting' && state.waiting.migration === m} />`)}</ol>`}
     ${current.kind.startsWith('seed') && html`<p>${tn('seed.files', current.done.length)}${current.rows != null ? html` · ${tn('seed.rows', current.rows)}` : ''}</p>`}
     <details class="events"><summary>${t('run.events')} (${state.log.length})</summary>

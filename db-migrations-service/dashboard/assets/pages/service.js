@@ -1,12 +1,14 @@
 // One service in one environment: its migrations, what each says and did, and what stands in its schemas.
 
 import { html, useState } from '../vendor/htm-preact.js';
+import { Firing, Standing, firing } from '../parts/alerts.js';
 import { get, part, post } from '../parts/api.js';
 import { EnvironmentChoice, chosen, useEnvironments } from '../parts/environment.js';
 import { bytes, duration, exact, intent, migration, number } from '../parts/format.js';
 import { adjust, to, useAction, useLoad } from '../parts/hooks.js';
-import { t, tn } from '../parts/i18n.js';
+import { lang, t, tn } from '../parts/i18n.js';
 import { OnRecord, Proof } from '../parts/proof.js';
+import { Cure, Verbatim, told } from '../parts/said.js';
 import { Caret, Sql } from '../parts/sql.js';
 import { Icon, State } from '../parts/states.js';
 import { Act, Ago, Empty, Facts, Head, Loaded, Table, Trouble } from '../parts/ui.js';
@@ -14,15 +16,17 @@ import { Act, Ago, Empty, Facts, Head, Loaded, Table, Trouble } from '../parts/u
 const PAGE = 100;
 
 async function load(name, environment, signal) {
-  const [service, history, records] = await Promise.all([
+  const [service, history, records, alerts] = await Promise.all([
     get(`api/migrations/service/${part(name)}`, { environment }, { signal }),
     get('api/migrations/history', { environment, service: name, limit: PAGE }, { signal }),
     get('api/migrations/certificates', { environment, service: name }, { signal }).catch((error) => {
       if (error.name === 'AbortError') throw error;
       return { migrations: [] };
     }),
+    // The page is whole without them.
+    firing(environment, signal).catch(() => []),
   ]);
-  return { ...service, history: history.history, records: new Map(records.migrations.map((one) => [one.migration, one])) };
+  return { ...service, alerts: alerts.filter((alert) => alert.service === name), history: history.history, records: new Map(records.migrations.map((one) => [one.migration, one])) };
 }
 
 const APPLIED = ['applied', 'edited', 'missing'];
@@ -42,10 +46,12 @@ async function texts(environment, name, row, signal) {
 }
 
 function Failure({ error }) {
+  const words = told(error);
   return html`<div class="trouble"><${Icon} name="cross" /><div>
-    <p class="trouble-title" lang="en">${error.message}</p>
+    <p class="trouble-title">${words.title}</p>
     ${error.location && html`<${Caret} location=${error.location} />`}
-    ${error.cure && html`<p class="cure"><strong>${t('cure')}</strong> <span lang="en">${error.cure}</span></p>`}
+    ${error.sql && lang !== 'en' && html`<p>PostgreSQL: <q lang="en">${error.sql.message}</q></p>`}
+    <${Cure} of=${words} /><${Verbatim} text=${words.rest} folded />
   </div></div>`;
 }
 
@@ -62,7 +68,7 @@ function Details({ environment, service, row, proof }) {
         [t('history.run'), html`<a href=${to('run', data.entry.runId)}>${data.entry.runId.slice(-12)}</a>`],
         [t('history.checksum'), html`<code class="cut">${data.entry.checksum}</code>`],
       ]} />
-      ${data.entry.accepted?.length > 0 && html`<ul class="accepted">${data.entry.accepted.map((a) => html`<li key=${a.hazard}><code>${a.hazard}</code> <span lang="en">${a.reason}</span></li>`)}</ul>`}`}
+      ${data.entry.accepted?.length > 0 && html`<ul class="accepted">${data.entry.accepted.map((a) => html`<li key=${a.hazard}><code>${a.hazard}</code> <span lang="">${a.reason}</span></li>`)}</ul>`}`}
       ${data.planned?.waitsFor.length > 0 && html`<p>${t('plan.waits')} <span class="mono">${data.planned.waitsFor.join(', ')}</span></p>`}
       ${data.entry && html`<${OnRecord} record=${data.record} applied known=${Boolean(proof)} />`}
       ${data.up && html`<h3>${t('sql.up')}</h3><${Sql} text=${data.up} label=${`${t('sql.up')} ${row.migration}`} />`}
@@ -117,7 +123,7 @@ function Schemas({ environment, name }) {
     ${data.schemas.length === 0 && html`<${Empty} title=${t('schema.none')}><a href=${to('plan', [], { env: environment, service: name })}>${t('nav.plan')}</a><//>`}
     ${data.schemas.map((schema) => html`<${Table} key=${schema.name} label=${schema.name} rows=${schema.tables} keyOf=${(table) => table.name} columns=${[
       { title: t('table'), cell: (table) => html`<a class="mono" href=${to('erd', [], { env: environment, table: `${schema.name}.${table.name}` })}>${schema.name}.${table.name}</a>` },
-      { title: t('comment'), kind: 'wide', cell: (table) => html`<span lang="en">${table.comment || '–'}</span>` },
+      { title: t('comment'), kind: 'wide', cell: (table) => html`<span lang="">${table.comment || '–'}</span>` },
       { title: t('columns'), kind: 'num', cell: (table) => number(table.columns.length) },
       { title: t('policies'), kind: 'num', cell: (table) => number(table.policies.length) },
       { title: t('size'), kind: 'num', cell: (table) => bytes(table.sizeBytes) },
@@ -150,7 +156,7 @@ function Inside({ name, environment, tab }) {
   });
   return html`<${Loaded} from=${loaded} lines=${8}>${(data) => html`
     <div class="row spread">
-      <div class="row"><${State} of=${data.status} />
+      <div class="row"><${Standing} of=${data.status} alerts=${data.alerts} />
         <span>${tn('applied', data.appliedMigrations)}</span>${data.pendingMigrations > 0 && html`<span>${tn('pending', data.pendingMigrations)}</span>`}
       </div>
       <div class="row">
@@ -159,6 +165,7 @@ function Inside({ name, environment, tab }) {
         <a class="button ${data.pendingMigrations ? 'primary' : 'plain'}" href=${to('plan', [], { env: environment, service: name })}><${Icon} name="play" /><span>${t('nav.plan')}</span></a>
       </div>
     </div>
+    <${Firing} alerts=${data.alerts} />
     <${Trouble} problem=${problem} />
     <${Facts} of=${[
       [t('service.schemas'), html`<span class="mono">${data.schemas.join(', ')}</span>`],

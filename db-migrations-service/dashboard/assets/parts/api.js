@@ -11,7 +11,8 @@ export class Problem extends Error {
   }
 }
 
-const away = () => new Problem(0, { code: 'unreachable', message: t('problem.unreachable'), cure: t('problem.unreachable.cure') });
+/** Nothing answers. */
+export const away = () => new Problem(0, { code: 'unreachable', message: t('problem.unreachable'), cure: t('problem.unreachable.cure') });
 
 /** Sends a request and reads its JSON; throws a Problem. */
 export async function call(method, path, body, options = {}) {

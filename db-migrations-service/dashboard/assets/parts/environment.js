@@ -1,8 +1,8 @@
 // The choice of an environment, and of a service, in a page's address.
 
-import { html } from '../vendor/htm-preact.js';
+import { html, useContext } from '../vendor/htm-preact.js';
 import { get } from './api.js';
-import { adjust, useLoad } from './hooks.js';
+import { Session, adjust, useLoad } from './hooks.js';
 import { t } from './i18n.js';
 import { Choice } from './ui.js';
 
@@ -28,5 +28,21 @@ export const chosen = (environments, name) =>
 export const EnvironmentChoice = ({ environments, value }) => html`<${Choice} id="environment" label=${t('environment')} value=${value}
   options=${[...new Set([...environments.map((env) => env.environment), value])].map((name) => [name, name])} onChange=${(env) => adjust({ env })} />`;
 
-export const ServiceChoice = ({ services, value }) => html`<${Choice} id="service" label=${t('service')} value=${value || ''}
-  options=${[['', t('service.all')], ...services.map((s) => [s.name, s.name])]} onChange=${(service) => adjust({ service })} />`;
+/** Whether all services together may be asked for: a token of some of them is refused that. */
+export function useAllServices() {
+  const session = useContext(Session);
+  return !session?.services;
+}
+
+/** The service that the address names; else all of them as `''`, or the first that the caller may see. */
+export function useService(env, name) {
+  const all = useAllServices();
+  if (!env) return '';
+  return env.services.some((s) => s.name === name) ? name : all ? '' : env.services[0]?.name || '';
+}
+
+export function ServiceChoice({ services, value }) {
+  const all = useAllServices();
+  return html`<${Choice} id="service" label=${t('service')} value=${value || ''}
+    options=${[...(all ? [['', t('service.all')]] : []), ...services.map((s) => [s.name, s.name])]} onChange=${(service) => adjust({ service })} />`;
+}

@@ -1,6 +1,6 @@
 // The drawing, moved and enlarged by pointer, wheel and keyboard.
 
-import { html, useEffect, useLayoutEffect, useRef } from '../vendor/htm-preact.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { HEAD, ROW, shortType } from './erd-model.js';
 import { t } from './i18n.js';
 import { Icon } from './states.js';
@@ -8,10 +8,11 @@ import { Icon } from './states.js';
 const LEAST = 0.08;
 const MOST = 2.5;
 
-function Box({ box, kind, onSelect }) {
+function Box({ box, kind, stop, onSelect, onKeyDown, onFocus }) {
   const { table, x, y, width, height, rows } = box;
   return html`<g class="erd-table ${kind}" transform="translate(${x} ${y})" data-table=${table.id} onClick=${() => onSelect(table.id)}>
-    <rect class="erd-card" width=${width} height=${height} rx="6" />
+    <rect class="erd-card" width=${width} height=${height} rx="6" role="button" tabindex=${stop ? 0 : -1} aria-label=${table.id} aria-pressed=${kind === 'selected'}
+      onKeyDown=${(event) => onKeyDown(event, box)} onFocus=${() => onFocus(box)} />
     <path class="erd-head" d="M0 6a6 6 0 0 1 6-6h${width - 12}a6 6 0 0 1 6 6v${HEAD - 6}h-${width}z" />
     <text class="erd-name" x="10" y=${HEAD / 2 + 4}>${table.name}</text>
     ${rows.map((row, i) => html`<g key=${row.name} transform="translate(0 ${HEAD + i * ROW + ROW / 2 + 6})">
@@ -27,7 +28,27 @@ function near(edges, selected) {
   return new Set(edges.filter((e) => e.from === selected || e.to === selected).flatMap((e) => [e.from, e.to]).concat(selected));
 }
 
-export function Canvas({ drawing, selected, onSelect, svgRef }) {
+const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Gives a table of the drawing the focus. */
+export const focusBox = (svg, id) => svg.querySelector(`[data-table="${CSS.escape(id)}"] .erd-card`)?.focus({ preventScroll: true });
+
+const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+
+/** The next box in a direction: what lies to the side counts as farther away. */
+function next(boxes, from, [right, down]) {
+  const [x, y] = middle(from);
+  const away = (box) => {
+    const [dx, dy] = [middle(box)[0] - x, middle(box)[1] - y];
+    const ahead = dx * right + dy * down;
+    return ahead <= 0 ? Infinity : ahead + 2 * Math.abs(dx * down + dy * right);
+  };
+  return boxes.reduce((best, box) => (away(box) < away(best) ? box : best), from);
+}
+
+export function Canvas({ drawing, selected, onSelect, onOpen, svgRef }) {
+  // One table stands in the order of the Tab key: the one that was come to last.
+  const [at, setAt] = useState(null);
   const frame = useRef(null);
   const group = useRef(null);
   const view = useRef({ x: 0, y: 0, k: 1 });
@@ -121,18 +142,41 @@ export function Canvas({ drawing, selected, onSelect, svgRef }) {
     event.preventDefault();
     apply();
   };
+  const boxes = [...drawing.boxes.values()];
+  const stop = [selected, at].find((id) => drawing.boxes.has(id)) ?? boxes[0]?.table.id;
+  /** Brings a box into sight that is not. */
+  const reveal = (box) => {
+    setAt(box.table.id);
+    frame.current.scrollTo(0, 0);
+    const { width, height } = frame.current.getBoundingClientRect();
+    const { x, y, k } = view.current;
+    const [left, top] = [x + box.x * k, y + box.y * k];
+    const inside = left >= 0 && top >= 0 && left + box.width * k <= width && top + box.height * k <= height;
+    if (!inside) view.current = { k, x: width / 2 - middle(box)[0] * k, y: height / 2 - middle(box)[1] * k };
+    apply();
+  };
+  const boxKeys = (event, box) => {
+    const direction = DIRECTIONS[event.key];
+    if (event.key === 'Enter' || event.key === ' ') onOpen(box.table.id);
+    else if (direction) {
+      const { id } = next(boxes, box, direction).table;
+      focusBox(svgRef.current, id);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
   const close = near(drawing.edges, selected);
   const kind = (id) => (!close ? '' : id === selected ? 'selected' : close.has(id) ? 'near' : 'far');
   const choose = (id) => moved.current || onSelect(id);
   const buttons = [['plus', 'zoom.in', () => zoom(1.25)], ['minus', 'zoom.out', () => zoom(0.8)], ['fit', 'zoom.fit', fit]];
   return html`<div class="erd-frame" ref=${frame}>
-    <svg class="erd" ref=${svgRef} tabindex="0" role="img" aria-label=${t('erd.label', { n: drawing.boxes.size })} onKeyDown=${keys}>
+    <svg class="erd" ref=${svgRef} tabindex="0" role="group" aria-label=${t('erd.label', { n: drawing.boxes.size })} onKeyDown=${keys}>
       <g ref=${group}>
         ${drawing.rooms.map((r) => html`<g key=${r.schema} class="erd-room"><rect x=${r.x} y=${r.y} width=${r.width} height=${r.height} rx="10" />
           <text x=${r.x + 16} y=${r.y + 22}>${r.schema}</text></g>`)}
         <g>${drawing.edges.map((edge) => html`<path key=${edge.id} d=${edge.d}
           class="erd-edge ${!close ? '' : edge.from === selected || edge.to === selected ? 'near' : 'far'}" />`)}</g>
-        ${[...drawing.boxes.values()].map((box) => html`<${Box} key=${box.table.id} box=${box} kind=${kind(box.table.id)} onSelect=${choose} />`)}
+        ${boxes.map((box) => html`<${Box} key=${box.table.id} box=${box} kind=${kind(box.table.id)} stop=${box.table.id === stop} onSelect=${choose} onKeyDown=${boxKeys} onFocus=${reveal} />`)}
       </g>
     </svg>
     <div class="erd-zoom">${buttons.map(([icon, key, act]) => html`<button type="button" class="icon-button" key=${key} aria-label=${t(key)} title=${t(key)} onClick=${act}><${Icon} name=${icon} /></button>`)}</div>

@@ -10,7 +10,7 @@ export function svgText(svg, { width, height }) {
   live.forEach((element, i) => {
     const style = getComputedStyle(element);
     for (const name of WRITTEN) written[i].setAttribute(name, style.getPropertyValue(name));
-    written[i].removeAttribute('class');
+    for (const name of ['class', 'tabindex', 'role', 'aria-label', 'aria-pressed']) written[i].removeAttribute(name);
   });
   const margin = 24;
   copy.querySelector('g').removeAttribute('transform');

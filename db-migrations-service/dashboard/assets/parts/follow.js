@@ -10,9 +10,17 @@ const KINDS = [
 
 export const beginning = { order: [], by: {}, waiting: null, current: null, gates: null, notes: [], log: [], finished: null, end: null, seq: 0 };
 
+/** The short statements that an event brings along were done before it. */
+function withShort(state, { migration, shortStatements: short }) {
+  if (!short?.length) return state;
+  const of = state.by[migration] || {};
+  return { ...state, by: { ...state.by, [migration]: { ...of, now: null, upTo: short.at(-1).through, done: [...(of.done || []), ...short] } } };
+}
+
 /** The next state after an event. Events that were seen are not told twice. */
-export function fold(state, event) {
-  if (event.seq && event.seq <= state.seq) return state;
+export function fold(before, event) {
+  if (event.seq && event.seq <= before.seq) return before;
+  const state = withShort(before, event);
   const seq = event.seq || state.seq;
   const log = event.type === 'end' ? state.log : [...state.log, event];
   const next = { ...state, seq, log };

@@ -11,6 +11,8 @@ const hour = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit
 const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
 
 export const number = (value) => (value == null ? '–' : numbers.format(value));
+/** At most one digit after the point. */
+export const decimal = (value) => (value == null ? '–' : oneDigit.format(value));
 export const percent = (part) => (part == null ? '–' : percents.format(part));
 
 /** Bytes in the unit that fits: 11,5 MB. */

@@ -2,7 +2,8 @@
 
 import { html } from '../vendor/htm-preact.js';
 import { bytes, duration, exact, number, version } from './format.js';
-import { t, tn, word } from './i18n.js';
+import { said, t, tn, word } from './i18n.js';
+import { Cure, Verbatim } from './said.js';
 import { Icon, State } from './states.js';
 import { Caret, Sql } from './sql.js';
 import { Facts, Table } from './ui.js';
@@ -37,11 +38,12 @@ export function Findings({ of }) {
   return html`<ul class="findings">${of.map((finding, i) => html`<li class=${finding.severity} key=${i}>
     <div class="finding-head"><${State} of=${finding.severity} /> <code>${finding.code}</code>
       <span class="dim">${word('gate', finding.gate)}</span></div>
-    <p lang="en">${finding.message}</p>
+    ${(said(`finding.${finding.code}`) || said(`problem.${finding.code}`)) && html`<p>${said(`finding.${finding.code}`) || said(`problem.${finding.code}`)}</p>`}
+    <${Verbatim} text=${finding.message} />
     ${finding.location && html`<${Caret} location=${finding.location} />`}
     ${finding.safer && html`<p class="hint">${t('finding.safer')}</p><${Sql} text=${finding.safer} label=${t('finding.safer')} />`}
-    ${finding.cure && html`<p class="cure"><strong>${t('cure')}</strong> <span lang="en">${finding.cure}</span></p>`}
-    ${finding.accepted && html`<p class="hint">${t('finding.accepted')} <span lang="en">${finding.accepted}</span></p>`}
+    <${Cure} of=${finding} />
+    ${finding.accepted && html`<p class="hint">${t('finding.accepted')} <span lang="">${finding.accepted}</span></p>`}
   </li>`)}</ul>`;
 }
 
@@ -67,7 +69,7 @@ function Certificate({ certificate }) {
   const { irreversible, withData, statements } = certificate;
   return html`<p class="calm"><${Icon} name="check" /> ${irreversible ? t('certificate.one_way') : t('certificate.holds')}</p>
     <${Facts} of=${[
-      [t('certificate.irreversible'), irreversible && html`<span lang="en">${irreversible}</span>`],
+      [t('certificate.irreversible'), irreversible && html`<span lang="">${irreversible}</span>`],
       [t('certificate.up'), certificate.upMs?.map(duration).join(' · ')],
       [t('certificate.down'), certificate.downMs != null && duration(certificate.downMs)],
       [t('certificate.walk'), certificate.walkMs != null && duration(certificate.walkMs)],
@@ -105,6 +107,6 @@ export function OnRecord({ record, applied, known }) {
     ${certificate ? html`<${Certificate} certificate=${certificate} />` : html`<p class="hint">${applied ? t('certificate.never') : t('certificate.none')}</p>`}`}
     ${applied && html`<h3>${t('gates.of_run')}</h3>
       ${gates.length ? html`<${Gates} of=${gates} />` : html`<p class="hint">${t('gates.none')}</p>`}
-      ${overrides.map((one) => html`<p class="note warn-note" key=${one.gate}><${Icon} name="alert" /> <span>${t('gates.passed_by', { gate: word('gate', one.gate), by: one.by, when: exact(one.at) })} <span lang="en">${one.reason}</span></span></p>`)}`}
+      ${overrides.map((one) => html`<p class="note warn-note" key=${one.gate}><${Icon} name="alert" /> <span>${t('gates.passed_by', { gate: word('gate', one.gate), by: one.by, when: exact(one.at) })} <span lang="">${one.reason}</span></span></p>`)}`}
   </div>`;
 }

@@ -5,6 +5,7 @@ import { get, part, post } from './api.js';
 import { bytes, duration, exact } from './format.js';
 import { useAction, useLoad } from './hooks.js';
 import { t, tn, word } from './i18n.js';
+import { Verbatim, failure, told } from './said.js';
 import { Icon, State } from './states.js';
 import { Ago, Confirm, Facts, Loaded, Trouble } from './ui.js';
 
@@ -52,7 +53,7 @@ export function Outcome({ job }) {
   const before = job.safetyBackup && html`<p>${t('restore.safety')} <${Other} id=${job.safetyBackup} /></p>`;
   if (job.status === 'cancelled') return html`<div class="note"><${Icon} name="minus" /><div><p>${t('job.cancelled', { action: word('action', job.action) })}</p>${before}</div></div>`;
   if (job.error) {
-    return html`<${Trouble} problem=${{ message: t('backup.job.failed', { action: word('action', job.action) }), detail: job.error.message, cure: job.error.cure }} />
+    return html`<${Trouble} problem=${{ message: t('backup.job.failed', { action: word('action', job.action) }), ...failure(job.error) }} />
       ${way === 'in_place' && html`<p class="hint">${t('restore.untouched')}</p>`}${before}`;
   }
   if (!way) return null;
@@ -85,7 +86,7 @@ function Past({ id, last }) {
         [t('restore.before'), one.safetyBackup && html`<${Other} id=${one.safetyBackup} />`],
         [t('duration'), one.finishedAt && duration(new Date(one.finishedAt) - new Date(one.startedAt))],
       ].filter(([, value]) => value)} />
-      ${one.error && html`<p lang="en" class="hint">${one.error.message}</p>`}</li>`)}</ul>`)}<//>`;
+      ${one.error && html`<div class="hint"><p>${told(one.error).title}</p><${Verbatim} text=${told(one.error).rest} folded /></div>`}</li>`)}</ul>`)}<//>`;
 }
 
 /** Names of tables, one after the other; those of the live database are proposed. */

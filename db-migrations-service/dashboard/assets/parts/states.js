@@ -38,9 +38,9 @@ export const Icon = ({ name }) => html`
 const LOOKS = {
   ok: ['check', 'up_to_date healthy applied completed verified ready ok holds resolved intact done'],
   info: ['clock', 'pending running scheduled'],
-  warn: ['alert', 'waiting late unverified degraded cancelled changed warning retrying yielded drift missing_backup old_backup'],
-  bad: ['cross', 'failed edited missing interrupted unavailable damaged error refused firing audit unreachable'],
-  none: ['minus', 'unknown deleted skipped none notice unconfigured not_created'],
+  warn: ['alert', 'waiting late unverified degraded cancelled changed warning alert_warning retrying yielded drift missing_backup old_backup'],
+  bad: ['cross', 'failed edited missing interrupted unavailable damaged error refused firing alert_critical audit unreachable'],
+  none: ['minus', 'unknown deleted skipped none notice unconfigured not_created taken_back'],
 };
 
 /** `ok`, `info`, `warn`, `bad` or `none`. */

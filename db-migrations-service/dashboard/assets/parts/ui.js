@@ -3,7 +3,8 @@
 import { html, useContext, useEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { ago, exact } from './format.js';
 import { Session, useMay, useNow } from './hooks.js';
-import { t } from './i18n.js';
+import { t, word } from './i18n.js';
+import { Cure, Verbatim, told } from './said.js';
 import { Icon } from './states.js';
 
 /** The head of a page: its only h1, which takes the focus when one arrives. */
@@ -30,20 +31,50 @@ export const Empty = ({ title, children, icon = 'layers' }) => html`
 
 /** A problem as the service tells it: the sentence, the particulars, the cure. */
 export function Trouble({ problem, retry }) {
-  const box = useRef(null);
   if (!problem) return null;
-  return html`<div class="trouble" role="alert" ref=${box}>
+  const words = told(problem);
+  const again = retry && PASSING.has(problem.status);
+  return html`<div class="trouble" role="alert">
     <${Icon} name="alert" />
     <div>
-      <p class="trouble-title">${problem.message}</p>
-      ${problem.detail && html`<p lang="en">${problem.detail}</p>`}
-      ${problem.cure && html`<p class="cure"><strong>${t('cure')}</strong> <span lang="en">${problem.cure}</span></p>`}
+      <p class="trouble-title">${words.title}</p>
+      ${words.text && html`<p>${words.text}</p>`}
+      ${!words.folded && html`<${Verbatim} text=${words.rest} />`}
+      <${Cure} of=${{ ...words, folded: words.folded || problem.status === 0 }} />
       ${problem.blockers?.length > 0 && html`<${Blockers} of=${problem.blockers} />`}
       ${problem.related?.length > 0 && html`<p class="mono">${problem.related.join(' · ')}</p>`}
+      ${words.folded && html`<${Verbatim} text=${words.rest} folded />`}
       ${problem.requestId && html`<p class="hint">${t('request')} <code>${problem.requestId}</code></p>`}
+      ${again && html`<${Again} problem=${problem} retry=${retry} />`}
       ${retry && html`<button type="button" class="plain" onClick=${retry}>${t('retry')}</button>`}
     </div>
   </div>`;
+}
+
+/** What may be over in a moment: nothing answers, or something on the way says that it is not there just now. */
+const PASSING = new Set([0, 502, 503, 504]);
+const FIRST_MS = 1000;
+const LONGEST_MS = 30_000;
+
+/** Tries again by itself, each time after twice as long, at once when the machine is back on its network; and says when. */
+function Again({ problem, retry }) {
+  const attempts = useRef(0);
+  const [due, setDue] = useState(null);
+  const now = useNow(500);
+  useEffect(() => {
+    const pause = Math.min(LONGEST_MS, FIRST_MS * 2 ** attempts.current);
+    attempts.current += 1;
+    setDue(Date.now() + pause);
+    const timer = setTimeout(retry, pause);
+    addEventListener('online', retry);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener('online', retry);
+    };
+  }, [problem]);
+  const seconds = Math.max(0, Math.ceil(((due ?? now) - now) / 1000));
+  return html`<p class="hint again" data-attempt=${attempts.current} aria-hidden="true"><${Icon} name="refresh" /> ${seconds > 0 ? t('again.in', { n: seconds }) : t('again.now')}</p>
+    <p class="visually-hidden">${t('again')}</p>`;
 }
 
 /** Loading, failed, or there: what is there stays seen while newer is fetched. */
@@ -103,7 +134,10 @@ export function ScopeNote({ scope }) {
 export function Dialog({ title, onClose, children }) {
   const dialog = useRef(null);
   useEffect(() => {
-    if (dialog.current && !dialog.current.open) dialog.current.showModal();
+    const shown = dialog.current;
+    if (!shown.open) shown.showModal();
+    // Taken off the page while it is open, it would keep the focus that it has to give back.
+    return () => shown.close();
   }, []);
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${onClose}
     onClick=${(event) => event.target === dialog.current && dialog.current.close()}>
@@ -138,7 +172,7 @@ export const Blockers = ({ of, title }) => html`<div class="blockers">
   <p class="blockers-title">${title || t('blockers.title')}</p>
   <ul>${of.map((b) => html`<li key=${b.pid}>
     <span><strong>pid ${b.pid}</strong> ${b.user || ''} ${b.application ? html`· ${b.application}` : ''} ${b.address ? html`· ${b.address}` : ''}</span>
-    <span class="hint">${b.state || ''}${b.transactionMs != null ? html` · ${t('blockers.open', { seconds: Math.round(b.transactionMs / 1000) })}` : ''}</span>
+    <span class="hint">${b.state ? word('session', b.state) : ''}${b.transactionMs != null ? html` · ${t('blockers.open', { seconds: Math.round(b.transactionMs / 1000) })}` : ''}</span>
     ${b.query && html`<code class="blockers-query">${b.query}</code>`}
   </li>`)}</ul></div>`;
 
