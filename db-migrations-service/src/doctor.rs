@@ -3,9 +3,11 @@
 //! It changes nothing. Everything that can be looked at is looked at, also after something was found wrong.
 
 mod backups;
+mod fleets;
 mod machine;
 mod roles;
 mod target;
+mod webhooks;
 
 use serde::Serialize;
 
@@ -95,8 +97,12 @@ pub fn examine(context: &Context) -> Vec<Check> {
                         checks.push(Check::error("settings", failure.error.message.clone(), cure));
                     }
                     Ok(operations) => checks.extend(
-                        block_on(async { [target::all(&operations).await, backups::all(&operations).await].concat() })
-                            .unwrap_or_default(),
+                        block_on(async {
+                            let (targets, backups) = (target::all(&operations).await, backups::all(&operations).await);
+                            let (fleets, webhooks) = (fleets::all(&operations).await, webhooks::all(&operations).await);
+                            [targets, fleets, backups, webhooks].concat()
+                        })
+                        .unwrap_or_default(),
                     ),
                 }
             }

@@ -37,19 +37,26 @@ pub struct Documents {
     files: Vec<(PathBuf, String)>,
 }
 
-/// Reads the catalogue's schemas from a database.
+/// Reads the catalogue's schemas, each from the database that has it.
 ///
 /// # Errors
 /// A database that is away; a catalog that this program does not understand.
-pub async fn read(connect: &ConnectOptions, catalogue: &Catalogue) -> Result<Model, OperationError> {
-    // With only pg_catalog in the path, every other name is written with its schema, whatever the database's default.
-    let connect = connect.clone().with_application_name("profe db erd").with_option("search_path", "pg_catalog");
+pub async fn read(places: &[(ConnectOptions, Vec<&str>)], catalogue: &Catalogue) -> Result<Model, OperationError> {
     let owners: Vec<(String, String)> = catalogue
         .services
         .iter()
         .flat_map(|(service, entry)| entry.schemas.iter().map(move |schema| (schema.clone(), service.clone())))
         .collect();
-    let names: Vec<&str> = owners.iter().map(|(schema, _)| schema.as_str()).collect();
+    let mut schemas = Vec::new();
+    for (connect, names) in places {
+        schemas.extend(read_from(connect, names).await?);
+    }
+    Ok(Model::new(&catalogue.project.name, &owners, schemas))
+}
+
+async fn read_from(connect: &ConnectOptions, names: &[&str]) -> Result<Vec<model::Schema>, OperationError> {
+    // With only pg_catalog in the path, every other name is written with its schema, whatever the database's default.
+    let connect = connect.clone().with_application_name("profe db erd").with_option("search_path", "pg_catalog");
     let session = postgres_link::connect(&connect).await?;
     let rows = session.client().query_typed(CATALOG, &[(&names, Type::TEXT_ARRAY)]).await?;
     let text: &str = rows.first().map_or("[]", |row| row.get(0));
@@ -57,7 +64,7 @@ pub async fn read(connect: &ConnectOptions, catalogue: &Catalogue) -> Result<Mod
         EngineError::new(ErrorCode::Internal, format!("the catalog gave an unexpected document: {error}"))
     })?;
     session.close().await;
-    Ok(Model::new(&catalogue.project.name, &owners, schemas))
+    Ok(schemas)
 }
 
 impl Documents {

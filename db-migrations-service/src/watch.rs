@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::master::findings::{Finding, FindingFilter};
 use crate::master::looks::LookRecord;
-use crate::operations::{Caller, OperationError, Operations, RefusalCode};
+use crate::operations::{Caller, OperationError, Operations, RefusalCode, Spread};
 use look::When;
 
 /// After the start, others have more urgent business.
@@ -99,25 +99,36 @@ impl Operations {
         self.look(environment, When::After(interval), shutdown).await
     }
 
-    /// Looks at an environment now, and answers with what is open.
+    /// Looks now at each database of an environment, or at the one that a service lives in, and answers with what is open.
     ///
     /// # Errors
-    /// Unknown names, a caller who may not touch all services, a database that is away, nothing that was ever migrated, a
-    /// run that is under way; what kept the look from seeing all.
+    /// Unknown names, a caller who may not touch all services. Where none can be looked at: a database that is away, nothing
+    /// that was ever migrated, a run that is under way; what kept the look from seeing all.
     pub async fn look_now(
         &self,
         environment: Option<&str>,
+        service: Option<&str>,
         caller: &Caller,
         shutdown: &CancellationToken,
-    ) -> Result<(Seen, Vec<Finding>), OperationError> {
+    ) -> Result<Spread<(Seen, Vec<Finding>)>, OperationError> {
         caller.check(None)?;
-        let name = self.environment(environment)?.environment.clone();
+        self.check_listed(service, None, caller)?;
+        let databases = self.databases_of(environment, service)?;
+        let asked = databases.iter().map(|name| self.look_at_one(name.clone(), shutdown)).collect();
+        self.spread(&databases, asked).await
+    }
+
+    async fn look_at_one(
+        &self,
+        name: String,
+        shutdown: &CancellationToken,
+    ) -> Result<(Seen, Vec<Finding>), OperationError> {
         let (operations, stop) = (self.clone(), shutdown.clone());
         // A task of its own: whoever stops listening must not leave the claim behind.
         let looking = tokio::spawn(async move { operations.look_patiently(&name, &stop).await });
         let seen = looking.await.unwrap_or_else(|_| Err(internal("the program broke down while it looked")))?;
         let filter = FindingFilter {
-            environment: Some(seen.environment.clone()),
+            environments: Some(vec![seen.environment.clone()]),
             open: Some(true),
             limit: i64::from(u16::MAX),
             ..FindingFilter::default()
@@ -136,17 +147,18 @@ impl Operations {
         mut filter: FindingFilter,
         caller: &Caller,
     ) -> Result<Vec<Finding>, OperationError> {
-        self.check_listed(service, filter.environment.as_deref(), caller)?;
+        self.check_listed(service, None, caller)?;
         filter.services = caller.listed(service);
         Ok(self.master().findings(&filter).await?)
     }
 
-    /// When each environment was last looked at.
+    /// When each database was last looked at; of an environment, or of all.
     ///
     /// # Errors
-    /// A master database that is away.
+    /// Unknown names, a master database that is away.
     pub async fn looks(&self, environment: Option<&str>) -> Result<Vec<LookRecord>, OperationError> {
-        Ok(self.master().looks(environment).await?)
+        let wanted = self.listed_databases(environment)?;
+        Ok(self.master().looks(wanted.as_deref()).await?)
     }
 
     async fn look_patiently(&self, environment: &str, shutdown: &CancellationToken) -> Result<Seen, OperationError> {

@@ -85,6 +85,10 @@ mod seeds;
 mod session;
 #[path = "http/tokens.rs"]
 mod tokens;
+#[path = "http/two_servers.rs"]
+mod two_servers;
+#[path = "http/upgrade.rs"]
+mod upgrade;
 #[path = "http/validate.rs"]
 mod validate;
 #[path = "http/validate_with_data.rs"]

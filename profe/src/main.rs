@@ -3,6 +3,7 @@
 //!
 //! Here are only arguments and the composition of parts; what they do stands in the services' own crates.
 
+mod crates;
 mod misused;
 mod ready;
 mod serve;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use db_migrations_service::cli::{self, Context, Exit, Failure, Globals, Output, exit};
 use runtime::telemetry::{self, TelemetryError, TraceExport};
+use runtime::trace;
 
 /// The education platform's backend: databases, migrations, services
 #[derive(Debug, Parser)]
@@ -67,14 +69,41 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let level = if serves || asked { &context.settings.log_level } else { COMMAND_LOG_LEVEL };
     let traces = context.settings.traces_to.clone();
     let traces = traces.map(|endpoint| TraceExport { endpoint, service: "profe".to_owned() });
-    let _telemetry =
-        telemetry::init(level, context.settings.log_format, traces.as_ref()).map_err(|error| match error {
+    let _telemetry = telemetry::init(level, context.settings.log_format, traces.as_ref(), &crates::OURS).map_err(
+        |error| match error {
             TelemetryError::Traces(_) => Failure::settings(&[error.to_string()]),
             _ => Failure::settings(&[format!("MIGRATION_SERVICE_LOG_LEVEL: {error}")]),
-        })?;
-    match command {
-        Command::Up(up) => up.run(context),
-        Command::Serve(serve) => serve.run(context),
-        Command::Service(command) => command.run(context),
+        },
+    )?;
+    let mut context = context.clone();
+    let is_read_as_json = serves && context.settings.log_format == telemetry::Format::Json;
+    if is_read_as_json {
+        context.output = context.output.with_logged_notes();
     }
+    let _trace = (!serves).then(|| callers_trace().entered());
+    let ended = match command {
+        Command::Up(up) => up.run(&context),
+        Command::Serve(serve) => serve.run(&context),
+        Command::Service(command) => command.run(&context),
+    };
+    match ended {
+        // While there is a log.
+        Err(failure) if is_read_as_json => {
+            context.output.failure(&failure);
+            Ok(failure.exit)
+        }
+        ended => ended,
+    }
+}
+
+/// The span of the command, a part of the trace of whoever calls it: a pipeline that traces its steps hands them
+/// `TRACEPARENT` as the header of that name. Without it there is none, and what is done begins traces of its own.
+fn callers_trace() -> tracing::Span {
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let Some(parent) = variable("TRACEPARENT").filter(|parent| trace::trace_id(parent).is_some()) else {
+        return tracing::Span::none();
+    };
+    let span = tracing::info_span!(target: "profe", "command");
+    trace::adopt(&span, &parent, variable("TRACESTATE").as_deref());
+    span
 }

@@ -54,8 +54,8 @@ impl Operations {
                 return;
             }
             let told = async {
-                let told = self.tell_alerts(OffsetDateTime::now_utc(), interval).await;
-                let trouble = told.err().map(|error| error.to_string());
+                let told = async { self.tell_alerts(self.master().time().await?, interval).await };
+                let trouble = told.await.err().map(|error| error.to_string());
                 self.alerting().troubles.tell("nobody could be told of alerts", "delivery", trouble);
             };
             if shutdown.run_until_cancelled(Box::pin(told)).await.is_none() {

@@ -95,6 +95,8 @@ impl View<'_> {
             AlertRule::BrokenAuditChain => self.broken_audit_chain(),
             AlertRule::LongLockWait => self.long_lock_wait(),
             AlertRule::CertificateMissing => self.certificates_missing(),
+            AlertRule::TargetUnreachable => Ok(self.target_unreachable()),
+            AlertRule::StaleSample => Ok(self.stale_sample()),
         }
     }
 
@@ -228,6 +230,19 @@ impl View<'_> {
         let (waited_s, environment) = (figures.longest_lock_wait_s, self.environment);
         let words = || format!("somebody has waited for a lock in {environment} for {waited_s:.0} s");
         Ok((waited_s > self.threshold).then(|| of_all(words(), waited_s)).into_iter().collect())
+    }
+
+    /// Of a server that is full another rule tells.
+    fn target_unreachable(&self) -> Vec<Found> {
+        let is_away = matches!(&self.sample.condition, Condition::Down(trouble) if !trouble.is_refusal());
+        let words = format!("the database of {} does not answer", self.environment);
+        is_away.then(|| Found { service: String::new(), subject: "", words, value: None }).into_iter().collect()
+    }
+
+    fn stale_sample(&self) -> Vec<Found> {
+        let age_s = (self.now - self.sample.at).as_seconds_f64();
+        let words = || format!("the database of {} was last looked at {age_s:.0} s ago", self.environment);
+        (age_s > self.threshold).then(|| of_all(words(), age_s)).into_iter().collect()
     }
 }
 

@@ -119,6 +119,14 @@ fn expression(rule: AlertRule, threshold: u32, on: &str) -> String {
         AlertRule::CertificateMissing => {
             format!("max by (environment, service) (profe_migration_certificates_missing{{{on}}}) > 0")
         }
+        AlertRule::TargetUnreachable => format!(
+            "max by (environment) (pg_up{{{on}}}) == 0 \
+             unless on (environment) max by (environment) (profe_migration_target_connections_refused{{{on}}}) == 1"
+        ),
+        AlertRule::StaleSample => {
+            let looked_at = "profe_migration_target_sample_timestamp_seconds";
+            format!("time() - max by (environment) ({looked_at}{{{on}}}) > {threshold}")
+        }
     }
 }
 
@@ -157,6 +165,10 @@ fn summary(rule: AlertRule) -> &'static str {
         }
         AlertRule::CertificateMissing => {
             "{{ $value }} migrations of {{ $labels.service }} pending in {{ $labels.environment }} without a certificate"
+        }
+        AlertRule::TargetUnreachable => "the database of {{ $labels.environment }} does not answer",
+        AlertRule::StaleSample => {
+            "the database of {{ $labels.environment }} was last looked at {{ printf \"%.0f\" $value }} s ago"
         }
     }
 }

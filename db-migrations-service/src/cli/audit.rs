@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use migration_engine::audit::{AuditEntry, AuditFilter, AuditReport};
+use migration_engine::audit::{AuditEntry, AuditFilter, AuditPage, AuditReport};
 use owo_colors::OwoColorize;
+use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::migrate::heading;
+use super::several::{asked, missing};
 use super::show::{BAD, GOOD, Table, Tone, WARN, count, time};
 use crate::master::anchor_file::AnchorFile;
 use crate::operations::AuditOrder;
@@ -27,6 +30,9 @@ pub enum Command {
 /// Arguments.
 #[derive(Debug, Args)]
 pub struct Verify {
+    /// Only the database that this service lives in
+    #[arg(short, long, value_name = "NAME")]
+    service: Option<String>,
     /// Compare with the former ends in this file as well, as MIGRATION_SERVICE_AUDIT_ANCHOR_FILE writes them
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
@@ -35,7 +41,7 @@ pub struct Verify {
 /// Arguments.
 #[derive(Debug, Args)]
 pub struct List {
-    /// Only what touches this service's schemas
+    /// Only what touches this service's schemas, in the database that it lives in
     #[arg(short, long, value_name = "NAME")]
     service: Option<String>,
     /// Only what touches this schema
@@ -83,15 +89,33 @@ impl List {
             limit: self.limit,
         };
         let order = AuditOrder { environment: context.environment.clone(), service: self.service, filter };
-        let page = context
-            .with_operations(async |operations| Ok(operations.audit(order.clone(), &context.caller()).await?))?;
-        context.output.document(&page.entries);
+        let spread = context
+            .with_operations(async |operations| Ok(operations.audits(order.clone(), &context.caller()).await?))?;
+        match spread.answers.as_slice() {
+            [(_, only)] if !spread.is_several() => context.output.document(&only.entries),
+            several => {
+                let parts: Vec<_> = several
+                    .iter()
+                    .map(|(name, page)| json!({ "environment": name, "off": page.off, "entries": page.entries }))
+                    .collect();
+                context.output.document(&json!({ "databases": parts, "unavailable": spread.unavailable }));
+            }
+        }
+        let all = asked(&spread);
+        for (name, page) in &spread.answers {
+            heading(context.output, &all, name);
+            Self::show(context, page);
+        }
+        Ok(missing(context.output, &spread.unavailable))
+    }
+
+    fn show(context: &Context, page: &AuditPage) {
         if let Some(off) = &page.off {
             context.output.note(off.style(WARN).to_string());
         }
         if page.entries.is_empty() {
             context.output.line("Nothing was recorded.");
-            return Ok(Exit::Ok);
+            return;
         }
         let mut table = Table::new(&["TIME, UTC", "COMMAND", "WHAT", "ROLE", "FROM"]);
         for entry in &page.entries {
@@ -105,7 +129,6 @@ impl List {
             ]);
         }
         context.output.line(table.to_string());
-        Ok(Exit::Ok)
     }
 }
 
@@ -146,16 +169,30 @@ impl Verify {
             })?;
             elsewhere.extend(anchors.into_iter().map(|anchor| anchor.head));
         }
-        let report = context.with_operations(async |operations| {
-            Ok(operations.verify_audit(context.environment(), &elsewhere, &context.caller()).await?)
+        let spread = context.with_operations(async |operations| {
+            let (environment, service) = (context.environment(), self.service.as_deref());
+            Ok(operations.verify_audits(environment, service, &elsewhere, &context.caller()).await?)
         })?;
-        tell(context, &report, self.anchors.is_some() || configured.is_some());
-        Ok(if report.findings.is_empty() { Exit::Ok } else { Exit::Failed })
+        match spread.answers.as_slice() {
+            [(_, only)] if !spread.is_several() => context.output.document(only),
+            several => {
+                let parts: Vec<_> =
+                    several.iter().map(|(name, report)| json!({ "environment": name, "report": report })).collect();
+                context.output.document(&json!({ "databases": parts, "unavailable": spread.unavailable }));
+            }
+        }
+        let all = asked(&spread);
+        for (name, report) in &spread.answers {
+            heading(context.output, &all, name);
+            tell(context, report, self.anchors.is_some() || configured.is_some());
+        }
+        let whole = spread.answers.iter().all(|(_, report)| report.findings.is_empty());
+        let ended = missing(context.output, &spread.unavailable);
+        Ok(if whole { ended } else { Exit::Failed })
     }
 }
 
 fn tell(context: &Context, report: &AuditReport, with_file: bool) {
-    context.output.document(report);
     for finding in &report.findings {
         context.output.line(format!("{} {}", "✗".style(BAD), finding.message));
     }

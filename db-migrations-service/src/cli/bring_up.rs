@@ -94,6 +94,7 @@ async fn seed(
         service: None,
         reset: false,
         wait_for_lock: WAIT_FOR_LOCK,
+        continuation: None,
     };
     let started = stop.run_until_cancelled(operations.start_seeds(order, &caller)).await;
     for run in started.transpose()?.ok_or_else(cancelled)? {

@@ -52,6 +52,7 @@ impl From<ErrorCode> for Exit {
             E::UnknownService | E::UnknownEnvironment | E::UnknownMigration => Self::Usage,
             E::Busy | E::LockTimeout | E::BlocksOthers | E::BackfillStalled => Self::Busy,
             E::Edited
+            | E::HalfRolledBack
             | E::HasDependents
             | E::CrossesDatabases
             | E::Irreversible
@@ -81,7 +82,6 @@ impl From<RefusalCode> for Exit {
         match code {
             RefusalCode::ConfirmationRequired
             | RefusalCode::ServiceNotAllowed
-            | RefusalCode::RunIsElsewhere
             | RefusalCode::TooFewApplied
             | RefusalCode::DatabaseNotCreated
             | RefusalCode::BackupTooNew

@@ -23,6 +23,7 @@ mod openapi;
 mod release;
 mod scene;
 mod seeds;
+mod several;
 mod token;
 mod webhooks;
 

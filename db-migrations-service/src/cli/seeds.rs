@@ -65,6 +65,7 @@ fn seed(context: &Context, which: &Which, reset: bool) -> Result<Exit, Failure> 
             service: which.service.clone(),
             reset,
             wait_for_lock: Duration::ZERO,
+            continuation: None,
         };
         follow(context.output, Doing::Seed, operations.start_seeds(order, &context.caller())).await
     })

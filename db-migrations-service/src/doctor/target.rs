@@ -53,7 +53,8 @@ async fn one(operations: &Operations, target: &Target) -> Vec<Check> {
     let prepared = status.as_ref().is_ok_and(|status| status.prepared);
     let mut checks = match &session {
         None => vec![Check::note(area, format!("{} does not exist yet; the first run makes it", place(&connect)))],
-        Some(session) => match look(session, operations.catalogue()).await {
+        // Of services that live elsewhere nothing is needed here.
+        Some(session) => match look(session, &engine.project().catalogue).await {
             Ok(found) => judge(area, target, found, prepared),
             Err(error) => vec![Check::error(area, format!("the database does not answer questions: {error}"), "")],
         },

@@ -50,8 +50,8 @@ impl From<KeptEvent> for Happening {
 /// What a listener wants, and what they may see.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// Only this environment.
-    pub environment: Option<String>,
+    /// Only these databases, as environments are named.
+    pub environments: Option<Vec<String>>,
     /// Only this service.
     pub service: Option<String>,
     /// Only these types; empty is all.
@@ -63,13 +63,15 @@ pub struct Wanted {
 impl Wanted {
     /// Whether they are sent everything.
     pub(super) fn is_everything(&self) -> bool {
-        self.environment.is_none() && self.service.is_none() && self.kinds.is_empty() && self.allowed.is_none()
+        self.environments.is_none() && self.service.is_none() && self.kinds.is_empty() && self.allowed.is_none()
     }
 
     /// Whether they are sent this one.
     pub fn holds(&self, event: &Happening) -> bool {
         let service = event.service.as_ref();
-        self.environment.as_ref().is_none_or(|name| event.environment.as_ref() == Some(name))
+        self.environments
+            .as_ref()
+            .is_none_or(|names| event.environment.as_ref().is_some_and(|name| names.contains(name)))
             && self.service.as_ref().is_none_or(|name| service == Some(name))
             && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
             && self.allowed.as_ref().is_none_or(|allowed| service.is_some_and(|name| allowed.contains(name)))
@@ -103,6 +105,6 @@ pub(super) mod tests {
         assert_eq!(seen(&Wanted { service: Some("chat".to_owned()), ..Wanted::default() }), [false, true, false]);
         let kinds = HashSet::from(["run_ended".to_owned()]);
         assert_eq!(seen(&Wanted { kinds, ..Wanted::default() }), [false, false, true]);
-        assert_eq!(seen(&Wanted { environment: Some("staging".to_owned()), ..Wanted::default() }), [false; 3]);
+        assert_eq!(seen(&Wanted { environments: Some(vec!["staging".to_owned()]), ..Wanted::default() }), [false; 3]);
     }
 }

@@ -15,4 +15,4 @@ pub use feed::Feed;
 pub use happening::{Happening, Wanted};
 pub use hub::Hub;
 pub use listener::{Heard, Listener};
-pub use redis::{Redis, RedisState, STREAM};
+pub use redis::{Redis, RedisState};

@@ -5,7 +5,7 @@
 //! told while Redis was away is written when it is back, from the table.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kernel::Secret;
@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use super::{Happening, Hub};
 use crate::master::{Master, MasterError};
 
-/// The key of the stream.
-pub const STREAM: &str = "profe:events";
+/// What the key of a stream begins with; what comes after it is the installation, since several may share a Redis.
+const STREAMS: &str = "profe:events:";
 /// The stream is cut to about so many entries.
 const LONGEST: usize = 10_000;
 /// A stream that is not there, or no longer, begins so many events back: all that it would have.
@@ -55,13 +55,14 @@ impl RedisState {
 pub struct Redis {
     client: Client,
     state: watch::Sender<RedisState>,
+    stream: OnceLock<String>,
 }
 
 /// Why a session with Redis ended.
 enum Trouble {
     Redis(RedisError),
     Master(MasterError),
-    Ahead { there: i64, here: i64 },
+    Ahead { stream: String, there: i64, here: i64 },
 }
 
 impl From<RedisError> for Trouble {
@@ -81,10 +82,10 @@ impl fmt::Display for Trouble {
         match self {
             Self::Redis(error) => error.fmt(f),
             Self::Master(error) => error.fmt(f),
-            Self::Ahead { there, here } => write!(
+            Self::Ahead { stream, there, here } => write!(
                 f,
-                "its stream {STREAM} has event {there} while the master database is at {here}, so it belongs to another \
-                 one; name another database of Redis in MIGRATION_SERVICE_REDIS_URL, or delete the stream"
+                "its stream {stream} has event {there} while the master database is at {here}, so it belongs to another \
+                 copy of it; name another database of Redis in MIGRATION_SERVICE_REDIS_URL, or delete the stream"
             ),
         }
     }
@@ -96,7 +97,21 @@ impl Redis {
     /// # Errors
     /// A URL that cannot be read.
     pub fn at(url: &Secret) -> Result<Self, RedisError> {
-        Ok(Self { client: Client::open(url.reveal())?, state: watch::Sender::new(RedisState::Connecting) })
+        let client = Client::open(url.reveal())?;
+        Ok(Self { client, state: watch::Sender::new(RedisState::Connecting), stream: OnceLock::new() })
+    }
+
+    /// The key of the stream; `None` before the master database has said which installation this is.
+    pub fn stream(&self) -> Option<&str> {
+        self.stream.get().map(String::as_str)
+    }
+
+    async fn known_stream(&self, master: &Master) -> Result<&str, MasterError> {
+        if let Some(stream) = self.stream.get() {
+            return Ok(stream);
+        }
+        let installation = master.installation().await?;
+        Ok(self.stream.get_or_init(|| format!("{STREAMS}{installation}")))
     }
 
     /// Whether it is there.
@@ -133,19 +148,20 @@ impl Redis {
     }
 
     async fn session(&self, master: &Master, hub: &Arc<Hub>) -> Result<std::convert::Infallible, Trouble> {
+        let stream = self.known_stream(master).await?;
         let mut writer = self.connect(PATIENCE).await?;
         let reader = self.connect(PATIENCE + Duration::from_millis(BLOCK_MS as u64)).await?;
-        let top = top(&mut writer).await?;
+        let top = top(&mut writer, stream).await?;
         let bounds = master.event_bounds().await?;
         if let Some(there) = top.filter(|top| *top > bounds.latest) {
-            return Err(Trouble::Ahead { there, here: bounds.latest });
+            return Err(Trouble::Ahead { stream: stream.to_owned(), there, here: bounds.latest });
         }
         if self.state.send_replace(RedisState::Connected) != RedisState::Connected {
-            tracing::info!(stream = STREAM, "Redis carries events");
+            tracing::info!(stream, "Redis carries events");
         }
         let from = top.unwrap_or_else(|| (bounds.latest - BACK).max(bounds.oldest - 1).max(0));
-        let writing = write(writer, master, hub, from);
-        let reading = async { Ok::<std::convert::Infallible, Trouble>(read(reader, hub, from).await?) };
+        let writing = write(writer, stream, master, hub, from);
+        let reading = async { Ok::<std::convert::Infallible, Trouble>(read(reader, stream, hub, from).await?) };
         tokio::select! {
             ended = writing => ended,
             ended = reading => ended,
@@ -160,9 +176,9 @@ impl Redis {
 }
 
 /// The newest event of the stream; `None` where there is none.
-async fn top(connection: &mut MultiplexedConnection) -> RedisResult<Option<i64>> {
+async fn top(connection: &mut MultiplexedConnection, stream: &str) -> RedisResult<Option<i64>> {
     let newest: StreamRangeReply =
-        redis::cmd("XREVRANGE").arg(STREAM).arg("+").arg("-").arg("COUNT").arg(1).query_async(connection).await?;
+        redis::cmd("XREVRANGE").arg(stream).arg("+").arg("-").arg("COUNT").arg(1).query_async(connection).await?;
     Ok(newest.ids.first().map(|entry| number(&entry.id)))
 }
 
@@ -174,6 +190,7 @@ fn number(id: &str) -> i64 {
 /// Writes every event after `after`, in order.
 async fn write(
     mut connection: MultiplexedConnection,
+    stream: &str,
     master: &Master,
     hub: &Arc<Hub>,
     mut after: i64,
@@ -189,7 +206,7 @@ async fn write(
                 page.into_iter().map(|kept| Arc::new(Happening::from(kept))).collect()
             };
             let Some(last) = events.last() else { break };
-            add(&mut connection, &events).await?;
+            add(&mut connection, stream, &events).await?;
             after = last.id;
         }
         if tokio::time::timeout(PATIENCE, mark.changed()).await.is_err() {
@@ -198,11 +215,11 @@ async fn write(
     }
 }
 
-async fn add(connection: &mut MultiplexedConnection, events: &[Arc<Happening>]) -> RedisResult<()> {
+async fn add(connection: &mut MultiplexedConnection, stream: &str, events: &[Arc<Happening>]) -> RedisResult<()> {
     for page in events.chunks(PAGE as usize) {
         let mut pipe = redis::pipe();
         for event in page {
-            pipe.cmd("XADD").arg(STREAM).arg("MAXLEN").arg("~").arg(LONGEST).arg(format!("{}-0", event.id));
+            pipe.cmd("XADD").arg(stream).arg("MAXLEN").arg("~").arg(LONGEST).arg(format!("{}-0", event.id));
             pipe.arg("type").arg(&event.kind).arg("event").arg(event.document());
         }
         let answers: Vec<RedisResult<Value>> = pipe.ignore_errors().query_async(connection).await?;
@@ -216,7 +233,12 @@ async fn add(connection: &mut MultiplexedConnection, events: &[Arc<Happening>]) 
 }
 
 /// Says that there is something to read when another copy has written it.
-async fn read(mut connection: MultiplexedConnection, hub: &Hub, after: i64) -> RedisResult<std::convert::Infallible> {
+async fn read(
+    mut connection: MultiplexedConnection,
+    stream: &str,
+    hub: &Hub,
+    after: i64,
+) -> RedisResult<std::convert::Infallible> {
     let mut last = format!("{after}-0");
     loop {
         let new: Option<StreamReadReply> = redis::cmd("XREAD")
@@ -225,7 +247,7 @@ async fn read(mut connection: MultiplexedConnection, hub: &Hub, after: i64) -> R
             .arg("BLOCK")
             .arg(BLOCK_MS)
             .arg("STREAMS")
-            .arg(STREAM)
+            .arg(stream)
             .arg(&last)
             .query_async(&mut connection)
             .await?;

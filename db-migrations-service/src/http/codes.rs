@@ -42,8 +42,6 @@ kinds! {
         "No existe esa ejecución.", "There is no such run.";
     RUN_IS_OVER = "run_is_over", CONFLICT, "Run is over",
         "Esa ejecución ya ha terminado.", "That run is over already.";
-    RUN_IS_ELSEWHERE = "run_is_elsewhere", CONFLICT, "Run is elsewhere",
-        "Esa ejecución pertenece a otro proceso.", "That run belongs to another process.";
     UNKNOWN_INSTANCE = "unknown_instance", NOT_FOUND, "No such instance",
         "No hay ningún proceso en marcha con ese nombre.", "No process of that name is alive.";
     UNKNOWN_TOKEN = "unknown_token", NOT_FOUND, "No such token",
@@ -163,6 +161,8 @@ kinds! {
         "La base de datos está ocupada; no se ha cambiado nada.", "The database is busy; nothing was changed.";
     BLOCKS_OTHERS = "blocks_others", CONFLICT, "Migration keeps others waiting",
         "La migración hacía esperar demasiado a los demás.", "The migration kept others waiting too long.";
+    HALF_ROLLED_BACK = "half_rolled_back", CONFLICT, "Rollback is not finished",
+        "Hay una migración deshecha a medias.", "A migration is half rolled back.";
     ROWS_LEFT = "rows_left", CONFLICT, "Rows are not filled",
         "Quedan filas sin rellenar; el cambio no se ha cerrado.", "Rows are left to be filled; the change was not closed.";
     BACKFILL_STALLED = "backfill_stalled", SERVICE_UNAVAILABLE, "Backfill stalled",
@@ -234,6 +234,7 @@ pub(super) fn of_engine(code: ErrorCode) -> Kind {
         ErrorCode::LockTimeout => LOCK_TIMEOUT,
         ErrorCode::SeedFailed => SEED_FAILED,
         ErrorCode::BlocksOthers => BLOCKS_OTHERS,
+        ErrorCode::HalfRolledBack => HALF_ROLLED_BACK,
         ErrorCode::RowsLeft => ROWS_LEFT,
         ErrorCode::BackfillStalled => BACKFILL_STALLED,
         ErrorCode::GateFailed => GATE_FAILED,
@@ -272,7 +273,6 @@ pub(super) fn of_refusal(code: RefusalCode) -> Kind {
         RefusalCode::ServiceNotAllowed => SERVICE_NOT_ALLOWED,
         RefusalCode::UnknownRun => UNKNOWN_RUN,
         RefusalCode::RunIsOver => RUN_IS_OVER,
-        RefusalCode::RunIsElsewhere => RUN_IS_ELSEWHERE,
         RefusalCode::UnknownInstance => UNKNOWN_INSTANCE,
         RefusalCode::UnknownToken => UNKNOWN_TOKEN,
         RefusalCode::TokenNameTaken => TOKEN_NAME_TAKEN,
@@ -302,9 +302,45 @@ pub(super) fn of_refusal(code: RefusalCode) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use migration_engine::catalogue::alerts::AlertRule;
 
     use super::*;
+
+    fn every() -> impl Iterator<Item = &'static Kind> {
+        ALL.iter().chain(web::kinds::ALL)
+    }
+
+    /// The dashboard's texts for what the service says in English.
+    fn spanish() -> BTreeMap<String, String> {
+        let file = include_str!("../../dashboard/assets/i18n/codes.es.js");
+        let object = file.split_once("export default ").expect("an export").1.trim().trim_end_matches(';');
+        serde_json::from_str(object).expect("one JSON object")
+    }
+
+    #[test]
+    fn the_dashboard_says_every_code_and_every_alert_in_spanish() {
+        let words = spanish();
+        for kind in every() {
+            assert_eq!(
+                words.get(&format!("problem.{}", kind.code)).map(String::as_str),
+                Some(kind.es),
+                "{}",
+                kind.code
+            );
+            assert!(words.contains_key(&format!("cure.{}", kind.code)), "what to do about {}", kind.code);
+        }
+        let codes: BTreeSet<_> = every().map(|kind| kind.code).collect();
+        for key in words.keys() {
+            let of_code = key.strip_prefix("problem.").or(key.strip_prefix("cure."));
+            assert!(of_code.is_none_or(|code| codes.contains(code)), "{key} is of no code");
+        }
+        for rule in AlertRule::ALL {
+            let key = format!("alert.{}", rule.as_str());
+            assert!(words.keys().any(|other| *other == key || other.starts_with(&format!("{key}."))), "{key}");
+        }
+    }
 
     #[test]
     fn codes_are_the_words_of_the_layers_below_and_stand_once() {
@@ -327,7 +363,7 @@ mod tests {
         ] {
             assert_eq!(of_refusal(code).code, word(serde_json::to_value(code).expect("a code")));
         }
-        let all: Vec<_> = ALL.iter().chain(web::kinds::ALL).map(|kind| kind.code).collect();
+        let all: Vec<_> = every().map(|kind| kind.code).collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
     }
 }

@@ -10,6 +10,7 @@ mod backup;
 mod codes;
 mod compatibility;
 mod database;
+mod databases;
 mod drift;
 mod events;
 mod fleets;

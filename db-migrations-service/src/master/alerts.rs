@@ -106,8 +106,8 @@ pub struct Breach {
 pub struct AlertFilter {
     /// Only of this rule.
     pub rule: Option<String>,
-    /// Only of this environment.
-    pub environment: Option<String>,
+    /// Only of these databases, as environments are named.
+    pub environments: Option<Vec<String>>,
     /// Only of these services.
     pub services: Option<Vec<String>>,
     /// Only in this state.
@@ -215,8 +215,8 @@ impl Master {
 
     /// Makes the alerts those that an evaluation has seen: what is new is pending, or fires where its rule waits for nothing;
     /// what has been so for long enough fires; what was not seen again is resolved, or forgotten where it never fired – but
-    /// for rules and environments in `unknown`, which could not be looked at. What has begun to fire and what is over is owed
-    /// to every one of `receivers`, told to who listens for events, and returned.
+    /// for rules and environments in `unknown`, which could not be looked at. What fires is owed to every one of `receivers`, once;
+    /// that it is over, to those who are told that it fires. What has changed is told to who listens for events, and returned.
     pub async fn settle_alerts(
         &self,
         now: OffsetDateTime,
@@ -262,8 +262,16 @@ impl Master {
                        WHERE state = 'firing' AND id IN (SELECT id FROM gone) RETURNING *), \
                      changed AS (SELECT * FROM known WHERE fired_at = $1 UNION ALL SELECT * FROM opened WHERE fired_at = $1 \
                        UNION ALL SELECT * FROM resolved), \
-                     owed AS (INSERT INTO migration_service.alert_delivery (alert, status, receiver, created_at, due_at) \
-                       SELECT c.id, c.state, r.receiver, $1, $1 FROM changed c, unnest($12::text[]) AS r (receiver) \
+                     firing AS (SELECT id FROM known WHERE state = 'firing' UNION SELECT id FROM opened WHERE state = 'firing' \
+                       UNION SELECT id FROM migration_service.alert WHERE state = 'firing' AND id NOT IN (SELECT id FROM gone)), \
+                     ",
+                    // Who came to be told while it fires learns of it too; that it is over, who was or will be told that it fires.
+                    "owed AS (INSERT INTO migration_service.alert_delivery (alert, status, receiver, created_at, due_at) \
+                       SELECT f.id, 'firing', r.receiver, $1, $1 FROM firing f, unnest($12::text[]) AS r (receiver) \
+                       WHERE NOT EXISTS (SELECT FROM migration_service.alert_delivery d \
+                         WHERE (d.alert, d.receiver, d.status) = (f.id, r.receiver, 'firing')) \
+                       UNION ALL SELECT d.alert, 'resolved', d.receiver, $1, $1 FROM resolved o \
+                       JOIN migration_service.alert_delivery d ON d.alert = o.id AND d.status = 'firing' AND d.given_up_at IS NULL \
                        ON CONFLICT DO NOTHING), ",
                     turn!(),
                     ", told AS (INSERT INTO migration_service.event (at, type, environment, service, event) \
@@ -322,12 +330,12 @@ impl Master {
                     "SELECT ",
                     columns!(),
                     " FROM migration_service.alert a WHERE ($1::text IS NULL OR a.rule = $1) \
-                      AND ($2::text IS NULL OR a.environment = $2) AND ($3::text[] IS NULL OR a.service = ANY ($3)) \
+                      AND ($2::text[] IS NULL OR a.environment = ANY ($2)) AND ($3::text[] IS NULL OR a.service = ANY ($3)) \
                       AND ($4::text IS NULL OR a.state = $4) AND ($5::int8 IS NULL OR a.id < $5) ORDER BY a.id DESC LIMIT $6"
                 ),
                 &[
                     (&filter.rule, Type::TEXT),
-                    (&filter.environment, Type::TEXT),
+                    (&filter.environments, Type::TEXT_ARRAY),
                     (&filter.services, Type::TEXT_ARRAY),
                     (&state, Type::TEXT),
                     (&filter.before, Type::INT8),
@@ -339,7 +347,7 @@ impl Master {
     }
 
     /// Takes on what is due to these receivers, for as long as `lease`; what is owed to one of the same alert comes in its
-    /// order.
+    /// order. Of an alert that was over before somebody took that it fires, that one is told nothing.
     pub async fn take_deliveries(
         &self,
         now: OffsetDateTime,
@@ -347,6 +355,7 @@ impl Master {
         lease: Duration,
     ) -> Result<Vec<Delivery>, MasterError> {
         let until = now + lease;
+        self.withdraw_what_is_over(now, receivers).await?;
         let rows = self
             .query(
                 concat!(
@@ -373,6 +382,24 @@ impl Master {
             alert: alert(row, 5),
         };
         Ok(rows.iter().map(delivery).collect())
+    }
+
+    /// What nobody tells at this moment of alerts that are over and that the receiver did not take.
+    async fn withdraw_what_is_over(&self, now: OffsetDateTime, receivers: &[String]) -> Result<(), MasterError> {
+        self.query(
+            "WITH missed AS (UPDATE migration_service.alert_delivery d SET given_up_at = $1, trouble = 'it was over before' \
+               FROM migration_service.alert a WHERE a.id = d.alert AND a.state = 'resolved' AND d.status = 'firing' \
+                 AND d.delivered_at IS NULL AND d.given_up_at IS NULL AND d.due_at <= $1 AND d.receiver = ANY ($2) \
+               RETURNING d.alert, d.receiver) \
+             UPDATE migration_service.alert_delivery d SET given_up_at = $1, trouble = 'nobody was told that it fires' \
+             WHERE d.status = 'resolved' AND d.delivered_at IS NULL AND d.given_up_at IS NULL AND d.receiver = ANY ($2) \
+               AND (EXISTS (SELECT FROM missed m WHERE (m.alert, m.receiver) = (d.alert, d.receiver)) \
+                 OR EXISTS (SELECT FROM migration_service.alert_delivery e WHERE (e.alert, e.receiver, e.status) = \
+                   (d.alert, d.receiver, 'firing') AND e.given_up_at IS NOT NULL))",
+            &[(&now, Type::TIMESTAMPTZ), (&receivers, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map(drop)
     }
 
     /// Writes down what became of an attempt: taken, to be tried again at `due_at`, or given up where there is no such time.

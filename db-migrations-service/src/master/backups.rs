@@ -90,6 +90,10 @@ pub struct BackupRecord {
     pub deleted_at: Option<OffsetDateTime>,
     /// By whom.
     pub deleted_by: Option<String>,
+    /// How many more times another copy makes it anew, should this process end before it is made.
+    pub goes_on: i32,
+    /// The backup that is made instead of it.
+    pub continued_by: Option<String>,
 }
 
 impl BackupRecord {
@@ -123,6 +127,8 @@ impl BackupRecord {
             findings: Vec::new(),
             deleted_at: None,
             deleted_by: None,
+            goes_on: 0,
+            continued_by: None,
         }
     }
 }
@@ -133,7 +139,7 @@ macro_rules! select_backups {
         concat!(
             "SELECT id, storage, environment, services, description, retention_days, state, actor, request_id, ",
             "started_at, finished_at, progress, stored_bytes, manifest_sha256, error, verified_at, verification_ms, ",
-            "findings, deleted_at, deleted_by FROM migration_service.backup ",
+            "findings, deleted_at, deleted_by, goes_on, continued_by FROM migration_service.backup ",
             $rest
         )
     };
@@ -146,9 +152,9 @@ impl Master {
         self.query(
             "INSERT INTO migration_service.backup AS kept (id, storage, environment, services, description, \
                retention_days, state, actor, request_id, started_at, finished_at, progress, stored_bytes, manifest_sha256, \
-               error, verified_at, verification_ms, findings, deleted_at, deleted_by, host, boot_id, pid, process_start) \
+               error, verified_at, verification_ms, findings, deleted_at, deleted_by, host, boot_id, pid, process_start, goes_on) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-               $23, $24) \
+               $23, $24, $25) \
              ON CONFLICT (id) DO UPDATE SET state = excluded.state, seen_at = now(), \
                finished_at = excluded.finished_at, progress = excluded.progress, stored_bytes = excluded.stored_bytes, \
                manifest_sha256 = excluded.manifest_sha256, error = excluded.error, verified_at = excluded.verified_at, \
@@ -180,6 +186,7 @@ impl Master {
                 (&me.boot_id, Type::TEXT),
                 (&me.pid, Type::INT4),
                 (&me.process_start, Type::INT8),
+                (&backup.goes_on, Type::INT4),
             ],
         )
         .await
@@ -214,7 +221,11 @@ impl Master {
     /// Marks the backups of processes that are gone as interrupted, and tells it; returns how many.
     pub async fn settle_backups(&self) -> Result<usize, MasterError> {
         let told = concat!(
-            "WITH ended AS (UPDATE migration_service.backup SET state = 'interrupted', finished_at = seen_at \
+            "WITH ended AS (UPDATE migration_service.backup SET state = 'interrupted', finished_at = seen_at, \
+               error = jsonb_build_object('code', 'interrupted', \
+                 'message', 'the process that made it is gone: ' || host || ', process ' || pid, \
+                 'cure', CASE WHEN goes_on > 0 THEN 'wait: another copy of the service makes it anew, and continuedBy names that' \
+                   ELSE 'make another one; nothing of this one can be restored' END) \
                WHERE id = ANY ($1) AND state = 'running' RETURNING *), ",
             turn!(),
             ", told AS (INSERT INTO migration_service.event (at, type, environment, service, event) \
@@ -261,5 +272,7 @@ fn record(row: &Row) -> Option<BackupRecord> {
         findings: row.get(17),
         deleted_at: row.get(18),
         deleted_by: row.get(19),
+        goes_on: row.get(20),
+        continued_by: row.get(21),
     })
 }

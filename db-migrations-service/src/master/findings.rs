@@ -86,8 +86,8 @@ pub struct Finding {
 /// Which findings to read.
 #[derive(Debug, Clone, Default)]
 pub struct FindingFilter {
-    /// Only of this environment.
-    pub environment: Option<String>,
+    /// Only of these databases, as environments are named.
+    pub environments: Option<Vec<String>>,
     /// Only of these services' schemas.
     pub services: Option<Vec<String>>,
     /// Only what is there (`true`), or only what is gone.
@@ -184,12 +184,12 @@ impl Master {
                 concat!(
                     "SELECT ",
                     columns!(),
-                    " FROM migration_service.watch_finding WHERE ($1::text IS NULL OR environment = $1) \
+                    " FROM migration_service.watch_finding WHERE ($1::text[] IS NULL OR environment = ANY ($1)) \
                       AND ($2::text[] IS NULL OR service = ANY ($2)) AND ($3::bool IS NULL OR (resolved_at IS NULL) = $3) \
                       AND ($4::int8 IS NULL OR id < $4) ORDER BY id DESC LIMIT $5"
                 ),
                 &[
-                    (&filter.environment, Type::TEXT),
+                    (&filter.environments, Type::TEXT_ARRAY),
                     (&filter.services, Type::TEXT_ARRAY),
                     (&filter.open, Type::BOOL),
                     (&filter.before, Type::INT8),

@@ -229,7 +229,7 @@ impl Master {
         let rows = self
             .query(
                 "UPDATE migration_service.fleet_run r SET holder = $2, held_by = $3, state = 'running', finished_at = NULL, \
-                   why = NULL, process = $6, held_until = now() + $4 * interval '1 ms' \
+                   why = NULL, process = $6, cancel_asked = false, held_until = now() + $4 * interval '1 ms' \
                  WHERE r.id = $1 AND (r.holder IS NULL OR r.held_until < now() OR r.holder = $5) \
                    AND NOT EXISTS (SELECT FROM migration_service.fleet_run o \
                      WHERE o.fleet = r.fleet AND o.state = 'running' AND o.id <> r.id) \
@@ -261,7 +261,8 @@ impl Master {
         Ok(!rows.is_empty())
     }
 
-    /// Gives a claim back: with how the run ended, or without for somebody else to go on.
+    /// Gives a claim back: with how the run ended, or without for somebody else to go on. What a process that died was working on is
+    /// `pending` again: nobody works on it now.
     pub async fn release_fleet_run(
         &self,
         claim: FleetClaim,
@@ -270,9 +271,11 @@ impl Master {
     ) -> Result<(), MasterError> {
         let state = end.unwrap_or(FleetRunState::Running).as_str();
         self.query(
-            "UPDATE migration_service.fleet_run SET holder = NULL, held_until = NULL, state = $3, why = $4, \
+            "WITH freed AS (UPDATE migration_service.fleet_run SET holder = NULL, held_until = NULL, state = $3, why = $4, \
                finished_at = CASE $3 WHEN 'running' THEN NULL ELSE now() END \
-             WHERE id = $1 AND holder = $2",
+             WHERE id = $1 AND holder = $2 RETURNING id) \
+             UPDATE migration_service.fleet_target t SET state = 'pending' FROM freed \
+             WHERE t.run = freed.id AND t.state = 'running'",
             &[(&claim.run, Type::UUID), (&claim.holder, Type::UUID), (&state, Type::TEXT), (&why, Type::TEXT)],
         )
         .await

@@ -8,7 +8,7 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Master;
+use super::{Master, MasterError};
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,16 @@ impl Instance {
 }
 
 impl Master {
+    /// By which this master database and the copies of the service on it are told from others that share something with them.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn installation(&self) -> Result<String, MasterError> {
+        let rows =
+            self.query("SELECT value FROM migration_service.master_meta WHERE key = 'installation'", &[]).await?;
+        Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
+    }
+
     /// This process, as a row keeps it for others to find out whether it is gone.
     pub(super) fn process(&self) -> Value {
         serde_json::to_value(self.instance()).unwrap_or_default()

@@ -104,13 +104,13 @@ impl Master {
         .map(drop)
     }
 
-    /// When each environment was last looked at, by name.
-    pub async fn looks(&self, environment: Option<&str>) -> Result<Vec<LookRecord>, MasterError> {
+    /// When each of these environments was last looked at, by name; `None` is all.
+    pub async fn looks(&self, environments: Option<&[String]>) -> Result<Vec<LookRecord>, MasterError> {
         let rows = self
             .query(
                 "SELECT environment, target, looked_at, claimed_by, looks, trouble FROM migration_service.watch_look \
-                 WHERE $1::text IS NULL OR environment = $1 ORDER BY environment",
-                &[(&environment, Type::TEXT)],
+                 WHERE $1::text[] IS NULL OR environment = ANY ($1) ORDER BY environment",
+                &[(&environments, Type::TEXT_ARRAY)],
             )
             .await?;
         let record = |row: &postgres_link::tokio_postgres::Row| LookRecord {

@@ -10,6 +10,7 @@ pub mod alerts;
 pub mod anchor_file;
 mod audit;
 pub mod backups;
+mod clock;
 mod error;
 pub mod events;
 pub mod figures;
@@ -18,6 +19,7 @@ pub mod fleets;
 pub mod idempotency;
 pub mod instance;
 pub mod looks;
+pub mod meters;
 pub mod releases;
 pub mod restores;
 mod run_record;
@@ -28,8 +30,9 @@ pub mod takeover;
 pub mod tokens;
 pub mod webhooks;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres_link::tokio_postgres::Row;
 use postgres_link::tokio_postgres::types::{ToSql, Type};
@@ -56,8 +59,18 @@ pub struct Master(Arc<Inner>);
 struct Inner {
     target: MasterTarget,
     instance: Instance,
-    session: Mutex<Option<Arc<AdminConn>>>,
+    session: Mutex<Held>,
+    clock: clock::MasterClock,
     anchor_file: OnceLock<Arc<AnchorFile>>,
+    /// The tables were found to be ones that this program knows.
+    has_worked: AtomicBool,
+}
+
+/// The session that all share, and when it was last tried in vain to open one.
+#[derive(Debug, Default)]
+struct Held {
+    session: Option<Arc<AdminConn>>,
+    failed: Option<(Instant, MasterError)>,
 }
 
 impl Master {
@@ -68,8 +81,10 @@ impl Master {
         Self(Arc::new(Inner {
             target,
             instance: Instance::current(),
-            session: Mutex::new(None),
+            session: Mutex::default(),
+            clock: clock::MasterClock::default(),
             anchor_file: OnceLock::new(),
+            has_worked: AtomicBool::new(false),
         }))
     }
 
@@ -111,18 +126,34 @@ impl Master {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<u32, MasterError> {
-        self.query("SELECT 1", &[]).await?;
+        let rows = self.query("SELECT clock_timestamp()", &[]).await?;
+        if let Some(row) = rows.first() {
+            self.0.clock.set(row.get(0));
+        }
         Ok(self.session().await?.server_version_num())
     }
 
     async fn session(&self) -> Result<Arc<AdminConn>, MasterError> {
+        let asked = Instant::now();
         let mut held = self.0.session.lock().await;
-        if let Some(session) = held.as_ref().filter(|session| !session.is_closed()) {
+        if let Some(session) = held.session.as_ref().filter(|session| !session.is_closed()) {
             return Ok(Arc::clone(session));
         }
-        let session = Arc::new(self.open().await?);
-        *held = Some(Arc::clone(&session));
-        Ok(session)
+        // Those who waited for one attempt share its failure: one after the other, each would wait for its own.
+        if let Some((_, error)) = held.failed.as_ref().filter(|(at, _)| *at > asked) {
+            return Err(error.clone());
+        }
+        match self.open().await {
+            Ok(session) => {
+                let session = Arc::new(session);
+                *held = Held { session: Some(Arc::clone(&session)), failed: None };
+                Ok(session)
+            }
+            Err(error) => {
+                held.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 
     async fn open(&self) -> Result<AdminConn, MasterError> {
@@ -135,7 +166,11 @@ impl Master {
             }
             other => other?,
         };
-        schema::bring_up_to_date(&session).await?;
+        let has_worked = self.0.has_worked.load(Ordering::Relaxed);
+        if let Some(now) = schema::bring_up_to_date(&session, has_worked).await? {
+            self.0.clock.set(now);
+        }
+        self.0.has_worked.store(true, Ordering::Relaxed);
         Ok(session)
     }
 
@@ -144,7 +179,7 @@ impl Master {
         let session = self.session().await?;
         let Ok(result) = tokio::time::timeout(PATIENCE, session.client().query_typed(sql, params)).await else {
             // What was sent may still run there; a new session keeps later calls from queueing behind it.
-            *self.0.session.lock().await = None;
+            self.0.session.lock().await.session = None;
             return Err(MasterError::unavailable(format!(
                 "{} did not answer within {} s",
                 self.place(),

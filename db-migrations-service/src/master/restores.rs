@@ -166,7 +166,11 @@ impl Master {
     /// Marks the restores of processes that are gone as interrupted, and tells it; returns how many.
     pub async fn settle_restores(&self) -> Result<usize, MasterError> {
         let told = concat!(
-            "WITH ended AS (UPDATE migration_service.restore SET state = 'interrupted', finished_at = seen_at \
+            "WITH ended AS (UPDATE migration_service.restore SET state = 'interrupted', finished_at = seen_at, \
+               error = jsonb_build_object('code', 'interrupted', \
+                 'message', 'the process that restored it is gone: ' || host || ', process ' || pid, \
+                 'cure', CASE kind WHEN 'new' THEN 'restore it again; a database of that name is there only where all of it was restored' \
+                   ELSE 'see `profe audit list`: it names the restore where all of it was done; where it does not, nothing was, so restore again' END) \
                WHERE id = ANY ($1) AND state = 'running' RETURNING *), \
              subject AS (SELECT ended.*, coalesce(b.services, '{}') AS services FROM ended \
                LEFT JOIN migration_service.backup b ON b.id = ended.backup), ",

@@ -117,8 +117,8 @@ pub struct RunRecord {
 /// Which runs to list, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
-    /// Only this environment.
-    pub environment: Option<String>,
+    /// Only of these databases, as environments are named.
+    pub environments: Option<Vec<String>>,
     /// Only this service.
     pub service: Option<String>,
     /// Only this state.

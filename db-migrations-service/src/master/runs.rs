@@ -134,7 +134,7 @@ impl Master {
     /// A page of runs, newest first, and how many there are on all pages.
     pub async fn runs(&self, filter: &RunFilter) -> Result<(Vec<RunRecord>, i64), MasterError> {
         let wanted: [Param<'_>; 4] = [
-            (&filter.environment, Type::TEXT),
+            (&filter.environments, Type::TEXT_ARRAY),
             (&filter.service, Type::TEXT),
             (&filter.state, Type::TEXT),
             (&filter.services, Type::TEXT_ARRAY),
@@ -144,7 +144,7 @@ impl Master {
         let (rows, counted) = tokio::try_join!(
             self.query(
                 select_runs!(
-                    "WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR service = $2) \
+                    "WHERE ($1::text[] IS NULL OR environment = ANY ($1)) AND ($2::text IS NULL OR service = $2) \
                        AND ($3::text IS NULL OR state = $3) AND ($4::text[] IS NULL OR service = ANY($4)) \
                        AND ($5::uuid IS NULL OR id < $5) ORDER BY id DESC LIMIT $6"
                 ),
@@ -152,7 +152,7 @@ impl Master {
             ),
             self.query(
                 "SELECT count(*) FROM migration_service.run \
-                 WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR service = $2) \
+                 WHERE ($1::text[] IS NULL OR environment = ANY ($1)) AND ($2::text IS NULL OR service = $2) \
                    AND ($3::text IS NULL OR state = $3) AND ($4::text[] IS NULL OR service = ANY($4))",
                 &wanted,
             ),

@@ -92,8 +92,8 @@ pub struct WebhookDelivery {
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
-    /// Only on this environment.
-    pub environment: Option<String>,
+    /// Only on these databases, as environments are named.
+    pub environments: Option<Vec<String>>,
     /// Only to these services; `None` is all.
     pub services: Option<Vec<String>>,
     /// Only what is open (`Some(true)`) or settled.
@@ -251,13 +251,13 @@ impl Master {
                 concat!(
                     "SELECT ",
                     columns!(),
-                    " FROM migration_service.webhook_delivery d WHERE ($1::text IS NULL OR d.environment = $1) \
+                    " FROM migration_service.webhook_delivery d WHERE ($1::text[] IS NULL OR d.environment = ANY ($1)) \
                        AND ($2::text[] IS NULL OR d.service = ANY ($2)) \
                        AND ($3::bool IS NULL OR $3 = (d.delivered_at IS NULL AND d.given_up_at IS NULL)) \
                        AND ($4::int8 IS NULL OR d.id < $4) ORDER BY d.id DESC LIMIT $5"
                 ),
                 &[
-                    (&filter.environment, Type::TEXT),
+                    (&filter.environments, Type::TEXT_ARRAY),
                     (&filter.services, Type::TEXT_ARRAY),
                     (&filter.open, Type::BOOL),
                     (&filter.before, Type::INT8),

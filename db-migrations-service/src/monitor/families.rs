@@ -31,7 +31,9 @@ impl Operations {
 fn render(operations: &Operations) -> String {
     let mut text = Exposition::default();
     let snapshot = operations.monitor().samples().latest();
-    process::write(&mut text, operations.monitor().meters());
+    let targets = operations.targets().all().iter().filter(|entry| entry.target.is_ok());
+    let environments: Vec<_> = targets.map(|entry| entry.environment.as_str()).collect();
+    process::write(&mut text, operations.monitor().meters(), &environments);
     targets::write(&mut text, &snapshot.targets, &owners(operations));
     records::write(&mut text, &snapshot);
     text.into_text()

@@ -1,6 +1,13 @@
-//! What happens in this process, counted as it happens.
+//! What is counted as it happens: of runs, their statements and their locks, and of work on backups.
+//!
+//! A counter belongs to everybody who counts: the copies of the service, and each call of the command line, which nobody could
+//! scrape. So it stands in the master database, where all add to it, and every copy shows the same. Nobody shows what is not
+//! written down yet: a process that dies with it would make the counter fall, which Prometheus takes for a new beginning and
+//! counts all of it again ([ADR 20](../../../docs/adr/0020-counted-by-all.md)).
 //!
 //! A run calls in here from its own task, so each call takes a lock for the time of an addition and returns.
+
+mod tally;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,35 +16,72 @@ use std::time::Duration;
 use migration_engine::{EngineError, Event, MigrationId};
 use time::OffsetDateTime;
 
+use crate::master::{Master, MasterError};
 use crate::operations::{BackupAction, JobStatus, RunRecord};
-
-/// Upper ends of the histograms' buckets, seconds: from a small statement to an index on a large table.
-pub(super) const BOUNDS_S: [f64; 12] = [0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0];
+pub(super) use tally::{Meter, Tally};
 
 /// The class of an error that PostgreSQL did not raise.
 const NO_CLASS: &str = "none";
+/// The class of an error that somebody's function raised under a code of its own.
+const OTHER_CLASS: &str = "other";
+/// All classes that failures are told apart by: those of errors in PostgreSQL's `src/backend/utils/errcodes.txt`.
+pub(super) const CLASSES: [&str; 43] = [
+    "03",
+    "08",
+    "09",
+    "0A",
+    "0B",
+    "0F",
+    "0L",
+    "0P",
+    "0Z",
+    "10",
+    "20",
+    "21",
+    "22",
+    "23",
+    "24",
+    "25",
+    "26",
+    "27",
+    "28",
+    "2B",
+    "2D",
+    "2F",
+    "34",
+    "38",
+    "39",
+    "3B",
+    "3D",
+    "3F",
+    "40",
+    "42",
+    "44",
+    "53",
+    "54",
+    "55",
+    "57",
+    "58",
+    "72",
+    "F0",
+    "HV",
+    "P0",
+    "XX",
+    NO_CLASS,
+    OTHER_CLASS,
+];
 
 /// Everything that is counted.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
-    /// Whole runs, by environment, kind and outcome.
-    pub(super) runs: ByLabels<3, Histogram>,
-    /// Migrations applied or taken back, by environment.
-    pub(super) migrations: ByLabels<1, Histogram>,
-    /// Statements of migrations, those of attempts that were taken back too, by environment.
-    pub(super) statements: ByLabels<1, Histogram>,
-    /// Waits for a lock that are over, by environment.
-    pub(super) lock_waits: ByLabels<1, Histogram>,
-    /// For how long the run under way has waited for a lock, seconds, by environment.
-    pub(super) waiting_s: ByLabels<1, f64>,
-    /// Attempts taken back since a lock was not had in time, by environment.
-    pub(super) retries: ByLabels<1, u64>,
-    /// Attempts taken back to let others pass, by environment.
-    pub(super) yields: ByLabels<1, u64>,
-    /// Runs that failed, by environment and the class of the SQLSTATE.
-    pub(super) failures: ByLabels<2, u64>,
-    /// Work on backups, by action and outcome.
-    pub(super) backups: ByLabels<2, Histogram>,
+    /// Here, and not yet written down.
+    counted: Mutex<Tally>,
+    /// By all, as the master database had it last; `None` before it was read.
+    by_all: Mutex<Option<Arc<Tally>>>,
+    /// One at a time writes and reads, so that what is shown never falls.
+    settling: tokio::sync::Mutex<()>,
+    /// For how long the run of this process on an environment has waited for a lock, seconds.
+    waiting_s: Mutex<BTreeMap<String, f64>>,
 }
 
 impl Meters {
@@ -45,13 +89,15 @@ impl Meters {
     pub(crate) fn run_ended(&self, run: &RunRecord, error: Option<&EngineError>) {
         let environment = run.environment.as_str();
         let took = run.finished_at.map_or(Duration::ZERO, |end| positive(end - run.started_at));
-        self.runs.with([environment, run.kind.as_str(), run.state.as_str()], |runs| runs.observe(took));
-        // Also of one that broke down in the middle of a wait.
-        self.waiting_s.with([environment], |s| *s = 0.0);
+        let mut counted = locked(&self.counted);
+        counted.of(Meter::Runs, &[environment, run.kind.as_str(), run.state.as_str()]).observe(took);
         if let Some(error) = error {
-            let class = error.sql.as_ref().map_or(NO_CLASS, |sql| sql.sqlstate_class());
-            self.failures.with([environment, class], |n| *n += 1);
+            let class = error.sql.as_ref().map_or(NO_CLASS, |sql| known_class(sql.sqlstate_class()));
+            counted.of(Meter::Failures, &[environment, class]).increment();
         }
+        drop(counted);
+        // Also of one that broke down in the middle of a wait.
+        self.waits_for(environment, Duration::ZERO);
     }
 
     /// Work on a backup is over.
@@ -68,8 +114,45 @@ impl Meters {
             JobStatus::Cancelled => "cancelled",
         };
         let took = positive(OffsetDateTime::now_utc() - since);
-        self.backups.with([action, outcome], |backups| backups.observe(took));
+        locked(&self.counted).of(Meter::Backups, &[action, outcome]).observe(took);
     }
+
+    /// Writes down what was counted here, and reads what all have counted.
+    ///
+    /// # Errors
+    /// A master database that is away; what was counted is written down the next time.
+    pub(crate) async fn settle(&self, master: &Master) -> Result<(), MasterError> {
+        let _turn = self.settling.lock().await;
+        let counted = std::mem::take(&mut *locked(&self.counted));
+        match master.add_meters(&counted.to_rows()).await {
+            Ok(rows) => {
+                *locked(&self.by_all) = Some(Arc::new(Tally::from_rows(rows)));
+                Ok(())
+            }
+            Err(error) => {
+                locked(&self.counted).add(&counted);
+                Err(error)
+            }
+        }
+    }
+
+    /// What all have counted; `None` where it was never read.
+    pub(super) fn by_all(&self) -> Option<Arc<Tally>> {
+        locked(&self.by_all).clone()
+    }
+
+    /// For how long the run under way on an environment has waited for a lock, seconds.
+    pub(super) fn waiting_s(&self, environment: &str) -> f64 {
+        locked(&self.waiting_s).get(environment).copied().unwrap_or_default()
+    }
+
+    fn waits_for(&self, environment: &str, time: Duration) {
+        locked(&self.waiting_s).insert(environment.to_owned(), time.as_secs_f64());
+    }
+}
+
+fn known_class(class: &str) -> &'static str {
+    CLASSES.into_iter().find(|known| *known == class).unwrap_or(OTHER_CLASS)
 }
 
 /// Counts what happens in one run. Clones count the same run.
@@ -95,7 +178,7 @@ impl RunMeter {
 
     /// Takes note of what has happened.
     pub(crate) fn see(&self, event: &Event) {
-        let at = [&*self.environment];
+        let at = &[&*self.environment];
         if let Event::Waiting { migration, statement, waited_ms, .. } = event {
             self.waits(Wait { migration: migration.clone(), statement: *statement, waited_ms: *waited_ms });
             return;
@@ -106,13 +189,16 @@ impl RunMeter {
                 // Of those that went together only the whole was seen.
                 let together = through.saturating_sub(*statement) as u32 + 1;
                 let each = Duration::try_from_secs_f64(duration_ms / 1_000.0).unwrap_or_default() / together;
-                self.meters.statements.with(at, |statements| (0..together).for_each(|_| statements.observe(each)));
+                let mut counted = locked(&self.meters.counted);
+                let statements = counted.of(Meter::Statements, at);
+                (0..together).for_each(|_| statements.observe(each));
             }
             Event::MigrationFinished { duration_ms, .. } => {
-                self.meters.migrations.with(at, |migrations| migrations.observe(Duration::from_millis(*duration_ms)));
+                let took = Duration::from_millis(*duration_ms);
+                locked(&self.meters.counted).of(Meter::Migrations, at).observe(took);
             }
-            Event::Retrying { .. } => self.meters.retries.with(at, |n| *n += 1),
-            Event::Yielded { .. } => self.meters.yields.with(at, |n| *n += 1),
+            Event::Retrying { .. } => locked(&self.meters.counted).of(Meter::Retries, at).increment(),
+            Event::Yielded { .. } => locked(&self.meters.counted).of(Meter::Yields, at).increment(),
             _ => {}
         }
     }
@@ -128,7 +214,7 @@ impl RunMeter {
             self.over(waiting.take());
         }
         *waiting = Some(wait);
-        self.meters.waiting_s.with([&*self.environment], |s| *s = Duration::from_millis(waited_ms).as_secs_f64());
+        self.meters.waits_for(&self.environment, Duration::from_millis(waited_ms));
     }
 
     fn waits_no_more(&self) {
@@ -138,60 +224,9 @@ impl RunMeter {
 
     fn over(&self, wait: Option<Wait>) {
         let Some(wait) = wait else { return };
-        let at = [&*self.environment];
-        self.meters.lock_waits.with(at, |waits| waits.observe(Duration::from_millis(wait.waited_ms)));
-        self.meters.waiting_s.with(at, |s| *s = 0.0);
-    }
-}
-
-/// One value for each set of labels' values.
-#[derive(Debug)]
-pub(super) struct ByLabels<const N: usize, T>(Mutex<BTreeMap<[String; N], T>>);
-
-impl<const N: usize, T> Default for ByLabels<N, T> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<const N: usize, T: Default> ByLabels<N, T> {
-    fn with(&self, labels: [&str; N], change: impl FnOnce(&mut T)) {
-        change(locked(&self.0).entry(labels.map(str::to_owned)).or_default());
-    }
-
-    /// Shows every value with its labels' values, in order.
-    pub(super) fn each(&self, mut show: impl FnMut([&str; N], &T)) {
-        for (labels, value) in &*locked(&self.0) {
-            show(std::array::from_fn(|n| labels[n].as_str()), value);
-        }
-    }
-}
-
-/// How often which durations came.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub(super) struct Histogram {
-    /// By the first of [`BOUNDS_S`] that is not less; what is longer than all of them is only in `count`.
-    buckets: [u64; BOUNDS_S.len()],
-    pub(super) count: u64,
-    pub(super) sum_s: f64,
-}
-
-impl Histogram {
-    fn observe(&mut self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        if let Some(bucket) = BOUNDS_S.iter().position(|bound| seconds <= *bound) {
-            self.buckets[bucket] += 1;
-        }
-        self.count += 1;
-        self.sum_s += seconds;
-    }
-
-    /// Each bound, with how many were not more.
-    pub(super) fn up_to(&self) -> impl Iterator<Item = (f64, u64)> {
-        BOUNDS_S.iter().zip(&self.buckets).scan(0, |sum, (bound, n)| {
-            *sum += n;
-            Some((*bound, *sum))
-        })
+        let waited = Duration::from_millis(wait.waited_ms);
+        locked(&self.meters.counted).of(Meter::LockWaits, &[&*self.environment]).observe(waited);
+        self.meters.waits_for(&self.environment, Duration::ZERO);
     }
 }
 
@@ -206,6 +241,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::tally::Histogram;
     use super::*;
 
     fn meter() -> RunMeter {
@@ -217,22 +253,13 @@ mod tests {
         Event::Waiting { migration, statement: Some(1), waited_ms, blockers: Vec::new() }
     }
 
-    fn waits(meter: &RunMeter) -> Vec<(u64, f64)> {
-        let mut seen = Vec::new();
-        meter.meters.lock_waits.each(|_, histogram| seen.push((histogram.count, histogram.sum_s)));
-        seen
+    fn counted(meter: &RunMeter, what: Meter) -> Histogram {
+        locked(&meter.meters.counted).get(what, &["production"])
     }
 
-    #[test]
-    fn a_histogram_adds_up() {
-        let mut histogram = Histogram::default();
-        for ms in [1, 5, 6, 70_000, 90_000_000] {
-            histogram.observe(Duration::from_millis(ms));
-        }
-        let up_to: Vec<_> = histogram.up_to().collect();
-        assert_eq!((up_to[0], up_to[1]), ((0.005, 2), (0.025, 3)));
-        assert_eq!((up_to[7], up_to[8], up_to[11]), ((60.0, 3), (300.0, 4), (14_400.0, 4)));
-        assert_eq!(histogram.count, 5);
+    fn waits(meter: &RunMeter) -> (u64, f64) {
+        let waits = counted(meter, Meter::LockWaits);
+        (waits.count, waits.sum_s)
     }
 
     #[test]
@@ -241,15 +268,15 @@ mod tests {
         for ms in [250, 500, 750] {
             meter.see(&waiting(ms));
         }
-        assert!(waits(&meter).is_empty(), "it goes on");
-        meter.meters.waiting_s.each(|labels, s| assert_eq!((labels, *s), (["production"], 0.75)));
+        assert_eq!(waits(&meter), (0, 0.0), "it goes on");
+        assert!((meter.meters.waiting_s("production") - 0.75).abs() < f64::EPSILON);
         // The next attempt waits anew.
         meter.see(&waiting(250));
-        assert_eq!(waits(&meter), [(1, 0.75)]);
+        assert_eq!(waits(&meter), (1, 0.75));
         meter.waits_no_more();
         meter.waits_no_more();
-        assert_eq!(waits(&meter), [(2, 1.0)]);
-        meter.meters.waiting_s.each(|_, s| assert!(s.abs() < f64::EPSILON));
+        assert_eq!(waits(&meter), (2, 1.0));
+        assert!(meter.meters.waiting_s("production").abs() < f64::EPSILON);
     }
 
     fn finished(through: usize, resumed: bool, duration_ms: f64) -> Event {
@@ -273,8 +300,7 @@ mod tests {
         meter.see(&finished(1, true, 2_000.0));
         meter.see(&finished(1, false, 2_000.0));
         meter.see(&finished(4, false, 0.4));
-        let mut seen = Vec::new();
-        meter.meters.statements.each(|_, histogram| seen.push((histogram.count, histogram.up_to().next())));
-        assert_eq!(seen, [(5, Some((0.005, 4)))]);
+        let statements = counted(&meter, Meter::Statements);
+        assert_eq!((statements.count, statements.up_to().next()), (5, Some((0.005, 4))));
     }
 }

@@ -1,6 +1,6 @@
 //! What the service knows of itself and its targets, for whoever watches over them: Prometheus, and the alerts.
 //!
-//! Two sources: what happens in this process is counted as it happens ([`meters`]); everything else is looked at by a
+//! Two sources: what is done is counted as it happens, by everybody who does it ([`meters`]); everything else is looked at by a
 //! task that goes round every few seconds ([`sampler`]) and keeps the last [`sample`]. Whoever asks is given what is at
 //! hand: no question to a database hangs on a scrape, so scraping costs the targets nothing and does not wait for them.
 
@@ -18,7 +18,7 @@ use history::Histories;
 use meters::{Meters, RunMeter};
 use sample::Samples;
 
-/// The counters of this process and the last samples. Cheap to clone.
+/// The counters and the last samples. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Monitor {
     meters: Arc<Meters>,
@@ -27,7 +27,7 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// What happened in this process.
+    /// What was counted.
     pub(crate) fn meters(&self) -> &Meters {
         &self.meters
     }

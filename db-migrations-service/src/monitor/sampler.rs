@@ -61,7 +61,10 @@ impl Operations {
 
     async fn sample_master(&self) {
         let at = OffsetDateTime::now_utc();
-        let figures = self.master().figures().await.map_err(|error| error.to_string());
+        let (figures, counted) = tokio::join!(self.master().figures(), self.monitor().meters().settle(self.master()));
+        // Of a master database that is away the figures tell.
+        drop(counted);
+        let figures = figures.map_err(|error| error.to_string());
         self.monitor().samples().put(|snapshot| snapshot.master = Some(Arc::new(MasterSample { at, figures })));
     }
 

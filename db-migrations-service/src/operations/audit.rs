@@ -7,7 +7,8 @@ use migration_engine::audit::{AuditFilter, AuditHead, AuditPage, AuditReport};
 use migration_engine::{EngineError, ErrorCode};
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, OperationError, Operations, RunEnd};
+use super::homes::alone_of;
+use super::{Caller, OperationError, Operations, RefusalCode, RunEnd, Spread};
 use crate::master::anchor_file::AnchorFileError;
 
 /// Between two seals of a serving process: for so long somebody with the log's own rights could change what is not chained yet.
@@ -25,7 +26,25 @@ pub struct AuditOrder {
 }
 
 impl Operations {
-    /// A part of an environment's log, newest first; of the services that the caller may touch.
+    /// The newest part of the log of each database that the order is about.
+    ///
+    /// # Errors
+    /// As [`audit`](Self::audit), where none of them answers; a page after the first one, where there are several.
+    pub async fn audits(&self, order: AuditOrder, caller: &Caller) -> Result<Spread<AuditPage>, OperationError> {
+        let service = order.service.as_deref();
+        self.known_service(service)?;
+        let databases = self.databases_for(order.environment.as_deref(), service, caller)?;
+        if databases.len() > 1 && order.filter.before.is_some() {
+            let message = "each database counts its own entries, so the newest of several have one page";
+            return Err(OperationError::refuse(RefusalCode::InvalidRequest, message)
+                .with_cure(format!("name one of the databases: {}", alone_of(&databases))));
+        }
+        let one = |name: &String| AuditOrder { environment: Some(name.clone()), ..order.clone() };
+        let asked = databases.iter().map(|name| self.audit(one(name), caller)).collect();
+        self.spread(&databases, asked).await
+    }
+
+    /// A part of one database's log, newest first; of the services that the caller may touch.
     ///
     /// # Errors
     /// Unknown names, a database that is away.
@@ -48,7 +67,25 @@ impl Operations {
         Ok(self.engine_at_home(order.environment.as_deref(), service)?.audit(&filter).await?)
     }
 
-    /// Looks over the whole log of an environment, and compares it with where it ended before: as the master database has it,
+    /// Looks over the whole log of each database of an environment, or of the one that a service lives in.
+    ///
+    /// # Errors
+    /// As [`verify_audit`](Self::verify_audit), where none of them answers.
+    pub async fn verify_audits(
+        &self,
+        environment: Option<&str>,
+        service: Option<&str>,
+        elsewhere: &[AuditHead],
+        caller: &Caller,
+    ) -> Result<Spread<AuditReport>, OperationError> {
+        caller.check(None)?;
+        self.known_service(service)?;
+        let databases = self.databases_of(environment, service)?;
+        let asked = databases.iter().map(|name| self.verify_audit(Some(name), elsewhere, caller)).collect();
+        self.spread(&databases, asked).await
+    }
+
+    /// Looks over the whole log of one database, and compares it with where it ended before: as the master database has it,
     /// the anchor file where one is named, and `elsewhere`. Heads of other databases are passed over.
     ///
     /// # Errors

@@ -32,8 +32,6 @@ pub enum RefusalCode {
     UnknownRun,
     /// The run is over already.
     RunIsOver,
-    /// Another process does the run.
-    RunIsElsewhere,
     /// No process of a service of that name is alive.
     UnknownInstance,
     /// No token of that id.

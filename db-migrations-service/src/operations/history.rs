@@ -5,7 +5,7 @@ use migration_engine::status::HistoryEntry;
 use migration_engine::{Catalogue, MigrationId};
 use postgres_link::tokio_postgres::types::Type;
 
-use super::{Caller, OperationError, Operations, RefusalCode};
+use super::{Caller, OperationError, Operations, RefusalCode, Spread};
 
 /// Which history to read.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,26 @@ impl Operations {
         let mut entries = engine.history(&order.filter).await?;
         entries.retain(|entry| caller.may_touch(&entry.service));
         Ok(entries)
+    }
+
+    /// The newest entries of each of several databases, and how many it has in all.
+    ///
+    /// # Errors
+    /// As [`history`](Self::history), where none of them answers.
+    pub async fn histories(
+        &self,
+        databases: &[String],
+        filter: &HistoryFilter,
+        caller: &Caller,
+    ) -> Result<Spread<(Vec<HistoryEntry>, i64)>, OperationError> {
+        let one = async |name: &String| {
+            let order = HistoryOrder { environment: Some(name.clone()), filter: filter.clone() };
+            let entries = self.history(&order, caller).await?;
+            // Without an entry there may be no table to count in.
+            let total = if entries.is_empty() { 0 } else { self.history_count(Some(name), None, caller).await? };
+            Ok((entries, total))
+        };
+        self.spread(databases, databases.iter().map(one).collect()).await
     }
 
     /// How many entries the whole history has, of one service or of all that the caller may touch.

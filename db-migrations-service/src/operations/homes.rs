@@ -23,9 +23,11 @@ impl Operations {
         let Some(service) = service.filter(|name| self.catalogue().services.contains_key(*name)) else {
             return Ok(entry);
         };
+        // Whoever names the main database means that one.
+        let is_alone = environment.is_some_and(|name| name != entry.environment);
         match self.catalogue().home_of(&entry.environment, service) {
-            Some(home) => self.environment(Some(home)),
-            None => Err(self.not_at_home(&entry.environment, service)),
+            Some(home) if !is_alone || home == entry.environment => self.environment(Some(home)),
+            _ => Err(self.not_at_home(environment.unwrap_or(&entry.environment), service)),
         }
     }
 
@@ -87,7 +89,7 @@ impl Operations {
 
     fn not_at_home(&self, environment: &str, service: &str) -> OperationError {
         let catalogue = self.catalogue();
-        let whole = catalogue.whole_of(environment);
+        let whole = catalogue.whole_of(without_main(environment));
         let refuse = |place: &str, cure: String| {
             let message = format!("{service} does not live in {environment}, but in {place}");
             OperationError::refuse(RefusalCode::ServiceElsewhere, message).with_cure(cure)
@@ -154,6 +156,12 @@ impl Operations {
             .migration(id)
             .into()
     }
+}
+
+/// The names by which each of these databases is asked for alone.
+pub(crate) fn alone_of(databases: &[String]) -> String {
+    let alone = |name: &String| if name.contains('/') { name.clone() } else { format!("{name}/{MAIN}") };
+    databases.iter().map(alone).collect::<Vec<_>>().join(", ")
 }
 
 /// The name of an environment without that of its main database.

@@ -1,10 +1,9 @@
-//! How a run is started, carried through and written down, and how it is stopped.
+//! How a run is started, carried through and written down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use migration_engine::request::RunContext;
 use migration_engine::{EngineError, ErrorCode, Event, EventSink, Plan, PreparedRun};
 use serde_json::Value;
@@ -14,16 +13,14 @@ use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::backups::{Cover, Covering};
-use super::error::{OperationError, RefusalCode};
+use super::error::OperationError;
 use super::events::{EventLog, Follower};
 use super::homes::order_of;
 use super::live::LiveRun;
+use super::takeover::KeptOrder;
 use super::trace::{self, RunTrace};
 use super::turns::{Turn, Turns};
-use super::{
-    BackupHandle, BackupOrigin, Caller, EventLine, FleetHandle, Operations, Recording, RunEnd, RunHandle, RunKind,
-    RunRecord, RunState,
-};
+use super::{BackupOrigin, Caller, EventLine, Operations, Recording, RunEnd, RunHandle, RunKind, RunRecord, RunState};
 use crate::monitor::meters::RunMeter;
 
 /// Events are written at most so often: whoever listens, on this or another copy of the service, is not far behind, and
@@ -83,12 +80,7 @@ impl Ready {
 }
 
 impl Opening {
-    pub(super) fn new(meter: RunMeter) -> Self {
-        Self::named(Uuid::now_v7(), meter)
-    }
-
-    /// One whose id is known.
-    pub(super) fn named(id: Uuid, meter: RunMeter) -> Self {
+    pub(super) fn new(id: Uuid, meter: RunMeter) -> Self {
         Self { id, log: Arc::default(), meter, cancel: CancellationToken::new(), span: trace::run_span(id) }
     }
 
@@ -118,7 +110,7 @@ impl Opening {
         }
     }
 
-    fn begin(self, beginning: Beginning, caller: &Caller) -> RunHandle {
+    fn begin(self, beginning: Beginning, caller: &Caller, at: OffsetDateTime) -> RunHandle {
         let record = RunRecord {
             id: self.id,
             kind: beginning.kind,
@@ -128,7 +120,7 @@ impl Opening {
             state: RunState::Running,
             actor: caller.actor.to_string(),
             request_id: caller.request_id.clone(),
-            started_at: OffsetDateTime::now_utc(),
+            started_at: at,
             finished_at: None,
             // Whoever asks for the record gets it made of the plan itself.
             plan: Value::Null,
@@ -166,8 +158,11 @@ impl Operations {
         let mut turns = Turns::new();
         let launched = async {
             for at in order? {
-                let Some(Ready { opening, beginning, prepared }) = waiting[at].take() else { continue };
+                let Some(Ready { opening, mut beginning, prepared }) = waiting[at].take() else { continue };
                 let turn = (waiting.len() > 1).then(|| turns.next());
+                if let Some(before) = turn.as_ref().and_then(Turn::before) {
+                    KeptOrder::comes_after(&mut beginning.order, before);
+                }
                 let run = self.launch_prepared(opening, beginning, prepared, (without.clone(), turn), caller);
                 turns.launched(Box::pin(run).await)?;
             }
@@ -209,7 +204,14 @@ impl Operations {
         let Beginning { environment, kind, .. } = &beginning;
         if *kind == RunKind::Run
             && !beginning.dry_run
-            && let Err(error) = self.hold_contracts(environment, &mut prepared, without.releases).await
+            && let Err(error) = self.hold_contracts(environment, &mut prepared, without.releases.clone()).await
+        {
+            prepared.let_go().await;
+            return Err(error);
+        }
+        if *kind == RunKind::Rollback
+            && !beginning.dry_run
+            && let Err(error) = self.hold_rollback(environment, &mut prepared, without.releases.clone()).await
         {
             prepared.let_go().await;
             return Err(error);
@@ -283,7 +285,7 @@ impl Operations {
     {
         let span = opening.span();
         trace::describe(&span, &beginning);
-        let run = opening.begin(beginning, caller);
+        let run = opening.begin(beginning, caller, self.master().now());
         let empty = run.plan().is_some_and(Plan::is_empty);
         let recorded = match self.0.recording {
             Recording::First => {
@@ -325,7 +327,7 @@ impl Operations {
             if record.state == RunState::Cancelled && run.0.handed_over.load(Ordering::Relaxed) {
                 record.state = RunState::Interrupted;
             }
-            record.finished_at = Some(OffsetDateTime::now_utc());
+            record.finished_at = Some(self.0.master.now());
             record.report = Some(end.to_json());
             record.clone()
         };
@@ -345,10 +347,33 @@ impl Operations {
         };
         if recorded && let Err(error) = written.await {
             tracing::error!(run = %run.id(), %error, "the end of the run could not be written to the master database");
+            // Whoever serves has time; a command has none, and another process settles its run.
+            if matches!(self.0.recording, Recording::First) {
+                tokio::spawn(self.clone().write_end_later(record));
+            }
         }
         self.hub().stir();
         run.0.log.over();
         if recorded { self.0.live.retire(run.id()) } else { self.0.live.remove(run.id()) }
+    }
+
+    /// Writes down how a run ended once the master database is there again.
+    async fn write_end_later(self, record: RunRecord) {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            match self.0.master.finish_run(&record).await {
+                Err(error) if error.unavailable => {}
+                Err(error) => {
+                    tracing::error!(run = %record.id, %error, "the end of the run cannot be written to the master database");
+                    return;
+                }
+                Ok(()) => {
+                    tracing::info!(run = %record.id, "the end of the run is written to the master database");
+                    self.hub().stir();
+                    return;
+                }
+            }
+        }
     }
 
     /// Copies events to the master database in batches. Returns whether the run stands there.
@@ -401,56 +426,6 @@ impl Operations {
     fn service_of(&self, event: &Event) -> Option<&str> {
         self.catalogue().owner_of(&event.migration()?.schema).map(|(service, _)| service)
     }
-
-    /// Stops a run. One of another process is stopped within some seconds, when that looks whether it is asked to.
-    ///
-    /// # Errors
-    /// No such run, or one that is over.
-    pub async fn cancel_run(&self, id: Uuid, caller: &Caller) -> Result<RunRecord, OperationError> {
-        let record = self.run(id, caller).await?;
-        caller.check(record.service.as_deref())?;
-        if record.state != RunState::Running {
-            return Err(over(id, record.state));
-        }
-        let Some(run) = self.0.live.get(id) else {
-            if self.0.master.ask_to_cancel(id).await? {
-                return Ok(record);
-            }
-            return Err(over(id, self.run(id, caller).await?.state));
-        };
-        run.cancel();
-        Ok(run.record())
-    }
-
-    /// Ends whatever this process does, and waits until that is written down: for an orderly end of the process. Runs have `grace` to
-    /// end by themselves; then what is in hand is taken back, and another copy goes on with it where there is one.
-    pub async fn stop_all(&self, grace: Duration) {
-        let (runs, backups, fleets) = (self.0.live.all(), self.0.backup_jobs.all(), self.0.fleets.all());
-        // Another copy, or the next start, goes on with those.
-        fleets.iter().for_each(FleetHandle::hand_over);
-        backups.iter().for_each(BackupHandle::cancel);
-        let under_way = runs.iter().filter(|run| run.end().is_none()).count();
-        if under_way > 0 && !grace.is_zero() {
-            tracing::info!(runs = under_way, ?grace, "runs are under way and have some time to end");
-        }
-        let all_ended = || join_all(runs.iter().map(RunHandle::finished));
-        if tokio::time::timeout(grace, all_ended()).await.is_err() {
-            runs.iter().for_each(RunHandle::hand_over);
-            all_ended().await;
-        }
-        for fleet in fleets {
-            fleet.finished().await;
-        }
-        for backup in backups {
-            // How it ended is told to whoever asked for it.
-            let _ = backup.finished().await;
-        }
-    }
-}
-
-fn over(id: Uuid, state: RunState) -> OperationError {
-    let message = format!("the run {id} is over: {}", state.as_str());
-    OperationError::refuse(RefusalCode::RunIsOver, message).with_cure("look at the run itself for what it did")
 }
 
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ mod caller;
 mod compatibility;
 mod certificates;
 mod database;
+mod drift;
 mod error;
 mod events;
 mod fleet;
@@ -17,13 +18,16 @@ mod history;
 mod homes;
 mod inspect;
 mod launch;
+mod left;
 mod live;
 mod rollback;
 mod run;
 mod runs;
 mod schemas;
 mod seeds;
+mod spread;
 mod status;
+mod stop;
 mod takeover;
 mod telling;
 mod tokens;
@@ -37,9 +41,9 @@ use migration_engine::{Catalogue, Engine, Project, Target};
 
 pub use adopt::{AdoptOrder, AdoptionView};
 pub use audit::AuditOrder;
-pub(crate) use backups::restore_command;
+pub(crate) use backups::{BACKUPS_GO_ON, restore_command};
 pub use backups::{
-    BackupAction, BackupFilter, BackupHandle, BackupOrder, BackupPlace, BackupStatus, BackupView, Fired, JobStatus,
+    BackupAction, BackupFilter, BackupHandle, BackupOrder, BackupPlace, BackupStatus, BackupView, BackupsBegun, Fired, JobStatus,
     JobView, PruneOrder, PruneView, PrunedBackup, RestoreOrder, RestoreStage, RestoreView, RestoredTableView,
     UncheckedKey, VerificationStatus,
 };
@@ -58,6 +62,7 @@ pub use fleet::{
     FleetView, VersionCount,
 };
 pub use history::{HistoryOrder, parse_migration};
+pub(crate) use homes::alone_of;
 pub use live::{RunEnd, RunHandle};
 pub use rollback::RollbackOrder;
 pub use run::RunOrder;
@@ -67,6 +72,7 @@ pub use schemas::{
     ServiceSchemas, TableView,
 };
 pub use seeds::SeedOrder;
+pub use spread::{Spread, Unavailable};
 pub use status::{EnvironmentStatus, Overall, ServiceState, ServiceSummary};
 pub use telling::{EventOrder, Events, Told};
 pub use tokens::{SCOPES, TokenOrder};

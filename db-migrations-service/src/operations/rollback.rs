@@ -5,9 +5,11 @@ use std::time::Duration;
 use migration_engine::Plan;
 use migration_engine::request::{RollbackRequest, RollbackTo};
 use tracing::Instrument as _;
+use uuid::Uuid;
 
 use super::launch::{Beginning, Opening, Ready, Without};
-use super::run::{scope, with_reason};
+use super::run::{Continuation, scope, with_reason};
+use super::takeover::KeptOrder;
 use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
 
 /// Take an environment back.
@@ -27,6 +29,10 @@ pub struct RollbackOrder {
     pub wait_for_lock: Duration,
     /// Why it goes without the backup that the environment wants first; the reason is kept.
     pub no_backup: Option<String>,
+    /// Why it takes back what live releases need; the reason is kept.
+    pub despite_releases: Option<String>,
+    /// Where it goes on with a rollback that was left behind.
+    pub continuation: Option<Continuation>,
 }
 
 impl RollbackOrder {
@@ -78,6 +84,7 @@ impl Operations {
             let mut plan = self.engine(Some(&environment))?.plan_rollback(&order.request(to.clone())).await?;
             order.check_enough_of(&to, &plan)?;
             plan.backups = self.offers(&environment, &plan).await;
+            self.note_needed(&environment, &mut plan).await;
             plans.push((environment, plan));
         }
         Ok(plans)
@@ -86,7 +93,8 @@ impl Operations {
     /// Starts a rollback, as [`start_run`](Self::start_run) starts a run.
     ///
     /// # Errors
-    /// As there and in [`plan_rollbacks`](Self::plan_rollbacks); and a protected environment without confirmation.
+    /// As there and in [`plan_rollbacks`](Self::plan_rollbacks); a protected environment without confirmation; and a live release
+    /// that needs what would be taken back.
     pub async fn start_rollback(&self, order: RollbackOrder, caller: &Caller) -> Result<RunHandle, OperationError> {
         super::runs::first(self.start_rollbacks(order, caller).await?)
     }
@@ -113,6 +121,7 @@ impl Operations {
         caller: &Caller,
     ) -> Result<Vec<RunHandle>, OperationError> {
         with_reason("backup", order.no_backup.as_deref())?;
+        with_reason("contract", order.despite_releases.as_deref())?;
         let parts = self.parts_of_rollback(&order, caller).await?;
         for (environment, _) in &parts {
             self.confirmed(environment, &order)?;
@@ -127,7 +136,7 @@ impl Operations {
                 }
             }
         }
-        let without = Without { backup: order.no_backup, ..Without::default() };
+        let without = Without { backup: order.no_backup, releases: order.despite_releases };
         Box::pin(self.launch_in_turn(ready, without, caller)).await
     }
 
@@ -152,7 +161,8 @@ impl Operations {
         caller: &Caller,
     ) -> Result<Ready, OperationError> {
         let (engine, engine_target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?);
-        let opening = Opening::new(self.monitor().run(&environment));
+        let id = order.continuation.map_or_else(Uuid::now_v7, |run| run.id);
+        let opening = Opening::new(id, self.monitor().run(&environment));
         let prepared = engine
             .prepare_rollback(order.request(to.clone()), opening.context(caller, order.wait_for_lock))
             .instrument(opening.span())
@@ -161,8 +171,8 @@ impl Operations {
         order.check_enough_of(&to, prepared.plan())?;
         let beginning = Beginning {
             kind: RunKind::Rollback,
-            order: None,
-            continues: None,
+            order: KeptOrder::rollback(self, order, (&environment, prepared.rows()), caller),
+            continues: order.continuation.map(|run| run.of),
             environment,
             service: order.service.clone(),
             dry_run: order.dry_run,

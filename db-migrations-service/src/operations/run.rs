@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::launch::{Beginning, Opening, Ready, Without};
+use super::takeover::KeptOrder;
 use super::{Caller, OperationError, Operations, RefusalCode, RunHandle, RunKind};
 
 /// Bring an environment forward.
@@ -41,6 +42,8 @@ pub struct Continuation {
     pub id: Uuid,
     /// The other one.
     pub of: Uuid,
+    /// How many were left behind with the same order, the other one included.
+    pub times: u8,
 }
 
 pub(super) fn scope(service: Option<&str>) -> Scope {
@@ -134,10 +137,8 @@ impl Operations {
         caller: &Caller,
     ) -> Result<Ready, OperationError> {
         let engine = self.engine(Some(&environment))?;
-        let opening = Opening::named(
-            order.continuation.map_or_else(Uuid::now_v7, |run| run.id),
-            self.monitor().run(&environment),
-        );
+        let opening =
+            Opening::new(order.continuation.map_or_else(Uuid::now_v7, |run| run.id), self.monitor().run(&environment));
         let request = RunRequest {
             scope: scope(order.service.as_deref()),
             to: order.to.clone(),
@@ -150,7 +151,7 @@ impl Operations {
             .await?;
         let beginning = Beginning {
             kind: RunKind::Run,
-            order: self.kept_order(order, &environment, caller),
+            order: KeptOrder::run(self, order, &environment, caller),
             continues: order.continuation.map(|run| run.of),
             environment,
             service: order.service.clone(),

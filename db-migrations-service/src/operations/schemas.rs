@@ -5,7 +5,7 @@ use postgres_link::tokio_postgres::types::Type;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Caller, OperationError, Operations};
+use super::{Caller, OperationError, Operations, Spread};
 
 /// What a part of the target is, and what it should be.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -33,7 +33,7 @@ impl FingerprintView {
     }
 }
 
-/// Every service's schemas.
+/// The schemas of every service of a database.
 #[derive(Debug, Clone)]
 pub struct AllSchemas {
     /// Of all managed schemas together.
@@ -48,6 +48,8 @@ pub struct AllSchemas {
 pub struct ServiceSchemas {
     /// The service's name in the catalogue.
     pub service: String,
+    /// The database that it lives in, as an environment is named.
+    pub environment: String,
     /// The role that owns its schemas.
     pub owner: Option<String>,
     /// The role that the service signs in as.
@@ -194,19 +196,41 @@ pub struct PolicyView {
 }
 
 impl Operations {
-    /// Every service's schemas, counted, and `with_tables` with everything in them.
+    /// The schemas of every service of each database of an environment, or of the one that a service lives in; counted, and
+    /// `with_tables` with everything in them.
     ///
     /// # Errors
-    /// Unknown names, a database that is away.
+    /// Unknown names, databases that are all away.
     pub async fn schemas(
         &self,
         environment: Option<&str>,
+        service: Option<&str>,
+        with_tables: bool,
+        caller: &Caller,
+    ) -> Result<Spread<AllSchemas>, OperationError> {
+        if service.is_some() {
+            caller.check(service)?;
+        }
+        self.known_service(service)?;
+        let databases = self.databases_for(environment, service, caller)?;
+        let asked = databases.iter().map(|name| self.schemas_of(name, with_tables, caller)).collect();
+        let mut spread = self.spread(&databases, asked).await?;
+        for (_, all) in &mut spread.answers {
+            all.services.retain(|one| service.is_none_or(|name| name == one.service));
+        }
+        Ok(spread)
+    }
+
+    /// Those of one database.
+    async fn schemas_of(
+        &self,
+        environment: &str,
         with_tables: bool,
         caller: &Caller,
     ) -> Result<AllSchemas, OperationError> {
-        let prints = self.fingerprints(environment).await?;
-        let inspection = self.inspect(environment).await?;
-        let entry = self.catalogue().environment(&self.environment(environment)?.environment)?;
+        let prints = self.fingerprints(Some(environment)).await?;
+        let inspection = self.inspect(Some(environment)).await?;
+        let entry = self.catalogue().environment(environment)?;
         let housed = self.catalogue().services.iter().filter(|(name, _)| entry.houses(name));
         let names: Vec<&str> = housed.flat_map(|(_, service)| service.schemas.iter().map(String::as_str)).collect();
         let mut counts: Vec<SchemaCounts> =
@@ -226,6 +250,7 @@ impl Operations {
             .filter(|(name, _)| entry.houses(name) && caller.may_touch(name))
             .map(|(name, service)| ServiceSchemas {
                 service: name.clone(),
+                environment: environment.to_owned(),
                 owner: service.owner_role(),
                 role: service.runtime_role(),
                 references: service.references.clone(),

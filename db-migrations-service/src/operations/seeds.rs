@@ -5,9 +5,11 @@ use std::time::Duration;
 use migration_engine::status::SeedStatus;
 use migration_engine::{EngineError, ErrorCode, Target};
 use tracing::Instrument as _;
+use uuid::Uuid;
 
 use super::launch::{Beginning, Opening};
-use super::run::scope;
+use super::run::{Continuation, scope};
+use super::takeover::KeptOrder;
 use super::turns::{Turn, Turns};
 use super::{Caller, OperationError, Operations, RunEnd, RunHandle, RunKind};
 
@@ -22,6 +24,8 @@ pub struct SeedOrder {
     pub reset: bool,
     /// How long to wait for another runner; zero answers at once.
     pub wait_for_lock: Duration,
+    /// Where it goes on with seeds that were left behind.
+    pub continuation: Option<Continuation>,
 }
 
 impl Operations {
@@ -66,13 +70,14 @@ impl Operations {
         caller: &Caller,
     ) -> Result<RunHandle, OperationError> {
         let (engine, target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?.clone());
-        let opening = Opening::new(self.monitor().run(&environment));
+        let id = order.continuation.map_or_else(Uuid::now_v7, |run| run.id);
+        let opening = Opening::new(id, self.monitor().run(&environment));
         let context = opening.context(caller, order.wait_for_lock);
         let (scope, reset) = (scope(order.service.as_deref()), order.reset);
         let beginning = Beginning {
             kind: if reset { RunKind::SeedReset } else { RunKind::Seed },
-            order: None,
-            continues: None,
+            order: KeptOrder::seed(self, order, (&environment, turn.before()), caller),
+            continues: order.continuation.map(|run| run.of),
             environment,
             service: order.service.clone(),
             dry_run: false,

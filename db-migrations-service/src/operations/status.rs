@@ -6,7 +6,8 @@ use migration_engine::{EngineError, ErrorCode, MigrationId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Caller, OperationError, Operations};
+use super::{Caller, OperationError, Operations, Spread};
+use crate::targets::TargetEntry;
 
 /// What a service's migrations need, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -74,6 +75,8 @@ pub struct ServiceSummary {
 pub struct EnvironmentStatus {
     /// Its name in the catalogue.
     pub environment: String,
+    /// The catalogue guards it: what can lose data asks for its name, and the dashboard does before every run.
+    pub protected: bool,
     /// Its database; absent when there is none.
     pub database: Option<String>,
     /// The server's version, as `server_version_num`.
@@ -90,6 +93,10 @@ pub struct EnvironmentStatus {
     /// Why it could not be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// The code of that problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "database_unavailable")]
+    pub problem_code: Option<String>,
     /// Each of its databases by itself, where it has several; the members above sum them up, or are those of the first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
@@ -97,6 +104,23 @@ pub struct EnvironmentStatus {
 }
 
 impl EnvironmentStatus {
+    /// One that could not be asked.
+    fn away(entry: &TargetEntry, problem: String, code: String) -> Self {
+        Self {
+            environment: entry.environment.clone(),
+            protected: entry.protected,
+            database: entry.target.as_ref().ok().map(|target| target.connect.database().to_owned()),
+            server_version_num: None,
+            prepared: false,
+            audit_off: None,
+            services: Vec::new(),
+            overall_status: Overall::Unavailable,
+            problem: Some(problem),
+            problem_code: Some(code),
+            databases: Vec::new(),
+        }
+    }
+
     /// An environment as the sum of its databases, of which there is at least one.
     fn of_parts(parts: Vec<Self>, sort: impl Fn(&mut Vec<ServiceSummary>)) -> Option<Self> {
         let mut whole = parts.first()?.clone();
@@ -109,6 +133,9 @@ impl EnvironmentStatus {
         whole.services = parts.iter().flat_map(|part| part.services.clone()).collect();
         sort(&mut whole.services);
         whole.prepared = parts.iter().all(|part| part.prepared);
+        let away = parts.iter().find_map(|part| Some((part, part.problem.as_ref()?)));
+        whole.problem = away.map(|(part, problem)| format!("{}: {problem}", part.environment));
+        whole.problem_code = away.and_then(|(part, _)| part.problem_code.clone());
         whole.audit_off = parts.iter().find_map(|part| part.audit_off.clone());
         whole.overall_status = parts.iter().map(|part| part.overall_status).max().unwrap_or(whole.overall_status);
         whole.databases = parts;
@@ -134,52 +161,56 @@ impl Operations {
     /// Each database of an environment by itself, or the one of a service.
     ///
     /// # Errors
-    /// As [`target_status`](Self::target_status); a service that lives elsewhere.
+    /// As [`target_status`](Self::target_status), where none of them answers; a service that lives elsewhere.
     pub async fn target_statuses(
         &self,
         environment: Option<&str>,
         service: Option<&str>,
         caller: &Caller,
-    ) -> Result<Vec<TargetStatus>, OperationError> {
-        let databases = self.databases_of(environment, service)?;
-        let asked = databases.iter().map(|name| self.target_status(Some(name), caller));
-        join_all(asked).await.into_iter().collect()
+    ) -> Result<Spread<TargetStatus>, OperationError> {
+        let databases = self.databases_for(environment, service, caller)?;
+        let asked = databases.iter().map(|name| self.target_status(Some(name), caller)).collect();
+        self.spread(&databases, asked).await
     }
 
-    /// One environment, summed up over its databases.
+    /// One environment, summed up over its databases. Of several, one that cannot be asked says why instead of failing the others.
     ///
     /// # Errors
-    /// As [`target_status`](Self::target_status).
+    /// As [`target_status`](Self::target_status), where none of them answers.
     pub async fn status(
         &self,
         environment: Option<&str>,
         caller: &Caller,
     ) -> Result<EnvironmentStatus, OperationError> {
-        let statuses = self.target_statuses(environment, None, caller).await?;
-        let parts: Vec<_> = statuses.iter().map(EnvironmentStatus::from).collect();
+        let Spread { answers, unavailable, .. } = self.target_statuses(environment, None, caller).await?;
+        let mut parts = Vec::new();
+        for (name, status) in &answers {
+            let protected = self.environment(Some(name))?.protected;
+            parts.push(EnvironmentStatus { protected, ..EnvironmentStatus::from(status) });
+        }
+        for away in unavailable {
+            let entry = self.environment(Some(&away.environment))?;
+            parts.push(EnvironmentStatus::away(entry, away.message, away.code));
+        }
+        let place = |part: &EnvironmentStatus| self.catalogue().environments.get_index_of(&part.environment);
+        parts.sort_by_key(place);
         let order = |service: &ServiceSummary| self.catalogue().services.get_index_of(&service.name);
-        EnvironmentStatus::of_parts(parts, |services| services.sort_by_key(order))
-            .ok_or_else(|| super::OperationError::from(EngineError::new(ErrorCode::Internal, "no database was meant")))
+        let whole = EnvironmentStatus::of_parts(parts, |services| services.sort_by_key(order)).ok_or_else(|| {
+            super::OperationError::from(EngineError::new(ErrorCode::Internal, "no database was meant"))
+        })?;
+        let protected = self.environment(environment)?.protected;
+        Ok(EnvironmentStatus { protected, ..whole })
     }
 
     /// Every environment, and every database that services of it have for themselves, asked side by side. One that cannot be asked says why instead of failing the others.
     pub async fn status_of_all(&self, caller: &Caller) -> Vec<EnvironmentStatus> {
         join_all(self.targets().all().iter().map(|entry| async {
             let name = &entry.environment;
+            let protected = entry.protected;
             let status = self.target_status(Some(name), caller).await;
             status.as_ref().map_or_else(
-                |error| EnvironmentStatus {
-                    environment: name.clone(),
-                    database: entry.target.as_ref().ok().map(|target| target.connect.database().to_owned()),
-                    server_version_num: None,
-                    prepared: false,
-                    audit_off: None,
-                    services: Vec::new(),
-                    overall_status: Overall::Unavailable,
-                    problem: Some(error.to_string()),
-                    databases: Vec::new(),
-                },
-                EnvironmentStatus::from,
+                |error| EnvironmentStatus::away(entry, error.to_string(), error.code()),
+                |status| EnvironmentStatus { protected, ..EnvironmentStatus::from(status) },
             )
         }))
         .await
@@ -197,6 +228,8 @@ impl From<&TargetStatus> for EnvironmentStatus {
         };
         Self {
             environment: status.environment.clone(),
+            // Whoever asked knows; the engine does not.
+            protected: false,
             database: Some(status.database.clone()),
             server_version_num: Some(status.server_version_num),
             prepared: status.prepared,
@@ -204,6 +237,7 @@ impl From<&TargetStatus> for EnvironmentStatus {
             services,
             overall_status,
             problem: None,
+            problem_code: None,
             databases: Vec::new(),
         }
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{Caller, OperationError, Operations};
@@ -112,13 +111,14 @@ impl Operations {
     /// # Errors
     /// Unknown names, a service that the caller may not touch, a master database that is away.
     pub async fn listen(&self, order: EventOrder, caller: &Caller) -> Result<Events, OperationError> {
-        self.check_listed(order.service.as_deref(), order.environment.as_deref(), caller)?;
+        self.check_listed(order.service.as_deref(), None, caller)?;
+        let environments = self.listed_databases(order.environment.as_deref())?;
         let (after, gap) = match order.after {
             Some(after) => self.place_after(after).await?,
             None => (self.place_now().await?, None),
         };
         let wanted = Wanted {
-            environment: order.environment,
+            environments,
             service: order.service,
             kinds: order.kinds,
             allowed: caller.services.clone(),
@@ -159,7 +159,7 @@ impl Operations {
     /// Tells of what a look has found, and of what is gone.
     pub(crate) async fn tell_findings(&self, settled: &Settled) {
         let told = |finding: &Finding, what: &str| NewEvent {
-            at: OffsetDateTime::now_utc(),
+            at: self.master().now(),
             environment: Some(finding.environment.clone()),
             service: finding.service.clone(),
             event: merged(

@@ -55,7 +55,7 @@ impl Operations {
                 format!("use some of: {}", SCOPES.join(", ")),
             ));
         }
-        if order.expires_at.is_some_and(|end| end <= OffsetDateTime::now_utc()) {
+        if order.expires_at.is_some_and(|end| end <= self.master().now()) {
             return Err(invalid(
                 "the token would have expired already".to_owned(),
                 "give a time in the future".to_owned(),

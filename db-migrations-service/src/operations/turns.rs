@@ -6,6 +6,7 @@
 use migration_engine::event::{Event, Outcome};
 use migration_engine::{EngineError, ErrorCode};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::events::EventLog;
 use super::{OperationError, RunHandle, RunState};
@@ -57,6 +58,11 @@ impl Turns {
 }
 
 impl Turn {
+    /// The run before.
+    pub(super) fn before(&self) -> Option<Uuid> {
+        self.before.as_ref().map(RunHandle::id)
+    }
+
     /// Waits for it. `lost` ends when what the run holds is lost.
     pub(super) async fn come(
         &self,

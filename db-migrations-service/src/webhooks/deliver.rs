@@ -41,7 +41,8 @@ impl Operations {
         let mut trouble = None;
         let mut mark = self.hub().follow();
         loop {
-            let result = Box::pin(self.tell_webhooks(OffsetDateTime::now_utc(), shutdown)).await;
+            let told = async { Box::pin(self.tell_webhooks(self.master().time().await?, shutdown)).await };
+            let result = told.await;
             let now = result.as_ref().err().map(ToString::to_string);
             if now != trouble {
                 if let Some(error) = &now {

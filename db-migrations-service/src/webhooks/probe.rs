@@ -1,9 +1,12 @@
 //! A test of the services' webhooks, to see that each would be told.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::json;
 use time::OffsetDateTime;
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::operations::{Caller, OperationError, Operations};
@@ -23,7 +26,29 @@ pub struct WebhookTest {
     pub answer: String,
 }
 
+/// For so long somebody who listens is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Operations {
+    /// Whether somebody listens where each service's webhook is, without telling them anything: the service, the place as people
+    /// may see it (empty where it is not known), and why not.
+    pub(crate) async fn reach_webhooks(&self) -> Vec<(String, String, Result<(), String>)> {
+        let ways = self.webhook_ways();
+        join_all(ways.services().map(async |name| {
+            let way = ways.way(name)?;
+            let shown = way.place.as_ref().map(|_| way.shown()).unwrap_or_default();
+            let reached = match &way.place {
+                Ok(place) => listens(place.url.reveal()).await,
+                Err(problem) => Err(problem.clone()),
+            };
+            Some((name.to_owned(), shown, reached))
+        }))
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// Calls the webhook of a service, or of every one, with a test. Nothing is written down of it.
     ///
     /// # Errors
@@ -53,5 +78,16 @@ impl Operations {
         .into_iter()
         .flatten()
         .collect())
+    }
+}
+
+async fn listens(url: &str) -> Result<(), String> {
+    let url = reqwest::Url::parse(url).map_err(|error| error.to_string())?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or_default();
+    match tokio::time::timeout(PATIENCE, TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("nobody answered within {} s", PATIENCE.as_secs())),
     }
 }

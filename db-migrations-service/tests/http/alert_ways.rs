@@ -75,29 +75,93 @@ fn signed(secret: &str, timestamp: &str, body: &str) -> String {
     format!("v1={}", hex.concat())
 }
 
+/// Another process, which knows only the master database, and tells these.
+fn another(world: &World, hooks: &[&Webhook]) -> Operations {
+    let project = db_migrations_service::project::open(Some(world.project.path())).expect("a good project");
+    let other = Operations::new(project, world.operations.targets().clone(), Recording::First);
+    other.tell_alerts_by(AlertWays {
+        webhooks: hooks.iter().map(|hook| kernel::Secret::new(hook.url.clone())).collect(),
+        webhook_secret: Some(kernel::Secret::new("geheim")),
+        ..AlertWays::default()
+    });
+    other
+}
+
+fn statuses(hook: &Webhook) -> Vec<Value> {
+    let status = |(_, body): &(_, String)| serde_json::from_str::<Value>(body).expect("JSON")["status"].clone();
+    hook.received().iter().map(status).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_loses_nothing_and_the_order_is_kept() {
     let hook = Webhook::refusing(1).await;
     let world = world_told_by(webhook_variables(&hook.url)).await;
     fail_a_migration(&world).await;
     tell(&world.operations, 1).await;
-    assert_eq!(hook.received().len(), 1, "refused");
-    mend(&world).await;
-    // Another process, which knows only the master database.
-    let project = db_migrations_service::project::open(Some(world.project.path())).expect("a good project");
-    let other = Operations::new(project, world.operations.targets().clone(), Recording::First);
-    other.tell_alerts_by(AlertWays {
-        webhooks: vec![kernel::Secret::new(hook.url.clone())],
-        webhook_secret: Some(kernel::Secret::new("geheim")),
-        ..AlertWays::default()
-    });
+    assert_eq!(statuses(&hook), ["firing"], "refused");
+    let other = another(&world, &[&hook]);
     tell(&other, 20).await;
+    mend(&world).await;
     tell(&other, 21).await;
     tell(&other, 22).await;
-    let posts = hook.received();
-    let status = |n: usize| serde_json::from_str::<Value>(&posts[n].1).expect("JSON")["status"].clone();
-    assert_eq!(posts.len(), 3, "{posts:?}");
-    assert_eq!((status(1), status(2)), (json!("firing"), json!("resolved")));
+    assert_eq!(statuses(&hook), ["firing", "firing", "resolved"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_over_before_somebody_could_be_told_is_not_told() {
+    let (deaf, hook) = (Webhook::refusing(1).await, Webhook::refusing(0).await);
+    let world = world_told_by(webhook_variables(&format!("{},{}", deaf.url, hook.url))).await;
+    fail_a_migration(&world).await;
+    tell(&world.operations, 1).await;
+    mend(&world).await;
+    // Long after the pause that follows a refusal, and a day later.
+    for seconds in [11, 60, 90_000] {
+        tell(&world.operations, seconds).await;
+    }
+    assert_eq!(statuses(&deaf), ["firing"], "which it did not take");
+    assert_eq!(statuses(&hook), ["firing", "resolved"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_being_told_while_it_ends_is_told_that_it_is_over_after_that() {
+    let hook = Webhook::refusing(0).await;
+    let world = world_told_by(webhook_variables(&hook.url)).await;
+    fail_a_migration(&world).await;
+    let master = world.operations.master();
+    let sql = "SELECT receiver FROM migration_service.alert_delivery";
+    let session = crate::listening::master(&world).await;
+    let receiver = session.batch(sql).await.expect("a look").value(0, 0).expect("somebody is owed it").to_owned();
+    // Another copy of the service has it in hand.
+    let taken = master.take_deliveries(at(1), &[receiver], Duration::from_mins(1)).await.expect("it answers");
+    mend(&world).await;
+    tell(&world.operations, 11).await;
+    assert_eq!(statuses(&hook), Vec::<Value>::new(), "not before it has heard of it");
+    master.settle_delivery(taken[0].id, at(12), None, None).await.expect("it answers");
+    tell(&world.operations, 13).await;
+    assert_eq!(statuses(&hook), ["resolved"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_added_while_it_fires_is_told_of_it_and_of_its_end() {
+    let hook = Webhook::refusing(0).await;
+    let world = world_told_by(Vec::new()).await;
+    fail_a_migration(&world).await;
+    let other = another(&world, &[&hook]);
+    let evaluate = async |seconds| {
+        other.sample_now().await;
+        other.evaluate_alerts(at(seconds)).await.expect("the master database answers")
+    };
+    for seconds in [5, 6, 7] {
+        assert_eq!(evaluate(seconds).await.len(), 0, "nothing has changed");
+        tell(&other, seconds).await;
+    }
+    assert_eq!(statuses(&hook), ["firing"], "once");
+    let path = WRONG[0].0.replace("{s}", world.suffix());
+    std::fs::write(world.project.path().join(path), "SELECT 1;").expect("a file");
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    assert_eq!(evaluate(10).await.len(), 1);
+    tell(&other, 11).await;
+    assert_eq!(statuses(&hook), ["firing", "resolved"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,12 +15,13 @@ use crate::world::{Setup, World, admin, world_with};
 /// Nothing is waited for. What is scarce for all tests together is made so elsewhere: `alert_conditions.rs`.
 const AT_ONCE: &str = "[alerts.low-disk]\nenabled = false\n[alerts.too-many-connections]\nenabled = false\n\
                        [alerts.stale-backup]\nenabled = true\nfor = \"0s\"\n[alerts.drift]\nfor = \"0s\"\n\
-                       [alerts.long-lock-wait]\nthreshold = 1\n[alerts.certificate-missing]\nfor = \"0s\"\n";
+                       [alerts.long-lock-wait]\nthreshold = 1\n[alerts.certificate-missing]\nfor = \"0s\"\n\
+                       [alerts.target-unreachable]\nfor = \"0s\"\n[environments.away]\ndatabase = \"away{s}\"\n";
 
 fn all() -> Vec<&'static str> {
-    let scarce = [AlertRule::LowDisk, AlertRule::TooManyConnections];
+    let elsewhere = [AlertRule::LowDisk, AlertRule::TooManyConnections, AlertRule::StaleSample];
     let mut all: Vec<_> =
-        AlertRule::ALL.into_iter().filter(|rule| !scarce.contains(rule)).map(AlertRule::as_str).collect();
+        AlertRule::ALL.into_iter().filter(|rule| !elsewhere.contains(rule)).map(AlertRule::as_str).collect();
     all.sort_unstable();
     all
 }
@@ -52,7 +53,14 @@ async fn break_everything(world: &World) {
     check(world).await;
 }
 
+/// Whether somebody may connect to the database of its own that no service has anything in.
+async fn is_open(world: &World, yes: bool) {
+    let sql = format!("ALTER DATABASE away{} ALLOW_CONNECTIONS {yes}", world.suffix());
+    admin("postgres").await.batch(&sql).await.expect("it may");
+}
+
 async fn mend_everything(world: &World) {
+    is_open(world, true).await;
     let development = format!("dev{}", world.suffix());
     let session = admin(&development).await;
     session.batch(&format!("ALTER TABLE {}.alumno DROP COLUMN apodo", world.schema)).await.expect("it may");
@@ -83,6 +91,8 @@ async fn prometheus_fires_each_default_alert_and_sees_it_resolved() {
     let alertmanager = Server::alertmanager().await;
     let rules = rule_file(world.operations.catalogue());
     let _prometheus = Server::prometheus(world.address, &rules, &alertmanager).await;
+    admin("postgres").await.batch(&format!("CREATE DATABASE away{}", world.suffix())).await.expect("it may");
+    is_open(&world, false).await;
     break_everything(&world).await;
     let development = format!("dev{}", world.suffix());
     let (holder, waiter) = (admin(&development).await, admin(&development).await);
@@ -99,6 +109,22 @@ async fn prometheus_fires_each_default_alert_and_sees_it_resolved() {
     waiting.await.expect("no panic").expect("it had its turn");
     mend_everything(&world).await;
     until("all is over", async || {
+        look(&world).await;
+        alertmanager.firing().await.is_empty()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_sees_that_nobody_has_looked_for_long() {
+    let brief = "[alerts.stale-sample]\nthreshold = 5\n";
+    let world = quiet_world_with(&[], brief, Vec::new()).await;
+    let alertmanager = Server::alertmanager().await;
+    let rules = rule_file(world.operations.catalogue());
+    look(&world).await;
+    let _prometheus = Server::prometheus(world.address, &rules, &alertmanager).await;
+    until("it fires", async || alertmanager.firing().await == ["stale-sample"]).await;
+    until("it is over", async || {
         look(&world).await;
         alertmanager.firing().await.is_empty()
     })

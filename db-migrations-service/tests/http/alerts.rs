@@ -151,8 +151,10 @@ async fn a_long_wait_for_a_lock_fires_and_is_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_without_a_recent_backup_fires_until_there_is_one() {
-    let world =
-        quiet_world(&[], "[alerts.stale-backup.environments.development]\nenabled = true\nfor = \"0s\"\n").await;
+    // What was looked at now is old a day later.
+    let rules = "[alerts.stale-backup.environments.development]\nenabled = true\nfor = \"0s\"\n\
+                 [alerts.stale-sample]\nenabled = false\n";
+    let world = quiet_world(&[], rules).await;
     assert_eq!(evaluate(&world, 0).await, [], "nothing is applied yet, so nothing can be lost");
     world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
     assert_eq!(evaluate(&world, 0).await, [fires("stale-backup"), fires("stale-backup")].concat());
@@ -227,6 +229,34 @@ async fn a_full_disk_fires_for_the_data_and_for_the_backups() {
         listed(&world, "").await.iter().map(|a| (a["environment"].clone(), a["subject"].clone())).collect();
     assert!(about.contains(&(json!("development"), json!("data"))), "{about:?}");
     assert!(about.contains(&(Value::Null, json!("backups"))), "{about:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_answer_fires_until_it_does_and_old_figures_are_told() {
+    let world = quiet_world(&[], "[alerts.target-unreachable]\nfor = \"0s\"\n").await;
+    world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    let session = admin("postgres").await;
+    let open = async |yes: bool| {
+        let sql = format!("ALTER DATABASE dev{} ALLOW_CONNECTIONS {yes}", world.suffix());
+        session.batch(&sql).await.expect("it may");
+    };
+    assert_eq!(evaluate(&world, 0).await, []);
+    open(false).await;
+    assert_eq!(evaluate(&world, 0).await, fires("target-unreachable"));
+    let alerts = listed(&world, "?state=firing").await;
+    assert_eq!(alerts[0]["summary"], "the database of development does not answer");
+    open(true).await;
+    assert_eq!(evaluate(&world, 0).await, over("target-unreachable"));
+
+    // The production's database is not made yet, and is looked at all the same.
+    let mut changed = evaluate(&world, 301).await;
+    changed.dedup();
+    assert_eq!(changed, fires("stale-sample"));
+    let summary = listed(&world, "?state=firing").await[0]["summary"].as_str().expect("a sentence").to_owned();
+    assert!(summary.contains("was last looked at 30") && summary.ends_with(" s ago"), "{summary}");
+    let mut changed = evaluate(&world, 0).await;
+    changed.dedup();
+    assert_eq!(changed, over("stale-sample"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

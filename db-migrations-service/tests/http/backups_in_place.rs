@@ -187,6 +187,9 @@ async fn whatever_speaks_against_it_has_a_code_of_its_own_and_changes_nothing() 
     for body in [json!({ "inPlace": true, "into": "otra" }), json!({ "inPlace": true, "tables": ["a.b"] })] {
         restore(&world, &id, body).await.is_problem(422, "invalid_request");
     }
+    // Whoever has chosen no table has not chosen all of them.
+    let none = restore(&world, &id, json!({ "tables": [] })).await.is_problem(422, "invalid_request");
+    assert_eq!(none["detail"], "the list of tables is empty");
     let unknown = restore(&world, &id, json!({ "tables": [format!("{}.alunmo", world.schema)] })).await;
     let unknown = unknown.is_problem(404, "unknown_table");
     assert!(
@@ -377,7 +380,7 @@ async fn restores_are_on_record_whatever_became_of_them() {
     assert_eq!(
         restores,
         [
-            (&json!("in_place"), &json!("interrupted"), &json!(null)),
+            (&json!("in_place"), &json!("interrupted"), &json!("interrupted")),
             (&json!("new"), &json!("failed"), &json!("database_exists")),
             (&json!("new"), &json!("completed"), &json!(null)),
         ]

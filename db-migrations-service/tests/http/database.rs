@@ -251,6 +251,9 @@ async fn statements_are_told_where_the_extension_is() {
     let slowest = &body["slowestStatements"][0];
     assert!(slowest["statement"].as_str().is_some_and(|text| text.contains("pg_sleep($1)")), "{body:#}");
     assert!(slowest["meanMs"].as_f64() >= Some(500.0) && slowest["maxMs"].as_f64() >= Some(500.0), "{slowest}");
+    let id = slowest["queryId"].as_str().expect("text").to_owned();
+    let known = format!("SELECT query LIKE '%pg_sleep(%' FROM \"Extras\".pg_stat_statements WHERE queryid = {id}");
+    assert_eq!(session.batch(&known).await.expect("a number").value(0, 0), Some("t"), "to the last digit: {id}");
     assert!(!body.to_string().contains("secreto"), "literals are not told: {body:#}");
     assert_eq!(body["statements"].as_array().map(Vec::len), Some(3));
 

@@ -1,6 +1,6 @@
 //! Redis carries the events: to other copies, to other services, and while it dies.
 
-use db_migrations_service::events::{RedisState, STREAM};
+use db_migrations_service::events::{Redis, RedisState};
 use postgres_link::AdminConn;
 use serde_json::json;
 
@@ -41,7 +41,8 @@ async fn open(gate: &AdminConn) {
 /// The stream has every event that is kept, each once and in order.
 async fn has_all(redis: &RedisServer, world: &World) {
     let all = kept(world).await;
-    let entries = redis.entries_up_to(STREAM, all.last().expect("events").0).await;
+    let stream = world.operations.redis().and_then(Redis::stream).expect("it is known by now");
+    let entries = redis.entries_up_to(stream, all.last().expect("events").0).await;
     assert_eq!(entries.iter().map(|(id, kind, _)| (*id, kind.clone())).collect::<Vec<_>>(), all);
     for (id, kind, event) in entries {
         assert_eq!((&event["id"], &event["type"]), (&json!(id), &json!(kind)), "{event}");
@@ -151,12 +152,35 @@ async fn without_its_redis_the_service_starts_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_of_another_master_database_is_left_alone() {
+async fn a_stream_that_is_ahead_of_the_master_database_is_left_alone() {
     let redis = RedisServer::start();
-    redis.command(&["XADD", STREAM, "999999-0", "type", "planned", "event", "{}"]).await;
     let variables = vec![("MIGRATION_SERVICE_REDIS_URL", redis.url())];
     let world = world_with(Setup { variables, ..Setup::default() }).await;
-    redis_is(&world.operations, |state| matches!(state, RedisState::Away(_))).await;
-    let reason = world.get("/health/redis").await.is(200)["reason"].as_str().expect("a reason").to_owned();
-    assert!(reason.contains("belongs to another one") && reason.contains("delete the stream"), "{reason}");
+    redis_is(&world.operations, RedisState::is_connected).await;
+    let stream = world.get("/health/redis").await.is(200)["stream"].as_str().expect("a name").to_owned();
+    redis.command(&["XADD", &stream, "999999-0", "type", "planned", "event", "{}"]).await;
+    // As after a restart: a copy that finds it so.
+    let copy = Copy::of(&world, Some(&redis)).await;
+    redis_is(&copy.operations, |state| matches!(state, RedisState::Away(_))).await;
+    let Some(RedisState::Away(reason)) = copy.operations.redis().map(Redis::state) else { panic!("it is away") };
+    assert!(reason.contains(&stream) && reason.contains("delete the stream"), "{reason}");
+    copy.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_installations_share_a_redis_and_neither_has_the_other_s_events() {
+    let redis = RedisServer::start();
+    let setup = || Setup { variables: vec![("MIGRATION_SERVICE_REDIS_URL", redis.url())], ..Setup::default() };
+    let (one, other) = (world_with(setup()).await, world_with(setup()).await);
+    for world in [&one, &other] {
+        redis_is(&world.operations, RedisState::is_connected).await;
+    }
+    for world in [&one, &other, &one] {
+        world.post("/api/seeds/run", json!({ "wait": true })).await;
+        world.post("/api/migrations/run", json!({ "wait": true })).await.is(200);
+    }
+    for world in [&one, &other] {
+        has_all(&redis, world).await;
+        redis_is(&world.operations, RedisState::is_connected).await;
+    }
 }

@@ -5,9 +5,12 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use db_migrations_service::operations::{Caller, Operations, Recording, RunOrder};
+use kernel::Actor;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::listening::Copy;
 use crate::world::{Answer, Setup, World, admin, world, world_with};
 
 /// A scrape, by the metric with its labels.
@@ -18,7 +21,15 @@ pub struct Scrape {
 
 impl Scrape {
     async fn of(world: &World) -> Self {
-        let answer = world.get("/metrics").await;
+        Self::at(world, world.address).await
+    }
+
+    /// Of another copy of the service.
+    async fn at(world: &World, address: std::net::SocketAddr) -> Self {
+        let mut request = world.request(Method::GET, "/metrics").build().expect("a request");
+        *request.url_mut() = format!("http://{address}/metrics").parse().expect("a URL");
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = Answer::of(reqwest::RequestBuilder::from_parts(client, request)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
         let text = answer.text.replace(world.suffix(), "");
@@ -38,6 +49,11 @@ impl Scrape {
     #[track_caller]
     pub fn is(&self, metric: &str, value: f64) {
         assert!((self.value(metric) - value).abs() < f64::EPSILON, "{metric} is {}, not {value}", self.value(metric));
+    }
+
+    /// Those with this in their name.
+    fn series(&self, part: &str) -> Vec<&str> {
+        self.values.keys().map(String::as_str).filter(|metric| metric.contains(part)).collect()
     }
 
     pub fn has(&self, metric: &str) -> bool {
@@ -112,6 +128,94 @@ async fn a_failure_is_counted_by_its_class() {
         1.0,
     );
     scrape.is(&migrations("alumnos-service", "failed"), 1.0);
+}
+
+/// As each call of the command line has them.
+async fn run_by_command_line(world: &World) {
+    let operations = Operations::new(
+        db_migrations_service::project::open(Some(world.project.path())).expect("a good project"),
+        world.operations.targets().clone(),
+        Recording::Alongside,
+    );
+    let run = operations.start_run(RunOrder::default(), &Caller::unrestricted(Actor::cli("ana"))).await;
+    run.expect("it begins").finished().await;
+}
+
+fn failures(class: &str) -> String {
+    format!("profe_migration_run_failures_total{{environment=\"development\",sqlstate_class=\"{class}\"}}")
+}
+
+fn runs(outcome: &str) -> String {
+    format!(
+        "profe_migration_run_duration_seconds_count{{environment=\"development\",kind=\"run\",outcome=\"{outcome}\"}}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_command_line_does_is_counted_once_by_every_copy() {
+    let files = vec![
+        ("migrations/alumnos{s}/20260103000000_wrong.up.sql", "SELECT 1 / 0;"),
+        ("migrations/alumnos{s}/20260103000000_wrong.down.sql", "SELECT 1;"),
+    ];
+    let world = world_with(Setup { files, ..Setup::default() }).await;
+    let copy = Copy::of(&world, None).await;
+    Scrape::now(&world).await.is(&failures("22"), 0.0);
+    run_by_command_line(&world).await;
+    run_by_command_line(&world).await;
+    let by_service = world.post("/api/migrations/run", json!({ "wait": true })).await;
+    assert!(!by_service.status.is_success(), "{by_service:?}");
+    copy.operations.sample_now().await;
+    let here = Scrape::now(&world).await;
+    let there = Scrape::at(&world, copy.address).await;
+    here.is(&failures("22"), 3.0);
+    here.is(&runs("failed"), 3.0);
+    there.is(&failures("22"), 3.0);
+    let statements = here.value("profe_migration_statement_duration_seconds_count{environment=\"development\"}");
+    here.is("profe_migration_statement_duration_seconds_bucket{environment=\"development\",le=\"+Inf\"}", statements);
+    assert!(
+        statements > 0.0
+            && here.value("profe_migration_statement_duration_seconds_sum{environment=\"development\"}") > 0.0
+    );
+    // A restart forgets nothing.
+    copy.stop().await;
+    let restarted = Copy::of(&world, None).await;
+    restarted.operations.sample_now().await;
+    Scrape::at(&world, restarted.address).await.is(&runs("failed"), 3.0);
+    restarted.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_can_be_counted_is_there_at_zero_once_it_is_known() {
+    let files = vec![
+        (
+            "migrations/alumnos{s}/20260103000000_own_code.up.sql",
+            "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'ZZ001'; END $$;",
+        ),
+        ("migrations/alumnos{s}/20260103000000_own_code.down.sql", "SELECT 1;"),
+    ];
+    let world = world_with(Setup { files, ..Setup::default() }).await;
+    assert!(!Scrape::of(&world).await.has(&failures("22")), "it would jump from 0 to all that ever was");
+    let before = Scrape::now(&world).await;
+    for class in ["none", "other", "08", "22", "40", "42", "55", "57", "XX"] {
+        before.is(&failures(class), 0.0);
+    }
+    for environment in ["development", "production"] {
+        for outcome in ["completed", "failed", "cancelled", "interrupted"] {
+            for kind in ["run", "rollback", "seed", "seed_reset"] {
+                let of = format!("environment=\"{environment}\",kind=\"{kind}\",outcome=\"{outcome}\"");
+                before.is(&format!("profe_migration_run_duration_seconds_count{{{of}}}"), 0.0);
+                before.is(&format!("profe_migration_run_duration_seconds_bucket{{{of},le=\"+Inf\"}}"), 0.0);
+            }
+        }
+        for metric in ["lock_retries_total", "lock_yields_total", "statement_duration_seconds_count"] {
+            before.is(&format!("profe_migration_{metric}{{environment=\"{environment}\"}}"), 0.0);
+        }
+    }
+    before.is("profe_migration_backup_duration_seconds_count{action=\"restore\",outcome=\"failed\"}", 0.0);
+    world.post("/api/migrations/run", json!({ "wait": true })).await;
+    let after = Scrape::now(&world).await;
+    after.is(&failures("other"), 1.0);
+    assert_eq!(before.series("_total"), after.series("_total"), "no event adds a series");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -198,3 +198,59 @@ async fn what_cannot_be_registered_is_refused_with_a_cure() {
     let list = world.request(Method::GET, "/api/releases").bearer_auth(&token);
     Answer::of(list).await.is_problem(403, "insufficient_scope");
 }
+
+/// Takes the newest migration back.
+async fn back(world: &World, more: Value) -> Answer {
+    let mut body = json!({ "steps": 1, "service": "alumnos-service", "wait": true });
+    body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    world.post("/api/migrations/rollback", body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_live_release_needs_is_not_taken_back() {
+    let world = world().await;
+    run(&world).await.is(200);
+    lives(&world, "alumnos-a", needing(&world, "2.3.1", "20260102000000")).await.is(200);
+    let refused = back(&world, json!({})).await.is_problem(409, "contract_held");
+    let words = refused["detail"].as_str().expect("a sentence");
+    let needed = format!("{}/20260102000000", world.schema);
+    assert!(words.starts_with(&format!("{needed} cannot be taken back, because live releases need it")), "{words}");
+    assert!(words.contains(&format!("alumnos-service 2.3.1 (it needs {needed}; instance alumnos-a)")), "{words}");
+    assert!(refused["cure"].as_str().is_some_and(|cure| cure.contains("--despite-releases REASON")), "{refused}");
+    assert_eq!(applied(&world).await.as_deref(), Some("2"), "nothing was taken back");
+    // A look at it says so, too.
+    let plan = back(&world, json!({ "dryRun": true })).await.is(200);
+    assert_eq!(applied(&world).await.as_deref(), Some("2"), "{plan}");
+    // Who needs less does not mind, and who says nothing does.
+    lives(&world, "alumnos-a", needing(&world, "2.2.0", "20260101000001")).await.is(200);
+    lives(&world, "alumnos-b", json!({ "release": "1.9" })).await.is(200);
+    let silent = back(&world, json!({})).await.is_problem(409, "contract_held");
+    assert!(
+        silent["detail"].as_str().is_some_and(|words| words.contains("1.9 (nobody says what it needs")),
+        "{silent}"
+    );
+    leaves(&world, "alumnos-b").await;
+    back(&world, json!({})).await.is(200);
+    let stand = "SELECT count(*) FROM migration_service.history WHERE rolled_back_at IS NULL";
+    let session = admin(&format!("dev{}", world.suffix())).await;
+    assert_eq!(session.batch(stand).await.expect("it has a history").value(0, 0), Some("2"), "one of each service");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_reason_it_is_taken_back_all_the_same_and_the_reason_is_kept() {
+    let world = world().await;
+    run(&world).await.is(200);
+    lives(&world, "alumnos-a", needing(&world, "2.3.1", "20260102000000")).await.is(200);
+    let with = |gate: &str, reason: &str| json!({ "override": [{ "gate": gate, "reason": reason }] });
+    back(&world, with("contract", " ")).await.is_problem(422, "invalid_request");
+    back(&world, with("hazards", "no")).await.is_problem(422, "invalid_request");
+    let token = world.token(&["migrate"], &[]).await;
+    let body = json!({ "steps": 1, "override": [{ "gate": "contract", "reason": "now" }] });
+    let request = world.request(Method::POST, "/api/migrations/rollback").bearer_auth(token).json(&body);
+    Answer::of(request).await.is_problem(403, "insufficient_scope");
+    back(&world, with("contract", "2.3.1 is broken anyway")).await.is(200);
+    let session = admin(&format!("dev{}", world.suffix())).await;
+    let kept = session.batch("SELECT gate, reason, by_whom FROM migration_service.gate_override").await.expect("a row");
+    let row: Vec<_> = kept.rows().flatten().map(|cell| cell.as_deref().unwrap_or("-")).collect();
+    assert_eq!(row, ["contract", "2.3.1 is broken anyway", "local"]);
+}

@@ -3,12 +3,12 @@
 //! Each has a name of its own and is claimed by an advisory lock, held by a session of whoever works on it. One that nobody claims was
 //! left behind.
 
-use postgres_link::AdminConn;
 use postgres_link::quote::{identifier, literal};
+use postgres_link::{AdminConn, ConnectOptions};
 
 use crate::error::VaultError;
 use crate::manifest::BackupId;
-use crate::restore::own;
+use crate::restore::{maintenance, own};
 
 /// What the names of databases begin with that will be given another name when all is there.
 pub(crate) const RESTORING: &str = "profe_restoring_";
@@ -39,6 +39,17 @@ pub(crate) async fn claim(session: AdminConn, name: &str) -> Result<AdminConn, V
     let claim = format!("SET idle_session_timeout = 0; SELECT pg_advisory_lock({CLAIM}, hashtext({}))", literal(name));
     session.batch(&claim).await.map_err(own("claiming the database to restore into"))?;
     Ok(session)
+}
+
+/// Drops the databases on the server of `server` that restores and verifications left behind whose processes died.
+///
+/// # Errors
+/// A server that does not answer, or refuses.
+pub async fn sweep_databases(server: &ConnectOptions) -> Result<(), VaultError> {
+    let session = maintenance(server).await?;
+    let swept = sweep(&session).await;
+    session.close().await;
+    swept
 }
 
 /// Drops those that nobody claims.

@@ -32,6 +32,7 @@ mod unnamed;
 mod vault;
 mod verify;
 
+pub use beside::sweep_databases;
 pub use error::VaultError;
 pub use in_place::{InPlace, InPlaceRestore, Swapped};
 pub use keys::Keys;

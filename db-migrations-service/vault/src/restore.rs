@@ -456,7 +456,7 @@ pub(crate) fn suits(vault: &Vault, manifest: &Manifest, server_version_num: u32)
 }
 
 /// A session from which databases are made, named and dropped.
-async fn maintenance(server: &ConnectOptions) -> Result<AdminConn, VaultError> {
+pub(crate) async fn maintenance(server: &ConnectOptions) -> Result<AdminConn, VaultError> {
     let connect = server.clone().with_database("postgres").with_application_name("profe restore");
     Ok(postgres_link::connect(&connect).await?)
 }

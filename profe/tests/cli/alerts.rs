@@ -57,6 +57,21 @@ fn a_test_alert_reaches_who_is_told_and_says_what_they_answered() {
 }
 
 #[test]
+fn in_a_pipe_an_alert_is_one_line() {
+    let place = Workplace::new();
+    run(&mut place.profe(), &["alerts", "list"]).ok(0);
+    let long =
+        "somebody has waited for a lock in development for longer than anybody would want to, and goes on waiting";
+    place.value(&format!(
+        "INSERT INTO migration_service.alert (rule, environment, service, subject, state, severity, words, pending_since, \
+         fired_at, last_seen_at) VALUES ('long-lock-wait', 'development', '', '', 'firing', 'warning', '{long}', now(), now(), now())"
+    ));
+    let out = run(&mut place.profe(), &["alerts", "list"]).ok(0);
+    assert_eq!(out.lines().count(), 2, "{out}");
+    assert!(out.lines().any(|line| line.contains("long-lock-wait") && line.ends_with(long)), "{out}");
+}
+
+#[test]
 fn alerts_are_listed_and_rules_are_printed() {
     let place = Workplace::new();
     assert_eq!(run(&mut place.profe(), &["alerts", "list"]).ok(0), "There are no alerts.\n");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -31,14 +32,20 @@ pub struct Collector {
 
 impl Collector {
     pub fn start() -> Self {
+        Self::refusing(0)
+    }
+
+    /// Takes nothing of the first so many posts.
+    pub fn refusing(first: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let spans = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&spans);
+        let to_refuse = Arc::new(AtomicUsize::new(first));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let kept = Arc::clone(&kept);
-                std::thread::spawn(move || serve(&stream, &kept));
+                let (kept, to_refuse) = (Arc::clone(&kept), Arc::clone(&to_refuse));
+                std::thread::spawn(move || serve(&stream, &kept, &to_refuse));
             }
         });
         Self { port, spans }
@@ -54,7 +61,7 @@ impl Collector {
     }
 }
 
-fn serve(stream: &TcpStream, kept: &Mutex<Vec<Span>>) {
+fn serve(stream: &TcpStream, kept: &Mutex<Vec<Span>>, to_refuse: &AtomicUsize) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut head = Vec::new();
@@ -79,9 +86,13 @@ fn serve(stream: &TcpStream, kept: &Mutex<Vec<Span>>) {
         let length = field("content-length").and_then(|text| text.parse().ok()).expect("a length");
         let mut body = vec![0; length];
         reader.read_exact(&mut body).expect("a whole body");
+        let mut writer = stream;
+        if to_refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            writer.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").expect("sent");
+            continue;
+        }
         let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("protobuf");
         kept.lock().expect("no panic").extend(spans_of(request));
-        let mut writer = stream;
         writer
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n")
             .expect("sent");

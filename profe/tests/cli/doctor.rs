@@ -136,3 +136,72 @@ fn it_makes_nothing() {
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("ours").collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn webhooks_that_cannot_be_called_and_what_is_owed_are_told() {
+    let place = Workplace::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = listener.local_addr().expect("an address").port();
+    let hook = |service: &str, url: &str| {
+        format!(
+            "[services.{service}-service.webhooks]\nurl = {url:?}\nsecret_variable = \"{}_SECRET\"\n",
+            service.to_uppercase()
+        )
+    };
+    let all = [
+        place.project.read("config/services.toml"),
+        hook("alpha", &format!("http://127.0.0.1:{taken}/geheim")),
+        hook("beta", &format!("http://127.0.0.1:{}/", free_port())),
+        hook("gamma", "http://127.0.0.1:1/"),
+    ];
+    place.project.write("config/services.toml", &all.join("\n"));
+    // The service has been here, and could not call one of them.
+    run(&mut place.profe(), &["migrate", "run"]).ok(0);
+    run(&mut place.profe(), &["token", "list"]).ok(0);
+    let owe = "insert into migration_service.webhook_delivery (environment, service, event, run_id, body, created_at, due_at, attempts, answer) \
+               values ('development', 'alpha-service', 'applied', gen_random_uuid(), '{}', now() - interval '2 hours', now(), 9, 'it answered 500')";
+    place.value(owe);
+    let mut command = place.profe();
+    command.args(["--output", "json"]).env("ALPHA_SECRET", "a").env("BETA_SECRET", "b");
+    let found = checks(run(&mut command, &["doctor"]), 0);
+    let owed = with(&found, "alpha-service is owed 1 call, the oldest for 120 minutes; the last time it answered 500");
+    assert_eq!(owed["verdict"], "warning");
+    let away = with(&found, "beta-service: its webhook at http://127.0.0.1:");
+    assert!(
+        away["message"].as_str().is_some_and(|text| text.contains("refused")) && away["cure"].is_string(),
+        "{away}"
+    );
+    assert_eq!(
+        with(&found, "gamma-service: its webhook cannot be called: GAMMA_SECRET is not set")["verdict"],
+        "warning"
+    );
+    assert!(!format!("{found:?}").contains("geheim"), "an address may be a secret");
+
+    place.value("update migration_service.webhook_delivery set delivered_at = now()");
+    let better = checks(run(&mut command, &[]), 0);
+    assert_eq!(with(&better, &format!("alpha-service: http://127.0.0.1:{taken} listens"))["verdict"], "ok");
+}
+
+#[test]
+fn fleets_whose_servers_or_databases_are_not_there_are_told() {
+    let place = Workplace::new();
+    let fleet = |name: &str, service: &str, rest: &str| {
+        format!("[fleets.{name}]\nservice = \"{service}-service\"\nenvironment = \"development\"\n{rest}\n")
+    };
+    let all = [
+        place.project.read("config/services.toml"),
+        fleet("near", "alpha", &format!("databases = [{:?}]", place.database.name())),
+        fleet("far", "beta", "servers = [\"FAR_URL\"]\nmatch = \"tenant_%\""),
+        fleet("none", "gamma", "match = \"nobody_has_such_a_name_%\""),
+    ];
+    place.project.write("config/services.toml", &all.join("\n"));
+    let mut command = place.profe();
+    command.args(["--output", "json"]);
+    let found = checks(run(&mut command, &["doctor"]), 0);
+    assert_eq!(with(&found, "near: 1 database, all of whose servers answer")["verdict"], "ok");
+    assert_eq!(with(&found, "set FAR_URL")["verdict"], "warning");
+    assert!(with(&found, "the fleet \"none\" has no databases")["cure"].is_string());
+    command.env("FAR_URL", "postgresql://127.0.0.1:1/postgres");
+    let found = checks(run(&mut command, &[]), 1);
+    assert_eq!(with(&found, "far: the server 127.0.0.1:1 does not answer")["verdict"], "error");
+}

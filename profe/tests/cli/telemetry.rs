@@ -52,6 +52,49 @@ fn a_run_leaves_as_one_trace_with_its_migrations_and_statements() {
 }
 
 #[test]
+fn a_rollback_leaves_as_one_trace_too() {
+    let (place, collector) = (workplace(), Collector::start());
+    run(&mut place.profe(), &["migrate", "run"]).ok(0);
+    let mut command = place.profe();
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint());
+    run(&mut command, &["migrate", "rollback", "--steps", "2"]).ok(0);
+    let spans = collector.spans();
+    let [the_run] = named(&spans, "run")[..] else { panic!("{spans:#?}") };
+    assert_eq!((the_run.attributes["kind"].as_str(), the_run.parent.as_str()), ("rollback", ""));
+    let migrations = named(&spans, "migration");
+    let names: Vec<_> = migrations.iter().map(|span| span.attributes["migration"].as_str()).collect();
+    assert_eq!(names, ["alpha/2", "alpha/1"]);
+    assert!(migrations.iter().all(|span| span.parent == the_run.id && span.trace == the_run.trace), "{spans:#?}");
+    let tags: Vec<_> = named(&spans, "statement").iter().map(|span| span.attributes["tag"].as_str()).collect();
+    assert_eq!(tags, ["DROP INDEX CONCURRENTLY", "DROP TABLE"]);
+}
+
+#[test]
+fn a_command_goes_on_in_the_trace_of_who_calls_it() {
+    let (place, collector) = (workplace(), Collector::start());
+    let mut command = place.profe();
+    command
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
+        .env("TRACEPARENT", format!("00-{TRACE}-{PARENT}-01"))
+        .env("TRACESTATE", "escuela=1");
+    run(&mut command, &["migrate", "run"]).ok(0);
+    let spans = collector.spans();
+    let [the_command] = named(&spans, "command")[..] else { panic!("{spans:#?}") };
+    assert_eq!((the_command.parent.as_str(), the_command.trace.as_str()), (PARENT, TRACE));
+    let [the_run] = named(&spans, "run")[..] else { panic!("{spans:#?}") };
+    assert_eq!(the_run.parent, the_command.id);
+    assert!(spans.len() > 6 && spans.iter().all(|span| span.trace == TRACE), "{spans:#?}");
+
+    // One that cannot be understood is as good as none.
+    let collector = Collector::start();
+    let mut command = place.profe();
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()).env("TRACEPARENT", "00-0-0-01");
+    run(&mut command, &["migrate", "rollback", "--steps", "1"]).ok(0);
+    let spans = collector.spans();
+    assert!(named(&spans, "command").is_empty() && named(&spans, "run")[0].parent.is_empty(), "{spans:#?}");
+}
+
+#[test]
 fn a_run_that_fails_shows_where() {
     let (place, collector) = (workplace(), Collector::start());
     place.project.migration("alpha/3_break", "select 1 / 0;", "select 1;");
@@ -69,8 +112,61 @@ fn a_collector_that_is_away_holds_up_nothing_for_long() {
     let place = workplace();
     let mut command = place.profe();
     let nobody = format!("http://127.0.0.1:{}", free_port());
-    let said = run(command.env("OTEL_EXPORTER_OTLP_ENDPOINT", nobody), &["migrate", "run"]).ok(0);
+    let done = run(command.env("OTEL_EXPORTER_OTLP_ENDPOINT", nobody), &["migrate", "run"]);
+    let warnings = done.err.matches("traces cannot be sent").count();
+    assert!(warnings == 1 && done.err.lines().count() == 1, "it is said once: {}", done.err);
+    assert!(done.err.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{}", done.err);
+    let said = done.ok(0);
     assert!(said.contains("2 migrations applied"), "{said}");
+}
+
+#[test]
+fn a_collector_that_goes_away_is_told_of_once_and_so_is_its_return() {
+    let (place, port, collector) = (workplace(), free_port(), Collector::refusing(3));
+    let mut command = place.profe();
+    command
+        .env("MIGRATION_SERVICE_PORT", port.to_string())
+        .env("MIGRATION_SERVICE_WATCH_INTERVAL", "off")
+        .env("OTEL_BSP_SCHEDULE_DELAY", "100")
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint());
+    let mut serve = Running::start(&mut command, &["serve"]);
+    serve.wait_for("Ctrl-C stops everything");
+    let give_up = std::time::Instant::now() + crate::support::DEADLINE;
+    while collector.spans().is_empty() {
+        assert!(std::time::Instant::now() < give_up, "nothing comes");
+        // Each leaves a trace of its own.
+        client().get(format!("http://localhost:{port}/api/migrations/status")).send().expect("an answer");
+    }
+    let said = serve.wait_for_error("traces are sent again").join("\n");
+    assert_eq!(said.matches("traces cannot be sent").count(), 1, "it is said once: {said}");
+    assert_eq!(serve.interrupt().0.code(), Some(0));
+}
+
+#[test]
+fn at_the_finest_level_no_secret_is_logged() {
+    let place = workplace();
+    place.project.migration(
+        "alpha/3_account",
+        "create table alpha.account (secret text default 'Geheim-literal');\n\
+         insert into alpha.account values ('Geheim-wert');",
+        "drop table alpha.account;",
+    );
+    let (collector, backups) = (free_port(), place.folder.path().join("backups"));
+    let traced = |arguments: &[&str]| {
+        let mut command = place.profe();
+        command
+            .env("MIGRATION_SERVICE_LOG_LEVEL", "trace,tokio_postgres=trace,hyper=trace,object_store=trace")
+            .env("MIGRATION_SERVICE_BACKUP_STORAGE", &backups)
+            .env("MIGRATION_SERVICE_ALERTMANAGER_URL", format!("http://ana:Geheim-url@127.0.0.1:{collector}"))
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://ana:Geheim-url@127.0.0.1:{collector}"));
+        run(&mut command, arguments)
+    };
+    for arguments in [&["migrate", "run"][..], &["backup", "create"], &["alerts", "test"], &["migrate", "status"]] {
+        let done = traced(arguments);
+        assert!(!done.err.contains("Geheim"), "{arguments:?}: {}", done.err);
+        assert!(!done.err.contains("tokio_postgres") && !done.err.contains(" hyper"), "{arguments:?}: {}", done.err);
+    }
+    assert!(traced(&["migrate", "rollback", "--steps", "1"]).err.contains("the run begins"), "our own lines are there");
 }
 
 #[test]

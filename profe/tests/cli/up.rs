@@ -94,6 +94,34 @@ fn from_nothing_to_a_running_platform_and_back() {
 }
 
 #[test]
+fn a_log_in_json_has_nothing_else_in_it() {
+    let folder = open_folder();
+    let port = free_port();
+    let in_json = |port| {
+        let mut command = here(folder.path(), port);
+        command.env("MIGRATION_SERVICE_LOG_FORMAT", "json");
+        command
+    };
+    let mut up = Running::start(&mut in_json(port), &["up"]);
+    up.wait_for(READY);
+    let refused = run(&mut in_json(free_port()), &["up"]).err(4);
+    let (status, _, log) = up.interrupt();
+    assert_eq!(status.code(), Some(0), "{log}");
+    let parse =
+        |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let lines: Vec<_> = log.lines().map(parse).collect();
+    for said in ["Making a private database", "migrations applied in", "Stopped."] {
+        assert!(
+            lines.iter().any(|line| line["message"].as_str().is_some_and(|text| text.contains(said))),
+            "{said}: {log}"
+        );
+    }
+    let refusal = parse(refused.lines().last().expect("a line"));
+    assert_eq!((&refusal["level"], &refusal["code"]), (&"ERROR".into(), &"in_use".into()));
+    assert!(refusal["cure"].as_str().is_some_and(|cure| cure.contains("--data-dir")), "{refusal}");
+}
+
+#[test]
 fn an_ordinary_user_can_do_it_too() {
     if !is_root() {
         // Then every other test here is that ordinary user.

@@ -28,18 +28,20 @@ pub struct List {
 
 impl List {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let filter = |state| AlertFilter {
+        let filter = |state, environments| AlertFilter {
             rule: self.rule.clone(),
-            environment: context.environment.clone(),
+            environments,
             state,
             limit: self.limit,
             ..AlertFilter::default()
         };
         let states: &[_] = if self.all { &[None] } else { &[Some(AlertState::Firing), Some(AlertState::Pending)] };
         let alerts = context.with_operations(async |operations| {
+            let databases = operations.listed_databases(context.environment())?;
             let mut alerts = Vec::new();
             for state in states {
-                alerts.extend(operations.alerts(self.service.as_deref(), filter(*state), &context.caller()).await?);
+                let filter = filter(*state, databases.clone());
+                alerts.extend(operations.alerts(self.service.as_deref(), filter, &context.caller()).await?);
             }
             Ok(alerts)
         })?;

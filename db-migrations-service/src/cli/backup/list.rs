@@ -26,15 +26,17 @@ pub struct List {
 
 impl List {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let filter = BackupFilter {
-            environment: context.environment.clone(),
-            service: self.service,
+        let filter = |environments| BackupFilter {
+            environments,
+            service: self.service.clone(),
             status: BackupStatus::ALL.into_iter().find(|status| Some(status.as_str()) == self.status.as_deref()),
             before: None,
             limit: self.limit,
         };
-        let (backups, total) =
-            context.with_operations(async |operations| Ok(operations.backups(&filter, &context.caller()).await?))?;
+        let (backups, total) = context.with_operations(async |operations| {
+            let filter = filter(operations.listed_databases(context.environment())?);
+            Ok(operations.backups(&filter, &context.caller()).await?)
+        })?;
         context.output.document(&backups);
         if backups.is_empty() {
             context.output.line("There are no backups. `profe backup create` makes one.");

@@ -43,7 +43,7 @@ impl Restore {
                 environment: context.environment.clone(),
                 into: self.into.clone(),
                 in_place: self.in_place,
-                tables: self.tables.clone(),
+                tables: Some(self.tables.clone()).filter(|tables| !tables.is_empty()),
                 // Whoever types the command types the id.
                 confirm: Some(id.clone()),
                 id,

@@ -9,7 +9,9 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::migrate::{heading, stop_on_signals};
+use crate::cli::several::{asked, missing};
 use crate::cli::show::{BAD, BOLD, DIM, GOOD, Output, WARN, count, duration};
+use crate::operations::Spread;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -21,38 +23,36 @@ pub struct Diff {
 
 impl Diff {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let reports = read(context, self.service.as_deref())?;
-        if show(context.output, &reports) {
-            return Ok(Exit::Ok);
+        let compared = read(context, self.service.as_deref())?;
+        if show(context.output, &compared) {
+            return Ok(missing(context.output, &compared.unavailable));
         }
         context.output.line(
             "\nAdopt it as a migration: profe db drift --write-migration <schema> <intent>\n\
              Undo it:                 profe db drift --undo",
         );
+        missing(context.output, &compared.unavailable);
         Ok(Exit::Failed)
     }
 }
 
 /// Holds the live schemas against what their history makes, database by database.
-pub(super) fn read(context: &Context, service: Option<&str>) -> Result<Vec<DriftReport>, Failure> {
+pub(super) fn read(context: &Context, service: Option<&str>) -> Result<Spread<DriftReport>, Failure> {
     context.with_operations(async |operations| {
         let stop = stop_on_signals()?;
-        let mut reports = Vec::new();
-        for name in operations.databases_of(context.environment(), service)? {
-            reports.push(operations.drift(Some(&name), service, &context.caller(), stop.clone()).await?);
-        }
-        Ok(reports)
+        Ok(operations.drifts(context.environment(), service, &context.caller(), &stop).await?)
     })
 }
 
-/// Shows them all, and answers whether nothing differs.
-pub(super) fn show(output: Output, reports: &[DriftReport]) -> bool {
-    match reports {
-        [only] => output.document(only),
-        several => output.document(&json!({ "databases": several })),
+/// Shows them all, and answers whether nothing differs in those that could be compared.
+pub(super) fn show(output: Output, compared: &Spread<DriftReport>) -> bool {
+    let reports: Vec<&DriftReport> = compared.answers.iter().map(|(_, report)| report).collect();
+    match reports.as_slice() {
+        [only] if !compared.is_several() => output.document(only),
+        several => output.document(&json!({ "databases": several, "unavailable": compared.unavailable })),
     }
-    for report in reports {
-        heading(output, reports, &report.environment);
+    for report in &reports {
+        heading(output, &asked(compared), &report.environment);
         print(output, report);
     }
     reports.iter().all(|report| report.agrees)

@@ -12,6 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::migrate::new::{Place, place, write};
 use crate::cli::migrate::{confirm, stop_on_signals};
+use crate::cli::several::missing;
 use crate::cli::show::{GOOD, Output, WARN};
 
 /// Arguments.
@@ -37,8 +38,10 @@ impl Drift {
             [schema, intent @ ..] => self.adopt(context, schema, intent),
             [] if self.undo => self.undo(context),
             [] => {
-                let reports = diff::read(context, self.service.as_deref())?;
-                Ok(if diff::show(context.output, &reports) { Exit::Ok } else { Exit::Failed })
+                let compared = diff::read(context, self.service.as_deref())?;
+                let agrees = diff::show(context.output, &compared);
+                let ended = missing(context.output, &compared.unavailable);
+                Ok(if agrees { ended } else { Exit::Failed })
             }
         }
     }

@@ -74,19 +74,31 @@ fn outdated(stale: &[PathBuf]) -> Failure {
     )
 }
 
+/// From the databases in which the environment's services live.
 async fn live(operations: &Operations, environment: &str) -> Result<Model, Failure> {
-    let entry = operations.environment(Some(environment))?;
-    let target = entry.target.as_ref().map_err(|reason| Failure::usage(reason.clone(), ""))?;
-    Ok(erd::read(&target.connect, operations.catalogue()).await?)
+    let catalogue = operations.catalogue();
+    let mut places = Vec::new();
+    for name in operations.databases_of(Some(environment), None)? {
+        let entry = operations.environment(Some(&name))?;
+        let target = entry.target.as_ref().map_err(|reason| Failure::usage(reason.clone(), ""))?;
+        let housed = catalogue.environment(&name)?;
+        let services = catalogue.services.iter().filter(|(service, _)| housed.houses(service));
+        let schemas: Vec<&str> = services.flat_map(|(_, entry)| entry.schemas.iter().map(String::as_str)).collect();
+        places.push((target.connect.clone(), schemas));
+    }
+    Ok(erd::read(&places, catalogue).await?)
 }
 
 /// From a database of its own, so that what somebody tried out in theirs does not get into the documents.
 async fn scratch(operations: &Operations) -> Result<Model, Failure> {
     let entry = operations.environment(None)?;
     let target = entry.target.as_ref().map_err(|reason| Failure::usage(reason.clone(), ""))?;
-    let scratch = Scratch::new(&target.connect, operations.project().clone(), &entry.environment, false);
-    let connect = scratch.create(&format!("erd_{}", operations.catalogue().project.name)).await?;
-    let model = erd::read(&connect, operations.catalogue()).await;
+    let project = operations.project().together(&entry.environment);
+    let scratch = Scratch::new(&target.connect, project, &entry.environment, false);
+    let catalogue = operations.catalogue();
+    let connect = scratch.create(&format!("erd_{}", catalogue.project.name)).await?;
+    let schemas = catalogue.services.values().flat_map(|entry| entry.schemas.iter().map(String::as_str)).collect();
+    let model = erd::read(&[(connect.clone(), schemas)], catalogue).await;
     scratch.drop(connect.database()).await?;
     Ok(model?)
 }

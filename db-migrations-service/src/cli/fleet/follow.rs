@@ -1,5 +1,6 @@
 //! A fleet's run as it goes, and how it ended.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use owo_colors::OwoColorize;
@@ -50,6 +51,14 @@ pub(super) async fn follow(
     for target in &failed {
         let why = target.error.as_ref().and_then(|error| error["message"].as_str()).unwrap_or_default();
         context.output.line(format!("{} {}: {why}", "✗".style(BAD), target.name));
+    }
+    let cures: BTreeSet<&str> = failed
+        .iter()
+        .filter_map(|target| target.error.as_ref()?["cure"].as_str())
+        .filter(|cure| !cure.is_empty())
+        .collect();
+    for cure in cures {
+        context.output.line(format!("  {}", cure.style(DIM)));
     }
     let some_failed = !failed.is_empty();
     context.output.line(sentence(&run));

@@ -53,6 +53,9 @@ pub(super) struct Pace {
     /// Go without the backups that the environment wants first, and say why
     #[arg(long, value_name = "REASON")]
     no_backup: Option<String>,
+    /// Take away what live releases still use or need, and say why
+    #[arg(long, value_name = "REASON")]
+    despite_releases: Option<String>,
 }
 
 fn parse_count(text: &str) -> Result<usize, String> {
@@ -68,6 +71,7 @@ impl Pace {
             failure_budget: self.failure_budget,
             wait_for_lock: self.wait,
             no_backup: self.no_backup,
+            despite_releases: self.despite_releases,
             ..FleetOrder::of(fleet, aim)
         }
     }

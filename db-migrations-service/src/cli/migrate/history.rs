@@ -10,8 +10,9 @@ use super::plan::heading;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::several::{asked, missing};
 use crate::cli::show::{GOOD, WARN, duration, time};
-use crate::operations::{HistoryOrder, parse_migration};
+use crate::operations::parse_migration;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub struct History {
 
 impl History {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let histories = context.with_operations(async |operations| {
+        let spread = context.with_operations(async |operations| {
             let (catalogue, service) = (operations.catalogue(), self.service.as_deref());
             let migration =
                 self.migration.as_deref().map(|text| parse_migration(catalogue, service, text)).transpose()?;
@@ -44,25 +45,22 @@ impl History {
                 ..HistoryFilter::default()
             };
             let owner = filter.migration.as_ref().and_then(|id| catalogue.owner_of(&id.schema)).map(|(name, _)| name);
-            let mut histories = Vec::new();
-            for name in operations.databases_of(context.environment(), service.or(owner))? {
-                let order = HistoryOrder { environment: Some(name.clone()), filter: filter.clone() };
-                histories.push((name, operations.history(&order, &context.caller()).await?));
-            }
-            Ok(histories)
+            let databases = operations.databases_of(context.environment(), service.or(owner))?;
+            Ok(operations.histories(&databases, &filter, &context.caller()).await?)
         })?;
-        match histories.as_slice() {
-            [(_, only)] => context.output.document(only),
+        match spread.answers.as_slice() {
+            [(_, (only, _))] if !spread.is_several() => context.output.document(only),
             several => {
-                let parts = several.iter().map(|(name, entries)| json!({ "environment": name, "history": entries }));
-                context.output.document(&json!({ "databases": parts.collect::<Vec<_>>() }));
+                let part = |(name, (entries, _)): &(String, (Vec<HistoryEntry>, i64))| json!({ "environment": name, "history": entries });
+                let parts: Vec<_> = several.iter().map(part).collect();
+                context.output.document(&json!({ "databases": parts, "unavailable": spread.unavailable }));
             }
         }
-        for (name, entries) in &histories {
-            heading(context.output, &histories, name);
+        for (name, (entries, _)) in &spread.answers {
+            heading(context.output, &asked(&spread), name);
             print(context, entries);
         }
-        Ok(Exit::Ok)
+        Ok(missing(context.output, &spread.unavailable))
     }
 }
 

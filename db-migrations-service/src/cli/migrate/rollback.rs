@@ -32,6 +32,9 @@ pub struct Rollback {
     /// Go without the backup that the environment wants first, and say why
     #[arg(long, value_name = "REASON")]
     no_backup: Option<String>,
+    /// Take back what live releases need, and say why
+    #[arg(long, value_name = "REASON")]
+    despite_releases: Option<String>,
     /// Do not ask, also where the environment is protected
     #[arg(short, long)]
     yes: bool,
@@ -69,6 +72,8 @@ impl Rollback {
                 confirm: None,
                 wait_for_lock: self.wait,
                 no_backup: self.no_backup.clone(),
+                despite_releases: self.despite_releases.clone(),
+                continuation: None,
             };
             let caller = context.caller();
             if self.dry_run {

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::several::missing;
 use crate::cli::show::{BAD, BOLD, DIM, GOOD, Table, Tone, WARN, count, state_style, time};
-use crate::operations::{EnvironmentStatus, Overall, ServiceState};
+use crate::operations::{EnvironmentStatus, Overall, ServiceState, Spread};
 
 /// Lines about single migrations, unless all are asked for.
 const LISTED: usize = 20;
@@ -30,23 +31,26 @@ pub struct Status {
 
 impl Status {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let mut statuses = context.with_operations(async |operations| {
+        let mut spread = context.with_operations(async |operations| {
             if let Some(name) = &self.service {
                 operations.catalogue().service(name)?;
             }
             Ok(operations.target_statuses(context.environment(), self.service.as_deref(), &context.caller()).await?)
         })?;
         if let Some(name) = &self.service {
-            for status in &mut statuses {
+            for (_, status) in &mut spread.answers {
                 status.services.retain(|service| service.name == *name);
             }
         }
+        let several = spread.is_several();
+        let Spread { answers, unavailable, .. } = spread;
+        let statuses: Vec<TargetStatus> = answers.into_iter().map(|(_, status)| status).collect();
         let summaries: Vec<_> = statuses.iter().map(EnvironmentStatus::from).collect();
         if context.output.is_json() {
             let documents = statuses.iter().zip(&summaries).map(|(status, summary)| document(status, summary));
             match documents.collect::<Vec<_>>().as_slice() {
-                [only] => context.output.document(only),
-                several => context.output.document(&json!({ "databases": several })),
+                [only] if !several => context.output.document(only),
+                all => context.output.document(&json!({ "databases": all, "unavailable": unavailable })),
             }
         } else {
             for (at, (status, summary)) in statuses.iter().zip(&summaries).enumerate() {
@@ -56,9 +60,10 @@ impl Status {
                 self.print(context, status, summary);
             }
         }
+        let missing = missing(context.output, &unavailable);
         let mut services = summaries.iter().flat_map(|summary| &summary.services);
         let pending = services.any(|service| service.pending_migrations > 0);
-        Ok(if self.exit_code && pending { Exit::Pending } else { Exit::Ok })
+        Ok(if self.exit_code && pending { Exit::Pending } else { missing })
     }
 
     fn print(&self, context: &Context, status: &TargetStatus, summary: &EnvironmentStatus) {

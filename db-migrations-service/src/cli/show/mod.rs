@@ -65,6 +65,7 @@ pub struct Output {
     format: Format,
     choice: ColorChoice,
     lines: bool,
+    notes_are_logged: bool,
 }
 
 impl Output {
@@ -75,13 +76,19 @@ impl Output {
             Colour::Always => ColorChoice::Always,
             Colour::Never => ColorChoice::Never,
         };
-        Self { format, choice, lines: true }
+        Self { format, choice, lines: true, notes_are_logged: false }
     }
 
     /// The same without lines of the answer.
     #[must_use]
     pub fn without_lines(self) -> Self {
         Self { lines: false, ..self }
+    }
+
+    /// The same with what is said on stderr as lines of the log, for whoever reads that as JSON.
+    #[must_use]
+    pub fn with_logged_notes(self) -> Self {
+        Self { notes_are_logged: true, ..self }
     }
 
     /// Whether a program reads.
@@ -109,7 +116,9 @@ impl Output {
 
     /// A line beside the answer, for people: what is being done.
     pub fn note(self, text: impl AsRef<str>) {
-        if !self.is_json() {
+        if self.notes_are_logged {
+            tracing::info!("{}", anstream::adapter::strip_str(text.as_ref()));
+        } else if !self.is_json() {
             self.stderr(text.as_ref());
         }
     }
@@ -143,6 +152,8 @@ impl Output {
     pub fn failure(self, failure: &Failure) {
         if self.is_json() {
             self.json_line(&failure.to_json());
+        } else if self.notes_are_logged {
+            tracing::error!(code = failure.code(), cure = failure.error.cure, "{}", failure.error.message);
         } else {
             self.stderr(render_error(&failure.error, &failure.code()).trim_end());
         }

@@ -2,10 +2,10 @@
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, presets};
 
-/// What is read without a terminal is kept to what fits on one.
+/// Of a terminal that does not know its size.
 const WIDTH: u16 = 80;
 const WIDEST: u16 = 120;
-/// A terminal that says less does not know its size.
+/// Who says less does not know it either.
 const NARROWEST: u16 = 60;
 
 /// A table in the making.
@@ -28,13 +28,17 @@ impl Table {
     /// With these headings.
     pub fn new(headings: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        let width = if std::io::IsTerminal::is_terminal(&std::io::stdout()) { table.width() } else { None };
+        if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+            let width = table.width().filter(|width| *width >= NARROWEST).unwrap_or(WIDTH).min(WIDEST);
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        } else {
+            // A row is a line: programs cut and count them.
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
         table
             .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
             // Colours are taken out again where they are not wanted, by the stream.
             .enforce_styling()
-            .set_width(width.filter(|width| *width >= NARROWEST).unwrap_or(WIDTH).min(WIDEST))
             .set_header(headings.iter().map(|text| Cell::new(text).fg(Color::DarkGrey)));
         for (at, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, if at + 1 == headings.len() { 0 } else { 2 }));

@@ -24,13 +24,14 @@ pub struct List {
 
 impl List {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let filter = DeliveryFilter {
-            environment: context.environment.clone(),
+        let filter = |environments| DeliveryFilter {
+            environments,
             open: self.open.then_some(true),
             limit: self.limit,
             ..DeliveryFilter::default()
         };
         let deliveries = context.with_operations(async |operations| {
+            let filter = filter(operations.listed_databases(context.environment())?);
             Ok(operations.webhook_deliveries(self.service.as_deref(), filter, &context.caller()).await?)
         })?;
         show(context, &deliveries);

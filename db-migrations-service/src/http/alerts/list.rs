@@ -19,7 +19,7 @@ const LONGEST_PAGE: u32 = 500;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(in crate::http) struct AlertQuery {
-    /// Only this environment.
+    /// Only this environment: all of its databases.
     environment: Option<String>,
     /// Only what concerns this service.
     service: Option<String>,
@@ -67,7 +67,7 @@ pub(in crate::http) async fn list_alerts(
         query.rule.map(|word| page::one_of(AlertRule::ALL, AlertRule::as_str, "rule", &word, "alert")).transpose()?;
     let filter = AlertFilter {
         rule: rule.map(|rule| rule.as_str().to_owned()),
-        environment: query.environment,
+        environments: api.operations.listed_databases(query.environment.as_deref())?,
         state,
         before: query.before,
         limit: limit.into(),

@@ -1,7 +1,9 @@
 //! `GET /api/audit`
 
+use std::cmp::Reverse;
+
 use axum::extract::State;
-use migration_engine::audit::AuditFilter;
+use migration_engine::audit::{AuditFilter, AuditPage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -11,8 +13,9 @@ use web::{Json, Problem, Query};
 
 use crate::http::Api;
 use crate::http::auth::Who;
+use crate::http::databases::nobody;
 use crate::http::page;
-use crate::operations::AuditOrder;
+use crate::operations::{AuditOrder, Spread, Unavailable};
 
 /// Entries per page, where the request does not say.
 const PAGE: u32 = 50;
@@ -23,7 +26,7 @@ const LONGEST_PAGE: u32 = 500;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(in crate::http) struct AuditQuery {
-    /// An environment of the catalogue. Default: the default environment.
+    /// An environment of the catalogue, each of its databases. Default: the default environment.
     environment: Option<String>,
     /// At this time or later, RFC 3339.
     #[param(format = DateTime, example = "2026-09-01T00:00:00Z")]
@@ -33,7 +36,7 @@ pub(in crate::http) struct AuditQuery {
     until: Option<String>,
     /// Signed in or acting as this database role.
     role: Option<String>,
-    /// Only what touches this service's schemas.
+    /// Only what touches this service's schemas, in the database that it lives in.
     service: Option<String>,
     /// Only what touches this schema.
     schema: Option<String>,
@@ -53,16 +56,40 @@ pub(in crate::http) struct AuditQuery {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::http) struct AuditAnswer {
-    /// The environment.
+    /// The environment, or the database, that this is about.
     environment: String,
-    /// Why nothing is recorded here; absent where it is.
+    /// Why nothing is recorded here; absent where it is. Of several databases it names each that does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     off: Option<String>,
     /// Entries, newest first: id, at, event, command, sessionRole, actingRole, application, address, pid, transaction, objects,
     /// statement, statementBytes, statementSha256, context, viaService, runId, migration.
+    ///
+    /// Of an environment with several databases each entry says which in `database`, and there is one page of the newest ones.
     #[schema(value_type = Vec<Object>)]
     entries: Vec<Value>,
     /// `before` of the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<i64>,
+    /// Each database by itself, where the environment has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    databases: Vec<AuditOfDatabase>,
+    /// Databases that could not be asked; their entries are missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unavailable: Vec<Unavailable>,
+}
+
+/// The log of a database.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct AuditOfDatabase {
+    /// Its name, as an environment is named.
+    #[schema(example = "production/auth")]
+    environment: String,
+    /// Why nothing is recorded there; absent where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    off: Option<String>,
+    /// Asked for this database alone (the main one is `<environment>/main`), `before` of the page that follows what is shown of
+    /// it; absent where that is all.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<i64>,
 }
@@ -88,12 +115,53 @@ pub(in crate::http) async fn list_audit(
         before: query.before,
         limit,
     };
-    let environment = api.operations.environment(query.environment.as_deref())?.environment.clone();
-    let order = AuditOrder { environment: Some(environment.clone()), service: query.service, filter };
-    let log = api.operations.audit(order, &caller).await?;
-    let next = page::next(&log.entries, limit, |entry| entry.id);
-    let entries = log.entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
-    Ok(Json(AuditAnswer { environment, off: log.off, entries, next }))
+    let order = AuditOrder { environment: query.environment, service: query.service, filter };
+    let mut spread = api.operations.audits(order, &caller).await?;
+    if spread.is_several() {
+        return Ok(Json(AuditAnswer::newest(spread, limit)));
+    }
+    spread.answers.pop().map(|(name, log)| Json(AuditAnswer::of_one(name, log, limit))).ok_or_else(nobody)
+}
+
+impl AuditAnswer {
+    fn of_one(environment: String, log: AuditPage, limit: usize) -> Self {
+        let next = page::next(&log.entries, limit, |entry| entry.id);
+        let entries = log.entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
+        let (off, databases, unavailable) = (log.off, Vec::new(), Vec::new());
+        Self { environment, off, entries, next, databases, unavailable }
+    }
+
+    /// The newest entries of several databases together.
+    fn newest(Spread { environment, answers, unavailable }: Spread<AuditPage>, limit: usize) -> Self {
+        let mut shown = vec![0; answers.len()];
+        let mut entries = Vec::new();
+        // The newest of those that each database has left: of one's own they stay in their order.
+        while entries.len() < limit {
+            let heads = answers.iter().enumerate().filter_map(|(at, (_, log))| Some((at, log.entries.get(shown[at])?)));
+            let Some((at, entry)) = heads.max_by_key(|(at, entry)| (entry.at, Reverse(*at))) else { break };
+            shown[at] += 1;
+            let mut value = serde_json::to_value(entry).unwrap_or_default();
+            value["database"] = answers[at].0.clone().into();
+            entries.push(value);
+        }
+        let of_database = |((name, log), shown): (&(String, AuditPage), usize)| {
+            let last = log.entries[..shown].last().map(|entry| entry.id);
+            let newest = log.entries.first().map(|entry| entry.id + 1);
+            let next = last.or(newest).filter(|_| shown < log.entries.len() || shown == limit);
+            AuditOfDatabase { environment: name.clone(), off: log.off.clone(), next }
+        };
+        let databases: Vec<_> = answers.iter().zip(shown).map(of_database).collect();
+        let off: Vec<_> =
+            databases.iter().filter_map(|one| Some(format!("{}: {}", one.environment, one.off.as_ref()?))).collect();
+        Self {
+            environment,
+            off: (!off.is_empty()).then(|| off.join("; ")),
+            entries,
+            next: None,
+            databases,
+            unavailable,
+        }
+    }
 }
 
 fn time(parameter: &'static str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Problem> {

@@ -17,7 +17,7 @@ const LONGEST_PAGE: u32 = 200;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(in crate::http) struct BackupsQuery {
-    /// Only of this environment.
+    /// Only of this environment: of all its databases.
     environment: Option<String>,
     /// Only those that have this service: its own, and those of whole databases.
     service: Option<String>,
@@ -59,10 +59,8 @@ pub(in crate::http) async fn list_backups(
         .status
         .map(|word| page::one_of(BackupStatus::ALL, BackupStatus::as_str, "status", &word, "backup"))
         .transpose()?;
-    let environment = query.environment.as_deref();
-    let environment = environment.map(|name| api.operations.environment(Some(name))).transpose()?;
     let filter = BackupFilter {
-        environment: environment.map(|entry| entry.environment.clone()),
+        environments: api.operations.listed_databases(query.environment.as_deref())?,
         service: query.service,
         status,
         before: query.before,

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 use web::{Json, JsonOrNothing, Problem};
 
@@ -14,7 +13,7 @@ use crate::operations::{PruneOrder, PruneView};
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(in crate::http) struct PruneBody {
-    /// An environment of the catalogue. Default: all.
+    /// An environment of the catalogue, each of its databases. Default: all.
     #[schema(example = "production")]
     environment: Option<String>,
     /// Only say what would be deleted, and which rule keeps the others.
@@ -36,5 +35,5 @@ pub(in crate::http) async fn prune_backups(
     JsonOrNothing(body): JsonOrNothing<PruneBody>,
 ) -> Result<Json<PruneView>, Problem> {
     let order = PruneOrder { environment: body.environment, dry_run: body.dry_run, confirm: body.confirm };
-    Ok(Json(api.operations.prune_backups(&order, OffsetDateTime::now_utc(), &caller).await?))
+    Ok(Json(api.operations.prune_backups(&order, api.operations.master().now(), &caller).await?))
 }

@@ -21,13 +21,14 @@ pub(in crate::http) struct RestoreBody {
     /// The new database's name. Default: one made of the backup's id, `restored_…`.
     pub(in crate::http) into: Option<String>,
     /// Of which environment: the server for a new database, the database itself otherwise. Default: the one that the backup is of.
+    /// Where it has several databases, the one in which the backup's services live.
     pub(in crate::http) environment: Option<String>,
     /// In place of what is there, instead of into a new database. What is there is backed up first: `job.safetyBackup`.
     pub(in crate::http) in_place: bool,
     /// Only these tables, `<schema>.<table>`, beside the live ones under names of their own: `job.tables`. The live ones are not
-    /// touched; nobody but their owner may read the restored ones.
-    #[schema(example = json!(["plans.plans"]), max_items = 100)]
-    pub(in crate::http) tables: Vec<String>,
+    /// touched; nobody but their owner may read the restored ones. Absent: all of the backup.
+    #[schema(example = json!(["plans.plans"]), min_items = 1, max_items = 100)]
+    pub(in crate::http) tables: Option<Vec<String>>,
     /// Answer when it is done instead of at once.
     pub(in crate::http) wait: bool,
 }

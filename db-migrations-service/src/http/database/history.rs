@@ -5,6 +5,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use web::{Json, Problem, Query};
 
+use crate::http::auth::Who;
+use crate::http::databases::Answered;
 use crate::http::{Api, page};
 use crate::operations::{DatabaseHistory, DatabaseHistoryOrder, HistoryMetric, HistorySpan};
 
@@ -12,8 +14,10 @@ use crate::operations::{DatabaseHistory, DatabaseHistoryOrder, HistoryMetric, Hi
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct HistoryQuery {
-    /// An environment of the catalogue. Default: the default environment.
+    /// An environment of the catalogue, each of its databases. Default: the default environment.
     environment: Option<String>,
+    /// Only the database that this service lives in.
+    service: Option<String>,
     /// Only `size`, `connections`, `commits` or `statements`. Default: all.
     #[param(example = "connections")]
     metric: Option<String>,
@@ -28,11 +32,12 @@ pub(in crate::http) struct HistoryQuery {
 /// since it was started, each `MIGRATION_SERVICE_SAMPLE_INTERVAL`. It is kept in memory, at most 3.2 KB of a target; whoever wants
 /// more keeps what `/metrics` says in Prometheus.
 #[utoipa::path(get, path = "/api/database/history", tag = "database", params(HistoryQuery),
-    responses((status = 200, description = "What is kept, oldest first", body = DatabaseHistory)))]
+    responses((status = 200, description = "What is kept, oldest first", body = Answered<DatabaseHistory>)))]
 pub(in crate::http) async fn database_history(
     State(api): State<Api>,
+    Who(caller): Who,
     Query(query): Query<HistoryQuery>,
-) -> Result<Json<DatabaseHistory>, Problem> {
+) -> Result<Json<Answered<DatabaseHistory>>, Problem> {
     let metric = query
         .metric
         .map(|word| page::one_of(HistoryMetric::ALL, HistoryMetric::as_str, "metric", &word, "history"))
@@ -42,6 +47,6 @@ pub(in crate::http) async fn database_history(
         .map(|word| page::one_of(HistorySpan::ALL, HistorySpan::as_str, "span", &word, "history"))
         .transpose()?
         .unwrap_or_default();
-    let order = DatabaseHistoryOrder { environment: query.environment, metric, span };
-    Ok(Json(api.operations.database_history(&order)?))
+    let order = DatabaseHistoryOrder { environment: query.environment, service: query.service, metric, span };
+    Answered::of(api.operations.database_history(&order, &caller).await?)
 }

@@ -19,9 +19,9 @@ const LONGEST_LIST: u32 = 500;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct DatabaseQuery {
-    /// An environment of the catalogue. Default: the default environment.
+    /// An environment of the catalogue, each of its databases. Default: the default environment.
     environment: Option<String>,
-    /// Only this service's schemas.
+    /// Only this service's schemas, in the database that it lives in.
     service: Option<String>,
     /// Only this schema.
     schema: Option<String>,

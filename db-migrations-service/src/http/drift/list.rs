@@ -19,7 +19,7 @@ const LONGEST_PAGE: u32 = 500;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(in crate::http) struct DriftQuery {
-    /// Only this environment.
+    /// Only this environment: all of its databases.
     environment: Option<String>,
     /// Only what is in this service's schemas.
     service: Option<String>,
@@ -62,7 +62,7 @@ pub(in crate::http) async fn list_drift(
     let open = query.state.map(|word| page::one_of([true, false], name, "state", &word, "finding")).transpose()?;
     let environment = query.environment;
     let filter = FindingFilter {
-        environment: environment.clone(),
+        environments: api.operations.listed_databases(environment.as_deref())?,
         open,
         before: query.before,
         limit: limit.into(),

@@ -27,7 +27,7 @@ const RETRY_MS: u32 = 1_000;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(in crate::http) struct EventsQuery {
-    /// Only this environment.
+    /// Only this environment: all of its databases.
     environment: Option<String>,
     /// Only this service.
     service: Option<String>,

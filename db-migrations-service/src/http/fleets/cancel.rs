@@ -1,6 +1,7 @@
 //! `POST /api/fleets/runs/{id}/cancel`
 
 use axum::extract::State;
+use http::StatusCode;
 use uuid::Uuid;
 use web::{Json, Path, Problem};
 
@@ -10,14 +11,18 @@ use crate::operations::FleetRunView;
 
 /// Call a run over a fleet off
 ///
-/// Nothing more is begun, what is in hand is taken back, and what is done stands. Answers when that is so.
+/// Nothing more is begun, what is in hand is taken back, and what is done stands. Answers when that is so, whichever process does
+/// the run; with 202 where that process has not yet stopped after a quarter of a minute.
 #[utoipa::path(post, path = "/api/fleets/runs/{id}/cancel", tag = "fleets",
     params(("id" = Uuid, Path, description = "A run over a fleet")),
-    responses((status = 200, description = "How it stands", body = FleetRunView)))]
+    responses((status = 200, description = "It is called off", body = FleetRunView),
+              (status = 202, description = "Whoever does it was asked to stop", body = FleetRunView)))]
 pub(in crate::http) async fn cancel_fleet_run(
     State(api): State<Api>,
     Who(caller): Who,
     Path(id): Path<Uuid>,
-) -> Result<Json<FleetRunView>, Problem> {
-    Ok(Json(api.operations.cancel_fleet_run(id, &caller).await?))
+) -> Result<(StatusCode, Json<FleetRunView>), Problem> {
+    let run = api.operations.cancel_fleet_run(id, &caller).await?;
+    let status = if run.finished_at.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(run)))
 }

@@ -9,7 +9,8 @@ use web::{JsonOrNothing, Path, Problem};
 use super::run::{Pace, answer};
 use crate::http::auth::{IsAdmin, Who};
 use crate::http::migrations::migration;
-use crate::http::migrations::run::{OverrideBody, Overrides, overrides};
+use crate::http::migrations::rollback::passed_by;
+use crate::http::migrations::run::{OverrideBody, Overrides};
 use crate::http::{Api, codes};
 use crate::operations::{FleetAim, FleetOrder, FleetRunView};
 
@@ -30,7 +31,7 @@ pub(in crate::http) struct FleetRollbackBody {
     confirm: Option<String>,
     /// Answer when it is over instead of at once.
     wait: bool,
-    /// Only the gate `backup`. Needs the scope `admin`.
+    /// Only the gates `backup` and `contract`. Needs the scope `admin`.
     #[serde(rename = "override")]
     overrides: Vec<OverrideBody>,
 }
@@ -49,12 +50,9 @@ pub(in crate::http) async fn roll_back_fleet(
     Path(fleet): Path<String>,
     JsonOrNothing(body): JsonOrNothing<FleetRollbackBody>,
 ) -> Result<Response, Problem> {
-    if !body.overrides.is_empty() {
-        admin.check("passing by a gate")?;
-    }
     let aim = how_far(&api, &body)?;
-    let Overrides { no_backup, .. } = overrides(body.overrides)?;
-    let order = FleetOrder { confirm: body.confirm, no_backup, ..body.pace.of(&fleet, aim)? };
+    let Overrides { no_backup, despite_releases, .. } = passed_by(body.overrides, admin)?;
+    let order = FleetOrder { confirm: body.confirm, no_backup, despite_releases, ..body.pace.of(&fleet, aim)? };
     let handle = api.operations.start_fleet_run(order, &caller).await?;
     answer(&api, &handle, body.wait, &caller).await
 }

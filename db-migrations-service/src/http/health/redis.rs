@@ -17,6 +17,10 @@ pub(in crate::http) struct RedisAnswer {
     /// Why it is away.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The key of the stream of events there: each installation has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "profe:events:3f0c1b0e-8a5e-4c1e-9d7b-2f6f0e3c9a11")]
+    stream: Option<String>,
     /// How many listen to the events of this copy of the service.
     listeners: usize,
 }
@@ -33,5 +37,6 @@ pub(in crate::http) async fn redis_health(State(api): State<Api>) -> Json<RedisA
         Some(RedisState::Connecting) => ("away", Some("it was not reached yet".to_owned())),
         Some(RedisState::Away(reason)) => ("away", Some(reason)),
     };
-    Json(RedisAnswer { status, reason, listeners: api.operations.hub().listeners() })
+    let stream = api.operations.redis().and_then(Redis::stream).map(str::to_owned);
+    Json(RedisAnswer { status, reason, stream, listeners: api.operations.hub().listeners() })
 }

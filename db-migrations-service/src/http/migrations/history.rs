@@ -11,7 +11,7 @@ use web::{Json, Problem, Query};
 use crate::http::Api;
 use crate::http::auth::Who;
 use crate::http::{codes, page};
-use crate::operations::{Caller, HistoryOrder};
+use crate::operations::{Caller, HistoryOrder, Spread, Unavailable, alone_of};
 
 /// Entries per page, where the request does not say.
 const PAGE: u32 = 50;
@@ -58,6 +58,9 @@ pub(in crate::http) struct HistoryAnswer {
     /// `before` of the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<i64>,
+    /// Databases that could not be asked; their entries are missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unavailable: Vec<Unavailable>,
 }
 
 /// What happened on a target
@@ -83,7 +86,7 @@ pub(in crate::http) async fn migration_history(
     };
     let owner =
         filter.migration.as_ref().and_then(|id| operations.catalogue().owner_of(&id.schema)).map(|(name, _)| name);
-    let databases = operations.databases_of(query.environment.as_deref(), service.or(owner))?;
+    let databases = operations.databases_for(query.environment.as_deref(), service.or(owner), &caller)?;
     let environment = match databases.as_slice() {
         [only] => only.clone(),
         several => return newest(&api, several, filter, &caller).await,
@@ -95,7 +98,7 @@ pub(in crate::http) async fn migration_history(
         if entries.is_empty() { 0 } else { operations.history_count(Some(&environment), service, &caller).await? };
     let next = page::next(&entries, limit, |entry| entry.id);
     let history = entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
-    Ok(Json(HistoryAnswer { environment, history, total, next }))
+    Ok(Json(HistoryAnswer { environment, history, total, next, unavailable: Vec::new() }))
 }
 
 /// The newest entries of several databases together.
@@ -110,18 +113,12 @@ async fn newest(
         return Err(Problem::new(codes::INVALID_REQUEST)
             .detail("each database counts its own entries, so the newest of several have one page")
             .with("member", "before")
-            .cure(format!("name one of the databases: {}", databases.join(", "))));
+            .cure(format!("name one of the databases: {}", alone_of(databases))));
     }
-    let mut entries = Vec::new();
-    let mut total = 0;
-    for name in databases {
-        let order = HistoryOrder { environment: Some(name.clone()), filter: filter.clone() };
-        let of_one = operations.history(&order, caller).await?;
-        if !of_one.is_empty() {
-            total += operations.history_count(Some(name), None, caller).await?;
-        }
-        entries.extend(of_one.into_iter().map(|entry| (name, entry)));
-    }
+    let Spread { environment, answers, unavailable } = operations.histories(databases, &filter, caller).await?;
+    let total = answers.iter().map(|(_, (_, total))| total).sum();
+    let mut entries: Vec<_> =
+        answers.iter().flat_map(|(name, (entries, _))| entries.iter().map(move |entry| (name, entry))).collect();
     entries.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.applied_at));
     let limit = filter.limit;
     let shown = entries.iter().take(limit).filter_map(|(name, entry)| {
@@ -129,6 +126,5 @@ async fn newest(
         value["database"] = (*name).clone().into();
         Some(value)
     });
-    let environment = operations.catalogue().whole_of(&databases[0]).to_owned();
-    Ok(Json(HistoryAnswer { environment, history: shown.collect(), total, next: None }))
+    Ok(Json(HistoryAnswer { environment, history: shown.collect(), total, next: None, unavailable }))
 }

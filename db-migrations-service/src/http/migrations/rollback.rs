@@ -15,7 +15,7 @@ use crate::http::auth::{IsAdmin, Who};
 use crate::http::codes;
 use crate::operations::{Caller, RollbackOrder};
 
-use super::run::{BACKUP, OverrideBody};
+use super::run::{BACKUP, CONTRACT, OverrideBody, Overrides, overrides};
 
 /// What to take back: exactly one of `steps`, `to` and `migration`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -39,7 +39,8 @@ pub(in crate::http) struct RollbackBody {
     wait: bool,
     /// The environment's name once more, where it is protected.
     confirm: Option<String>,
-    /// Only the gate `backup`: the rollback goes without the backup that the environment wants first. Needs the scope `admin`.
+    /// The gates `backup`, to go without the backup that the environment wants first, and `contract`, to take back what live
+    /// releases need. Needs the scope `admin`.
     #[serde(rename = "override")]
     overrides: Vec<OverrideBody>,
 }
@@ -49,6 +50,9 @@ pub(in crate::http) struct RollbackBody {
 /// Refused, with the list, while something applied depends on it. A protected environment asks for its name in
 /// `confirm`, and more `steps` than migrations are applied are refused. `Idempotency-Key` is honoured. With
 /// `"wait": true` a failure is a problem, as for `POST /api/migrations/run`.
+///
+/// Where a live release (`GET /api/releases`) needs what would be taken back, it is refused with `contract_held`, and nothing is
+/// taken back.
 ///
 /// What it touches is backed up first, as before a run. `backups` names those of before what is taken back, with the
 /// command that restores them.
@@ -73,7 +77,7 @@ pub(in crate::http) async fn start(
     language: Language,
 ) -> Result<Response, Problem> {
     let to = how_far(api, &body)?;
-    let no_backup = without_backup(body.overrides, admin)?;
+    let Overrides { no_backup, despite_releases, .. } = passed_by(body.overrides, admin)?;
     let order = RollbackOrder {
         environment: body.environment,
         service: body.service,
@@ -82,22 +86,24 @@ pub(in crate::http) async fn start(
         confirm: body.confirm,
         wait_for_lock: Duration::ZERO,
         no_backup,
+        despite_releases,
+        continuation: None,
     };
     let runs = api.operations.start_rollbacks(order, caller).await?;
     Ok(answer::started(runs, body.wait, language).await)
 }
 
-fn without_backup(overrides: Vec<OverrideBody>, admin: IsAdmin) -> Result<Option<String>, Problem> {
-    if overrides.is_empty() {
-        return Ok(None);
+/// A rollback goes through no gate of the engine.
+pub(in crate::http) fn passed_by(bodies: Vec<OverrideBody>, admin: IsAdmin) -> Result<Overrides, Problem> {
+    if !bodies.is_empty() {
+        admin.check("passing by a gate")?;
     }
-    admin.check("passing by a gate")?;
-    if let Some(other) = overrides.iter().find(|body| body.gate != BACKUP) {
+    if let Some(other) = bodies.iter().find(|body| body.gate != BACKUP && body.gate != CONTRACT) {
         let detail = format!("a rollback goes through no gate {:?}", other.gate);
         let problem = Problem::new(codes::INVALID_REQUEST).detail(detail).with("member", "override");
-        return Err(problem.cure("leave it out; the only gate of a rollback is \"backup\""));
+        return Err(problem.cure("leave it out; the gates of a rollback are \"backup\" and \"contract\""));
     }
-    Ok(overrides.into_iter().next().map(|body| body.reason))
+    overrides(bodies)
 }
 
 fn how_far(api: &Api, body: &RollbackBody) -> Result<RollbackTo, Problem> {

@@ -24,8 +24,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 ///
 /// Server-sent events from the run's beginning, or from after `Last-Event-ID`: `planned`, `preparing`,
 /// `migration_started`, `statement_started`, `statement_finished`, `waiting`, `retrying`, `repaired`, `backfill_progress`,
-/// `backfill_paused`, `not_tried`, `migration_finished`, `migration_failed`, `finished`, each with `seq` and `at`. Not every statement that takes less than 50 ms is told: what
-/// is told of a later one tells that it is done, and `retrying` that all begins again with the first. At last comes `end`
+/// `backfill_paused`, `not_tried`, `migration_finished`, `migration_failed`, `finished`, each with `seq` and `at`. Statements that take less than 50 ms are
+/// not told one by one: the next event of their migration has them as `shortStatements`, each with its line, its tag, rows
+/// and time. `retrying` tells that all begins again with the first statement. At last comes `end`
 /// with the run. When there is nothing more to tell the answer is 204, which ends a browser's reconnecting.
 #[utoipa::path(get, path = "/api/migrations/runs/{migrationId}/events", tag = "runs",
     params(("migrationId" = Uuid, Path, description = "The run's id"),

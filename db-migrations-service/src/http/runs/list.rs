@@ -24,7 +24,7 @@ const STATES: [RunState; 5] =
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(in crate::http) struct RunsQuery {
-    /// Only this environment.
+    /// Only this environment: all of its databases.
     environment: Option<String>,
     /// Only runs asked for this service.
     service: Option<String>,
@@ -64,7 +64,7 @@ pub(in crate::http) async fn list_runs(
         page::one_of(STATES, RunState::as_str, "status", word, "run")?;
     }
     let filter = RunFilter {
-        environment: query.environment,
+        environments: api.operations.listed_databases(query.environment.as_deref())?,
         service: query.service,
         state: query.status,
         limit: limit.into(),

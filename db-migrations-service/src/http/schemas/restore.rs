@@ -23,12 +23,13 @@ pub(in crate::http) struct RestoreSchemasBody {
     /// The new database's name. Default: one made of the backup's id, `restored_…`.
     into: Option<String>,
     /// Of which environment: the server for a new database, the database itself otherwise. Default: the one that the backup is of.
+    /// Where it has several databases, the one in which the backup's services live.
     environment: Option<String>,
     /// In place of what is there, instead of into a new database. What is there is backed up first: `job.safetyBackup`.
     in_place: bool,
-    /// Only these tables, `<schema>.<table>`, beside the live ones under names of their own: `job.tables`.
-    #[schema(example = json!(["plans.plans"]), max_items = 100)]
-    tables: Vec<String>,
+    /// Only these tables, `<schema>.<table>`, beside the live ones under names of their own: `job.tables`. Absent: all of the backup.
+    #[schema(example = json!(["plans.plans"]), min_items = 1, max_items = 100)]
+    tables: Option<Vec<String>>,
     /// Answer when it is done instead of at once.
     wait: bool,
 }

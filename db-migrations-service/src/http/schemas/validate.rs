@@ -9,6 +9,8 @@ use web::{Json, JsonOrNothing, Problem};
 
 use crate::http::Api;
 use crate::http::auth::Who;
+use crate::http::databases::nobody;
+use crate::operations::{Spread, Unavailable};
 
 /// What to compare.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -27,7 +29,7 @@ pub(in crate::http) struct CompareBody {
 pub(in crate::http) struct CompareAnswer {
     /// The environment.
     environment: String,
-    /// Nothing differs.
+    /// Nothing differs, in any database.
     agrees: bool,
     /// The fingerprint of what the history makes of an empty database.
     expected: String,
@@ -48,6 +50,9 @@ pub(in crate::http) struct CompareAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
     databases: Vec<CompareAnswer>,
+    /// Databases that could not be compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unavailable: Vec<Unavailable>,
 }
 
 /// Compare schemas with what they should be
@@ -62,20 +67,17 @@ pub(in crate::http) async fn validate_schemas(
     JsonOrNothing(body): JsonOrNothing<CompareBody>,
 ) -> Result<Json<CompareAnswer>, Problem> {
     let (environment, service) = (body.environment.as_deref(), body.service.as_deref());
-    let operations = &api.operations;
-    let mut parts = Vec::new();
-    for name in operations.databases_of(environment, service)? {
-        let report = operations.drift(Some(&name), service, &caller, api.shutdown.child_token()).await?;
-        parts.push(CompareAnswer::from(report));
-    }
-    let environment = operations.environment(environment)?.environment.clone();
-    CompareAnswer::sum(environment, parts).map(Json).ok_or_else(|| Problem::new(web::kinds::INTERNAL))
+    let spread = api.operations.drifts(environment, service, &caller, &api.shutdown).await?;
+    CompareAnswer::of(spread).map(Json).ok_or_else(nobody)
 }
 
 impl CompareAnswer {
     /// Several as one; one as itself.
-    fn sum(environment: String, mut parts: Vec<Self>) -> Option<Self> {
-        if parts.len() < 2 {
+    fn of(spread: Spread<DriftReport>) -> Option<Self> {
+        let several = spread.is_several();
+        let Spread { environment, answers, unavailable } = spread;
+        let mut parts: Vec<Self> = answers.into_iter().map(|(_, report)| Self::from(report)).collect();
+        if !several {
             return parts.pop();
         }
         let first = parts.first()?.clone();
@@ -84,12 +86,13 @@ impl CompareAnswer {
         };
         Some(Self {
             environment,
-            agrees: parts.iter().all(|part| part.agrees),
+            agrees: unavailable.is_empty() && parts.iter().all(|part| part.agrees),
             prepared: parts.iter().all(|part| part.prepared),
             schemas: joined(|part| &part.schemas),
             differences: joined(|part| &part.differences),
             duration_ms: parts.iter().map(|part| part.duration_ms).sum(),
             databases: parts,
+            unavailable,
             ..first
         })
     }
@@ -107,6 +110,7 @@ impl From<DriftReport> for CompareAnswer {
             prepared: report.prepared,
             duration_ms: report.duration_ms,
             databases: Vec::new(),
+            unavailable: Vec::new(),
         }
     }
 }

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use serde::Deserialize;
-use std::time::Duration;
 use utoipa::ToSchema;
 use web::{JsonOrNothing, Language, Problem};
 
@@ -56,7 +55,7 @@ pub(in crate::http) async fn start(
     language: Language,
 ) -> Result<Response, Problem> {
     let order =
-        SeedOrder { environment: body.environment, service: body.service, reset, wait_for_lock: Duration::ZERO };
+        SeedOrder { environment: body.environment, service: body.service, reset, ..SeedOrder::default() };
     let runs = api.operations.start_seeds(order, caller).await?;
     Ok(answer::started(runs, body.wait, language).await)
 }

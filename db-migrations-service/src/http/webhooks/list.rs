@@ -18,7 +18,7 @@ const LONGEST_PAGE: u32 = 500;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(in crate::http) struct WebhooksQuery {
-    /// Only on this environment.
+    /// Only on this environment: on all its databases.
     environment: Option<String>,
     /// Only to this service.
     service: Option<String>,
@@ -55,7 +55,7 @@ pub(in crate::http) async fn list_webhooks(
 ) -> Result<Json<WebhooksAnswer>, Problem> {
     let limit = page::size(query.limit, PAGE, LONGEST_PAGE)?;
     let filter = DeliveryFilter {
-        environment: query.environment,
+        environments: api.operations.listed_databases(query.environment.as_deref())?,
         open: query.open,
         before: query.before,
         limit: limit.into(),

@@ -82,3 +82,13 @@ COMMENT ON COLUMN migration_service.backup_schedule.done_until IS 'What was due 
 COMMENT ON COLUMN migration_service.backup_schedule.claim IS 'The work under way; null between';
 COMMENT ON COLUMN migration_service.backup_schedule.claimed_by IS 'The process of the last work, for people: machine and number';
 COMMENT ON COLUMN migration_service.backup_schedule.claimed_until IS 'From when on another may take it up: the process was gone, or the work failed';
+
+ALTER TABLE migration_service.backup ADD COLUMN IF NOT EXISTS goes_on integer NOT NULL DEFAULT 0;
+ALTER TABLE migration_service.backup ADD COLUMN IF NOT EXISTS continued_by text;
+ALTER TABLE migration_service.backup ADD COLUMN IF NOT EXISTS taken_at timestamptz;
+COMMENT ON COLUMN migration_service.backup.goes_on IS 'How many more times another copy makes it anew should its process end before it is made; 0 where somebody else sees to that: a schedule, a run, a restore, a terminal';
+COMMENT ON COLUMN migration_service.backup.continued_by IS 'The backup that is made instead of it, after its process had ended';
+COMMENT ON COLUMN migration_service.backup.taken_at IS 'When a copy took it up; where no backup has come of that within a minute, another one may';
+
+CREATE INDEX IF NOT EXISTS backup_left_idx ON migration_service.backup (id) WHERE state = 'interrupted' AND goes_on > 0 AND continued_by IS NULL;
+COMMENT ON INDEX migration_service.backup_left_idx IS 'Backups that another copy makes anew, looked for every few seconds';

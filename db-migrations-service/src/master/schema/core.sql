@@ -5,8 +5,9 @@ CREATE TABLE IF NOT EXISTS migration_service.master_meta (
     value text NOT NULL
 );
 COMMENT ON TABLE migration_service.master_meta IS 'Facts about the service''s own tables';
-COMMENT ON COLUMN migration_service.master_meta.key IS 'schema_version';
+COMMENT ON COLUMN migration_service.master_meta.key IS 'schema_version; installation: by which this master database and its copies of the service are told from others';
 COMMENT ON COLUMN migration_service.master_meta.value IS 'Its value';
+INSERT INTO migration_service.master_meta (key, value) VALUES ('installation', gen_random_uuid()::text) ON CONFLICT DO NOTHING;
 
 CREATE TABLE IF NOT EXISTS migration_service.api_token (
     id            text PRIMARY KEY,

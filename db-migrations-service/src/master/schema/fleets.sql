@@ -63,3 +63,6 @@ COMMENT ON COLUMN migration_service.fleet_target.version IS 'The newest migratio
 COMMENT ON COLUMN migration_service.fleet_target.migrations IS 'How many migrations were applied or taken back';
 COMMENT ON COLUMN migration_service.fleet_target.error IS 'Why it failed: code, message, cure, place';
 COMMENT ON COLUMN migration_service.fleet_target.finished_at IS 'When that was';
+
+ALTER TABLE migration_service.fleet_run ADD COLUMN IF NOT EXISTS cancel_asked boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN migration_service.fleet_run.cancel_asked IS 'Somebody asked another process to call it off; its own looks every few seconds, and whoever takes it up looks first';

@@ -80,6 +80,9 @@ impl Operations {
                 Err(_) => JobStatus::Failed,
             };
             this.monitor().meters().backup_ended(job.0.action, outcome, job.0.started_at);
+            if let Err(error) = this.monitor().meters().settle(this.master()).await {
+                tracing::debug!(%error, "the work on the backup could not be counted in the master database");
+            }
             this.tell_of_job(&job, Some(&end)).await;
             job.over(end);
             this.0.backup_jobs.retire(job.id());

@@ -1,6 +1,5 @@
 //! Deleting a backup, and stopping what is done with one.
 
-use time::OffsetDateTime;
 
 use super::carry::{busy, confirmed, record_of};
 use super::find::check;
@@ -30,7 +29,7 @@ impl Operations {
         if let Some(record) = kept {
             let record = BackupRecord {
                 state: BackupState::Deleted,
-                deleted_at: Some(OffsetDateTime::now_utc()),
+                deleted_at: Some(self.master().now()),
                 deleted_by: Some(caller.actor.to_string()),
                 ..record
             };

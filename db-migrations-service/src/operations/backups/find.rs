@@ -15,8 +15,8 @@ use crate::operations::{Caller, MasterError, OperationError, Operations, Recordi
 /// Which backups to list, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct BackupFilter {
-    /// Only of this environment.
-    pub environment: Option<String>,
+    /// Only of these databases, as environments are named.
+    pub environments: Option<Vec<String>>,
     /// Only those that have this service: its own, and those of whole databases.
     pub service: Option<String>,
     /// Only these; `None` is what is in the storage, and what is being made.
@@ -30,7 +30,7 @@ pub struct BackupFilter {
 impl BackupFilter {
     fn takes(&self, view: &BackupView) -> bool {
         let has = |service: &String| view.services.is_empty() || view.services.contains(service);
-        self.environment.as_ref().is_none_or(|name| *name == view.environment)
+        self.environments.as_ref().is_none_or(|names| names.contains(&view.environment))
             && self.service.as_ref().is_none_or(has)
             && self.status.map_or(view.status.is_listed(), |status| status == view.status)
     }

@@ -1,6 +1,7 @@
 //! What this process does with backups: making, verifying, restoring; under way and just over.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use backup_vault::{Progress, Restored, RestoredTable, Stages};
@@ -79,6 +80,8 @@ pub(super) struct Job {
     pub started_at: OffsetDateTime,
     pub progress: Arc<Progress>,
     pub cancel: CancellationToken,
+    /// It is cancelled because the process ends.
+    handed_over: AtomicBool,
     pub subject: Subject,
     /// What is restored, and into what.
     pub restoring: Option<Restoring>,
@@ -102,6 +105,7 @@ impl BackupHandle {
             started_at: OffsetDateTime::now_utc(),
             progress: Arc::default(),
             cancel: CancellationToken::new(),
+            handed_over: AtomicBool::new(false),
             subject,
             restoring,
             record: Mutex::new(record),
@@ -117,6 +121,16 @@ impl BackupHandle {
     /// Stops it; what was begun is taken back.
     pub fn cancel(&self) {
         self.0.cancel.cancel();
+    }
+
+    /// Stops it because the process ends: another copy makes it anew, where it is one that is gone on with.
+    pub(in crate::operations) fn hand_over(&self) {
+        self.0.handed_over.store(true, Ordering::Relaxed);
+        self.cancel();
+    }
+
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.0.handed_over.load(Ordering::Relaxed)
     }
 
     /// What it does now, where it restores into a live database.
@@ -147,7 +161,7 @@ impl BackupHandle {
         self.0.end.borrow().clone()
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::operations) fn is_over(&self) -> bool {
         self.0.end.borrow().is_some()
     }
 

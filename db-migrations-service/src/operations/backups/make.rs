@@ -3,7 +3,6 @@
 use backup_vault::{BackupId, MakeRequest, Manifest, Scope, Vault, VaultError};
 use embedded_postgres::Tools;
 use migration_engine::Target;
-use time::OffsetDateTime;
 
 use super::job::{BackupHandle, Done, End, Subject};
 use super::job_view::{BackupAction, ErrorView, is_cancelled};
@@ -11,7 +10,7 @@ use super::locked_out;
 use super::refusal::of_vault;
 use crate::master::backups::{BackupRecord, BackupState};
 use crate::operations::runs::joined;
-use crate::operations::{Caller, OperationError, Operations, RefusalCode};
+use crate::operations::{Caller, OperationError, Operations, Recording, RefusalCode};
 
 /// A hundred years.
 const LONGEST_RETENTION: u32 = 36_500;
@@ -33,6 +32,17 @@ pub struct BackupOrder {
     pub description: Option<String>,
     /// How long to keep it, days; `None` is what the rules say.
     pub retention_days: Option<u32>,
+    /// How many more times another copy of the service makes it anew, should this process end before it is made.
+    pub goes_on: i32,
+}
+
+/// The backups of an environment's databases.
+#[derive(Default)]
+pub struct BackupsBegun {
+    /// Under way; at least one.
+    pub jobs: Vec<BackupHandle>,
+    /// The databases of which none was begun, with why.
+    pub refused: Vec<(String, OperationError)>,
 }
 
 impl Operations {
@@ -45,6 +55,47 @@ impl Operations {
         // A task of its own: a listener who goes away in the middle must not leave it half started.
         let (this, caller) = (self.clone(), caller.clone());
         joined(tokio::spawn(async move { this.start_backup_here(order, &caller).await })).await
+    }
+
+    /// The order as one for each database that it is about: the services of each together, or each whole.
+    ///
+    /// # Errors
+    /// Unknown names, a service that lives in another database than the one named, or in a fleet.
+    pub fn backups_of(&self, order: &BackupOrder) -> Result<Vec<BackupOrder>, OperationError> {
+        let environment = order.environment.as_deref();
+        let of = |name: &str, services| BackupOrder { environment: Some(name.to_owned()), services, ..order.clone() };
+        if order.services.is_empty() {
+            return Ok(self.databases_of(environment, None)?.iter().map(|name| of(name, Vec::new())).collect());
+        }
+        let mut orders: Vec<BackupOrder> = Vec::new();
+        for service in &order.services {
+            self.known_service(Some(service))?;
+            let home = self.home_name(environment, Some(service))?;
+            match orders.iter_mut().find(|order| order.environment.as_ref() == Some(&home)) {
+                Some(order) => order.services.push(service.clone()),
+                None => orders.push(of(&home, vec![service.clone()])),
+            }
+        }
+        Ok(orders)
+    }
+
+    /// Starts a backup of each database that an order is about. One that cannot be begun keeps no other from it.
+    ///
+    /// # Errors
+    /// As [`start_backup`](Self::start_backup), where none was begun.
+    pub async fn start_backups(&self, order: &BackupOrder, caller: &Caller) -> Result<BackupsBegun, OperationError> {
+        let mut begun = BackupsBegun::default();
+        for order in self.backups_of(order)? {
+            let name = order.environment.clone().unwrap_or_default();
+            match self.start_backup(order, caller).await {
+                Ok(job) => begun.jobs.push(job),
+                Err(error) => begun.refused.push((name, error)),
+            }
+        }
+        match begun.refused.first() {
+            Some((_, error)) if begun.jobs.is_empty() => Err(error.clone()),
+            _ => Ok(begun),
+        }
     }
 
     async fn start_backup_here(&self, order: BackupOrder, caller: &Caller) -> Result<BackupHandle, OperationError> {
@@ -68,7 +119,7 @@ impl Operations {
             [one] => one,
             _ => &target.environment,
         };
-        let started_at = OffsetDateTime::now_utc();
+        let started_at = self.master().now();
         let id = BackupId::generate(started_at, label).map_err(of_vault)?;
         let (environment, actor) = (target.environment.clone(), caller.actor.to_string());
         let storage = vault.storage().shown();
@@ -76,6 +127,7 @@ impl Operations {
             description: order.description.clone(),
             retention_days: order.retention_days.and_then(|days| days.try_into().ok()),
             request_id: caller.request_id.clone(),
+            goes_on: if self.0.recording == Recording::First { order.goes_on } else { 0 },
             ..BackupRecord::begun(id.to_string(), storage, environment, scope.services.clone(), actor, started_at)
         };
         self.keep(&record).await?;
@@ -165,7 +217,7 @@ impl Operations {
     }
 
     async fn made(self, job: BackupHandle, record: BackupRecord, made: Result<Manifest, OperationError>) -> End {
-        let mut record = BackupRecord { finished_at: Some(OffsetDateTime::now_utc()), progress: None, ..record };
+        let mut record = BackupRecord { finished_at: Some(self.master().now()), progress: None, ..record };
         match &made {
             Ok(manifest) => {
                 record.state = BackupState::Ready;
@@ -173,7 +225,11 @@ impl Operations {
                 record.manifest_sha256 = Some(manifest.sha256.clone());
             }
             Err(error) => {
-                record.state = if is_cancelled(error) { BackupState::Cancelled } else { BackupState::Failed };
+                record.state = match is_cancelled(error) {
+                    true if job.is_handed_over() && record.goes_on > 0 => BackupState::Interrupted,
+                    true => BackupState::Cancelled,
+                    false => BackupState::Failed,
+                };
                 record.error = serde_json::to_value(ErrorView::from(error)).ok();
                 tracing::warn!(backup = %record.id, %error, "the backup was not made");
             }

@@ -24,14 +24,14 @@ const LONGEST_NAME: usize = 63;
 pub struct RestoreOrder {
     /// Which backup.
     pub id: String,
-    /// On the server of which environment; `None` is the backup's own.
+    /// In which environment, in the database that the backup's services live in there; `None` is the backup's own.
     pub environment: Option<String>,
     /// The new database's name; `None` is one made of the backup's.
     pub into: Option<String>,
     /// Into the environment's own database instead, in place of what is there.
     pub in_place: bool,
-    /// Only these tables, `<schema>.<table>`, into the environment's own database, beside what is there.
-    pub tables: Vec<String>,
+    /// Only these tables, `<schema>.<table>`, at least one, into the environment's own database, beside what is there.
+    pub tables: Option<Vec<String>>,
     /// The backup's id once more.
     pub confirm: Option<String>,
 }
@@ -78,13 +78,34 @@ impl Operations {
         }
         let manifest = found.manifest().ok_or_else(|| damaged("its manifest is not there"))?.clone();
         let way = order.way(&found.id)?;
-        let target = self.target(order.environment.as_deref().or(found.environment()))?.clone();
+        let home = self.place_of(&manifest, order.environment.as_deref(), found.environment())?;
+        let target = self.target(home.as_deref())?.clone();
         let restore = Restore { vault, manifest, target, caller };
         match way {
             Way::New(into) => self.restore_into_new(restore, into).await,
             Way::InPlace => self.restore_in_place(restore).await,
             Way::Tables(tables) => self.restore_tables(restore, &tables).await,
         }
+    }
+
+    /// The database that a backup goes into: the one that it is of, or, in another environment, the one in which its services
+    /// live.
+    fn place_of(
+        &self,
+        manifest: &Manifest,
+        asked: Option<&str>,
+        own: Option<&str>,
+    ) -> Result<Option<String>, OperationError> {
+        let Some(asked) = asked else { return Ok(own.map(str::to_owned)) };
+        let catalogue = self.catalogue();
+        let entry = own.and_then(|own| catalogue.environments.get(own));
+        let is_of = |service: &str| match manifest.scope.services.as_slice() {
+            [] => entry.is_some_and(|entry| entry.houses(service)),
+            services => services.iter().any(|name| name == service),
+        };
+        let with_schemas = catalogue.services.iter().filter(|(_, service)| !service.schemas.is_empty());
+        let services: Vec<String> = with_schemas.map(|(name, _)| name).filter(|name| is_of(name)).cloned().collect();
+        Ok(Some(self.home_of_all(Some(asked), &services)?.environment.clone()))
     }
 
     async fn restore_into_new(&self, restore: Restore<'_>, into: String) -> Result<BackupHandle, OperationError> {
@@ -192,12 +213,17 @@ impl Restore<'_> {
 
 impl RestoreOrder {
     fn way(&self, id: &str) -> Result<Way, OperationError> {
-        match (&self.into, self.in_place, self.tables.as_slice()) {
-            (None, true, []) => Ok(Way::InPlace),
-            (None, false, tables @ [_, ..]) => {
+        match (&self.into, self.in_place, self.tables.as_deref()) {
+            (None, true, None) => Ok(Way::InPlace),
+            // Whoever has chosen none has not chosen all.
+            (None, false, Some([])) => Err(invalid(
+                "the list of tables is empty",
+                "name the tables, or leave the list out to restore all of the backup",
+            )),
+            (None, false, Some(tables)) => {
                 Ok(Way::Tables(tables.iter().map(|name| table(name)).collect::<Result<_, _>>()?))
             }
-            (into, false, []) => {
+            (into, false, None) => {
                 let into = into.clone().unwrap_or_else(|| default_name(id));
                 check_name(&into)?;
                 Ok(Way::New(into))

@@ -1,7 +1,6 @@
 //! What is done with backups, told to whoever listens.
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use super::job::{BackupHandle, Done, End, Subject};
 use super::job_view::{BackupAction, ErrorView, is_cancelled};
@@ -42,6 +41,6 @@ impl Operations {
             [one] => Some(one.clone()),
             _ => None,
         };
-        self.tell(vec![NewEvent { at: OffsetDateTime::now_utc(), environment, service, event }]).await;
+        self.tell(vec![NewEvent { at: self.master().now(), environment, service, event }]).await;
     }
 }

@@ -1,7 +1,6 @@
 //! Finding out whether a backup can be restored.
 
 use backup_vault::{VaultError, Verification};
-use time::OffsetDateTime;
 
 use super::carry::record_of;
 use super::job::{BackupHandle, Done, End, Subject};
@@ -26,12 +25,13 @@ impl Operations {
         self.begin(&job)?;
         let edited = found.damage();
         let (progress, cancel) = (job.0.progress.clone(), job.0.cancel.clone());
+        let at = self.master().now();
         let verifying = async move {
             match edited {
                 // Nothing that it says of itself can be compared with.
                 Some(reason) => Ok(Verification {
                     id: stored,
-                    at: OffsetDateTime::now_utc(),
+                    at,
                     duration_ms: 0,
                     findings: vec![reason],
                 }),

@@ -172,6 +172,13 @@ pub struct BackupView {
     /// What it was restored into, the newest first; absent in lists and where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub restores: Vec<RestoreView>,
+    /// The backup that is made instead of it, where its copy of the service ended before it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continued_by: Option<String>,
+    /// Where one was begun of each of several databases, all of these; the members above are those of the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub databases: Vec<BackupView>,
 }
 
 /// All that is known of one.
@@ -295,6 +302,8 @@ impl Found {
             // One that is there was made, whatever its maker has heard of it.
             error: damage.or_else(|| record.filter(|_| status != BackupStatus::Ready).and_then(|r| r.error.clone())),
             restores,
+            continued_by: record.and_then(|record| record.continued_by.clone()),
+            databases: Vec::new(),
             backup_id: self.id.clone(),
         }
     }

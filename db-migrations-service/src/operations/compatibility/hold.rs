@@ -9,6 +9,15 @@ use crate::operations::{OperationError, Operations};
 /// So many instances are named.
 const NAMED: usize = 5;
 
+/// Which way a schema goes, and with it who is left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// A contract takes away the old shape, which old releases use.
+    Forward,
+    /// A rollback takes away what new releases need.
+    Back,
+}
+
 impl Operations {
     /// Refuses a run with a contract that is held, and has it asked again when its turn comes. With a reason it goes on
     /// whoever needs what.
@@ -18,13 +27,35 @@ impl Operations {
         prepared: &mut PreparedRun,
         despite: Option<String>,
     ) -> Result<(), OperationError> {
+        let contracts = contracts(prepared.plan());
+        self.hold(environment, (Way::Forward, contracts), prepared, despite).await
+    }
+
+    /// Refuses a rollback of what a live release needs, likewise.
+    pub(in crate::operations) async fn hold_rollback(
+        &self,
+        environment: &str,
+        prepared: &mut PreparedRun,
+        despite: Option<String>,
+    ) -> Result<(), OperationError> {
+        let taken = prepared.plan().takes_back();
+        self.hold(environment, (Way::Back, taken), prepared, despite).await
+    }
+
+    async fn hold(
+        &self,
+        environment: &str,
+        (way, contracts): (Way, Vec<Contract>),
+        prepared: &mut PreparedRun,
+        despite: Option<String>,
+    ) -> Result<(), OperationError> {
         if despite.is_none() {
-            self.refuse_held(environment, &contracts(prepared.plan())).await?;
+            self.refuse_held(environment, way, &contracts).await?;
         }
         let (this, environment) = (self.clone(), environment.to_owned());
         let hold = Hold::new(move |contracts| {
             let (this, environment) = (this.clone(), environment.clone());
-            async move { this.refuse_held(&environment, &contracts).await }
+            async move { this.refuse_held(&environment, way, &contracts).await }
         });
         prepared.hold_contracts_by(hold, despite);
         Ok(())
@@ -33,13 +64,20 @@ impl Operations {
     /// What a plan should say of contracts that are held.
     pub(in crate::operations) async fn note_held(&self, environment: &str, plan: &mut Plan) {
         for contract in contracts(plan) {
-            if let Err(error) = self.refuse_held(environment, std::slice::from_ref(&contract)).await {
+            if let Err(error) = self.refuse_held(environment, Way::Forward, std::slice::from_ref(&contract)).await {
                 plan.notes.push(error.message);
             }
         }
     }
 
-    async fn refuse_held(&self, environment: &str, contracts: &[Contract]) -> Result<(), EngineError> {
+    /// What the plan of a rollback should say of live releases that need what it takes back.
+    pub(in crate::operations) async fn note_needed(&self, environment: &str, plan: &mut Plan) {
+        if let Err(error) = self.refuse_held(environment, Way::Back, &plan.takes_back()).await {
+            plan.notes.push(error.message);
+        }
+    }
+
+    async fn refuse_held(&self, environment: &str, way: Way, contracts: &[Contract]) -> Result<(), EngineError> {
         let Some(first) = contracts.first() else { return Ok(()) };
         let live =
             self.master().instances(Some(self.catalogue().whole_of(environment)), None).await.map_err(|error| {
@@ -47,7 +85,7 @@ impl Operations {
                     ErrorCode::ContractHeld,
                     format!(
                         "whether a live release still uses what {} takes away cannot be known: {error}",
-                        first.migration
+                        way.of(&first.migration)
                     ),
                 )
                 .cure(format!("see that the master database answers; {WAY_PAST}"))
@@ -55,16 +93,16 @@ impl Operations {
             })?;
         let releases = self.by_release(live);
         for contract in contracts {
-            let users: Vec<String> = releases.iter().filter_map(|release| self.uses(release, contract)).collect();
+            let users: Vec<String> = releases.iter().filter_map(|release| self.uses(release, way, contract)).collect();
             if !users.is_empty() {
-                return Err(held(contract, &users));
+                return Err(way.held(contract, &users));
             }
         }
         Ok(())
     }
 
-    /// Who a release is and why it holds a contract, if it does.
-    fn uses(&self, release: &ReleaseView, contract: &Contract) -> Option<String> {
+    /// Who a release is and why it holds a contract, or what is taken back, if it does.
+    fn uses(&self, release: &ReleaseView, way: Way, contract: &Contract) -> Option<String> {
         let schema = &contract.of.schema;
         let entry = self.catalogue().services.get(&release.service)?;
         let known = release.declared.as_ref().or_else(|| entry.release_needs(&release.release));
@@ -73,10 +111,15 @@ impl Operations {
             None if entry.uses(schema) => "nobody says what it needs".to_owned(),
             None => return None,
             Some(needs) => match (of(&needs.needs), of(&needs.tolerates)) {
-                (_, Some(most)) if most.version < contract.migration.version => {
+                (Some(least), _) if way == Way::Back && contract.migration.version <= least.version => {
+                    format!("it needs {least}")
+                }
+                (_, Some(most)) if way == Way::Forward && most.version < contract.migration.version => {
                     format!("it tolerates nothing newer than {most}")
                 }
-                (Some(least), _) if least.version < contract.of.version => format!("it needs only {least}"),
+                (Some(least), _) if way == Way::Forward && least.version < contract.of.version => {
+                    format!("it needs only {least}")
+                }
                 (None, _) if entry.schemas.contains(schema) => format!("it does not say what it needs of {schema}"),
                 _ => return None,
             },
@@ -92,17 +135,31 @@ fn contracts(plan: &Plan) -> Vec<Contract> {
     plan.migrations.iter().flat_map(migration_engine::plan::PlannedMigration::contracts).collect()
 }
 
-fn held(contract: &Contract, users: &[String]) -> EngineError {
-    let Contract { migration, of } = contract;
-    let since = if migration == of { "it replaced".to_owned() } else { format!("{of} replaced") };
-    EngineError::new(
-        ErrorCode::ContractHeld,
-        format!("{migration} takes away what {since}, which live releases still use: {}", users.join("; ")),
-    )
-    .cure(format!(
-        "deploy releases that need {of} or newer and let the old ones end (`profe release list` shows who lives); {WAY_PAST}"
-    ))
-    .migration(migration)
+impl Way {
+    fn of(self, migration: &MigrationId) -> String {
+        match self {
+            Self::Forward => migration.to_string(),
+            Self::Back => format!("the rollback of {migration}"),
+        }
+    }
+
+    fn held(self, Contract { migration, of }: &Contract, users: &[String]) -> EngineError {
+        let users = users.join("; ");
+        let (message, cure) = match self {
+            Self::Forward => {
+                let since = if migration == of { "it replaced".to_owned() } else { format!("{of} replaced") };
+                let message = format!("{migration} takes away what {since}, which live releases still use: {users}");
+                (message, format!("deploy releases that need {of} or newer"))
+            }
+            Self::Back => {
+                let message = format!("{migration} cannot be taken back, because live releases need it: {users}");
+                (message, format!("deploy releases that do without {migration} and say so"))
+            }
+        };
+        EngineError::new(ErrorCode::ContractHeld, message)
+            .cure(format!("{cure} and let the old ones end (`profe release list` shows who lives); {WAY_PAST}"))
+            .migration(migration)
+    }
 }
 
 fn who(release: &ReleaseView) -> String {

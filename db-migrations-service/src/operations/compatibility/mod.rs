@@ -244,7 +244,7 @@ impl Operations {
 
     async fn running(&self, environment: &str) -> Option<uuid::Uuid> {
         let filter = RunFilter {
-            environment: Some(environment.to_owned()),
+            environments: Some(vec![environment.to_owned()]),
             state: Some("running".to_owned()),
             limit: 1,
             ..RunFilter::default()

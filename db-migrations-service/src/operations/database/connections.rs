@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use super::DatabaseOrder;
-use crate::operations::{Caller, OperationError, Operations};
+use crate::operations::{Caller, OperationError, Operations, Spread};
 
 /// Transactions, where the request does not say.
 const USUAL: u32 = 50;
@@ -51,15 +51,18 @@ pub struct Session {
 }
 
 impl Operations {
-    /// A target's sessions.
+    /// The sessions of each database that the order is about.
     ///
     /// # Errors
-    /// Unknown names, a database that is away.
+    /// Unknown names, databases that are all away.
     pub async fn database_connections(
         &self,
         order: &DatabaseOrder,
         caller: &Caller,
-    ) -> Result<ConnectionsView, OperationError> {
-        self.part(order, caller).await?.document(include_str!("connections.sql"), USUAL).await
+    ) -> Result<Spread<ConnectionsView>, OperationError> {
+        self.each(order, caller, |order| async move {
+            self.part(&order, caller).await?.document(include_str!("connections.sql"), USUAL).await
+        })
+        .await
     }
 }

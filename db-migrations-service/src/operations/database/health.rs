@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::DatabaseOrder;
-use crate::operations::{Caller, OperationError, Operations};
+use crate::operations::{Caller, OperationError, Operations, Spread};
 
 /// Schemas, where the request does not say.
 const USUAL: u32 = 100;
@@ -18,12 +18,12 @@ const OLD_TRANSACTION_IDS: i64 = 1_000_000_000;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseHealth {
-    /// On which environment.
-    pub environment: String,
     /// `healthy`, or `degraded` when it takes no writes, or is near one of its limits.
     pub status: &'static str,
     /// Why it is degraded, a sentence each.
     pub problems: Vec<String>,
+    /// What kind each of them is: `standby`, `read_only`, `connections` or `freeze`.
+    pub problem_codes: Vec<&'static str>,
     /// The server's version, as `server_version_num`.
     pub server_version_num: u32,
     /// Opening a session and asking took so long, milliseconds.
@@ -78,21 +78,23 @@ pub struct SchemaHealth {
 }
 
 impl Facts {
-    /// What keeps it from being healthy.
-    fn problems(&self) -> Vec<String> {
+    /// What keeps it from being healthy: of what kind, and in words.
+    fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self.in_recovery {
-            problems.push("the server is a standby and takes no writes".to_owned());
+            problems.push(("standby", "the server is a standby and takes no writes".to_owned()));
         } else if self.read_only {
-            problems.push("the database takes no writes: default_transaction_read_only is on".to_owned());
+            let words = "the database takes no writes: default_transaction_read_only is on";
+            problems.push(("read_only", words.to_owned()));
         }
         if self.connections * 10 >= self.max_connections * 9 {
             let (open, most) = (self.connections, self.max_connections);
-            problems.push(format!("{open} of {most} connections are taken: close some, or raise max_connections"));
+            let words = format!("{open} of {most} connections are taken: close some, or raise max_connections");
+            problems.push(("connections", words));
         }
         if self.transaction_id_age >= OLD_TRANSACTION_IDS {
             let age = self.transaction_id_age;
-            problems.push(format!("{age} transactions since rows were last frozen: run VACUUM (FREEZE)"));
+            problems.push(("freeze", format!("{age} transactions since rows were last frozen: run VACUUM (FREEZE)")));
         }
         problems
     }
@@ -121,23 +123,27 @@ pub struct TargetHealth {
 }
 
 impl Operations {
-    /// One environment's database at a glance.
+    /// Each database that the order is about, at a glance.
     ///
     /// # Errors
-    /// Unknown names, a database that is away.
+    /// Unknown names, databases that are all away.
     pub async fn database_health(
         &self,
         order: &DatabaseOrder,
         caller: &Caller,
-    ) -> Result<DatabaseHealth, OperationError> {
+    ) -> Result<Spread<DatabaseHealth>, OperationError> {
+        self.each(order, caller, |order| async move { self.health_of(&order, caller).await }).await
+    }
+
+    async fn health_of(&self, order: &DatabaseOrder, caller: &Caller) -> Result<DatabaseHealth, OperationError> {
         let begun = Instant::now();
         let part = self.part(order, caller).await?;
         let facts: Facts = part.document(include_str!("health.sql"), USUAL).await?;
-        let problems = facts.problems();
+        let (problem_codes, problems): (Vec<_>, Vec<_>) = facts.problems().into_iter().unzip();
         Ok(DatabaseHealth {
-            environment: self.environment(order.environment.as_deref())?.environment.clone(),
             status: if problems.is_empty() { "healthy" } else { "degraded" },
             problems,
+            problem_codes,
             server_version_num: part.inspection.server_version_num(),
             latency_ms: begun.elapsed().as_millis() as u64,
             facts,
@@ -203,14 +209,16 @@ mod tests {
     #[test]
     fn each_limit_that_is_near_is_a_problem_with_its_cure() {
         assert!(facts().problems().is_empty());
-        for (near, words) in [
-            (Facts { connections: 90, ..facts() }, "raise max_connections"),
-            (Facts { read_only: true, ..facts() }, "default_transaction_read_only"),
-            (Facts { in_recovery: true, read_only: true, ..facts() }, "standby"),
-            (Facts { transaction_id_age: 1_500_000_000, ..facts() }, "VACUUM (FREEZE)"),
+        for (near, kind, words) in [
+            (Facts { connections: 90, ..facts() }, "connections", "raise max_connections"),
+            (Facts { read_only: true, ..facts() }, "read_only", "default_transaction_read_only"),
+            (Facts { in_recovery: true, read_only: true, ..facts() }, "standby", "standby"),
+            (Facts { transaction_id_age: 1_500_000_000, ..facts() }, "freeze", "VACUUM (FREEZE)"),
         ] {
-            let [problem] = &near.problems()[..] else { panic!("{near:?}") };
-            assert!(problem.contains(words), "{problem}");
+            let [(code, problem)] = &near.problems()[..] else { panic!("{near:?}") };
+            assert!(*code == kind && problem.contains(words), "{problem}");
+            let spanish = include_str!("../../../dashboard/assets/i18n/codes.es.js");
+            assert!(spanish.contains(&format!("\"health.{code}\"")), "the dashboard says {code} in Spanish");
         }
     }
 }

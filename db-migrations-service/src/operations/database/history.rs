@@ -5,13 +5,15 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::monitor::history::{SESSION_STATES, Seen, Span};
-use crate::operations::{OperationError, Operations};
+use crate::operations::{Caller, OperationError, Operations, Spread};
 
 /// Which history.
 #[derive(Debug, Clone, Default)]
 pub struct DatabaseHistoryOrder {
     /// Which environment; `None` is the default one.
     pub environment: Option<String>,
+    /// Only the database that this service lives in.
+    pub service: Option<String>,
     /// Only this one; `None` is all.
     pub metric: Option<HistoryMetric>,
     /// How far back.
@@ -74,8 +76,6 @@ impl HistorySpan {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseHistory {
-    /// The environment.
-    pub environment: String,
     /// When the first value's step begins; null where nothing is kept: before the first look of this process, and where it does not
     /// look.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -102,22 +102,34 @@ pub struct HistorySeries {
 }
 
 impl Operations {
-    /// What this process has seen of a target since it was started, a day at the most.
+    /// What this process has seen of each database since it was started, a day at the most.
     ///
     /// # Errors
-    /// An unknown environment, or one without a database.
-    pub fn database_history(&self, order: &DatabaseHistoryOrder) -> Result<DatabaseHistory, OperationError> {
-        let environment = self.target(order.environment.as_deref())?.environment.clone();
+    /// Unknown names, an environment without a database.
+    pub async fn database_history(
+        &self,
+        order: &DatabaseHistoryOrder,
+        caller: &Caller,
+    ) -> Result<Spread<DatabaseHistory>, OperationError> {
+        let service = order.service.as_deref();
+        self.known_service(service)?;
+        let databases = self.databases_for(order.environment.as_deref(), service, caller)?;
+        let asked = databases.iter().map(|name| async move { self.history_of(name, order) }).collect();
+        self.spread(&databases, asked).await
+    }
+
+    fn history_of(&self, environment: &str, order: &DatabaseHistoryOrder) -> Result<DatabaseHistory, OperationError> {
+        let environment = &self.target(Some(environment))?.environment;
         let span = match order.span {
             HistorySpan::Hour => Span::Hour,
             HistorySpan::Day => Span::Day,
         };
-        let past = self.monitor().history().past(&environment, span, OffsetDateTime::now_utc());
+        let past = self.monitor().history().past(environment, span, OffsetDateTime::now_utc());
         let from = past.as_ref().map(|past| past.from);
         let steps = past.map(|past| past.steps).unwrap_or_default();
         let asked = HistoryMetric::ALL.into_iter().filter(|metric| order.metric.is_none_or(|only| only == *metric));
         let series = if steps.is_empty() { Vec::new() } else { asked.flat_map(|metric| of(metric, &steps)).collect() };
-        Ok(DatabaseHistory { environment, from, step_seconds: span.step().as_secs(), series })
+        Ok(DatabaseHistory { from, step_seconds: span.step().as_secs(), series })
     }
 }
 

@@ -4,7 +4,7 @@ use postgres_link::tokio_postgres::types::{ToSql, Type};
 use serde::de::DeserializeOwned;
 
 use crate::operations::inspect::Inspection;
-use crate::operations::{Caller, OperationError, Operations, RefusalCode};
+use crate::operations::{Caller, OperationError, Operations, RefusalCode, Spread};
 
 /// Look at a target's database.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +59,27 @@ impl Operations {
             Some(schema) if owner.is_none() && !part.exists().await? => Err(nowhere(schema)),
             _ => Ok(part),
         }
+    }
+
+    /// Asks each database that an order is about. A schema that no service owns is looked for in the main one.
+    pub(super) async fn each<T, F>(
+        &self,
+        order: &DatabaseOrder,
+        caller: &Caller,
+        ask: impl Fn(DatabaseOrder) -> F,
+    ) -> Result<Spread<T>, OperationError>
+    where
+        F: Future<Output = Result<T, OperationError>>,
+    {
+        let (environment, service) = (order.environment.as_deref(), order.service.as_deref());
+        self.known_service(service)?;
+        let owner = order.schema.as_deref().map(|schema| self.catalogue().owner_of(schema).map(|(name, _)| name));
+        let databases = match owner {
+            Some(None) if service.is_none() => vec![self.home_name(environment, None)?],
+            owner => self.databases_for(environment, service.or(owner.flatten()), caller)?,
+        };
+        let one = |name: &String| ask(DatabaseOrder { environment: Some(name.clone()), ..order.clone() });
+        self.spread(&databases, databases.iter().map(one).collect()).await
     }
 
     /// The schemas of the service, else of those that the caller may touch. `None` is all that there are.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::DatabaseOrder;
 use super::order::Part;
-use crate::operations::{Caller, OperationError, Operations};
+use crate::operations::{Caller, OperationError, Operations, Spread};
 
 /// Entries in each list, where the request does not say.
 const USUAL: u32 = 20;
@@ -37,6 +37,9 @@ pub struct Performance {
     pub slowest_statements: Option<Vec<StatementFigures>>,
     /// How to have `statements`, where they are absent.
     pub how_to_enable_statements: Option<String>,
+    /// Why `statements` are absent: the server has the library `not_loaded`, this database has the extension
+    /// `not_created`, or it is `not_readable` for this user.
+    pub statements_off: Option<&'static str>,
 }
 
 /// `pg_stat_database`.
@@ -142,6 +145,10 @@ pub struct Bloat {
 pub struct StatementFigures {
     /// The statement.
     pub statement: String,
+    /// By which `pg_stat_activity`, EXPLAIN and the server's log know it: a number of 64 bits with a sign, as text since JSON's
+    /// numbers are not exact to that many. Absent where the server shows none to the service's user.
+    #[schema(example = "-8023548223123456789")]
+    pub query_id: Option<String>,
     /// How often it ran.
     pub calls: i64,
     /// In all, milliseconds.
@@ -175,21 +182,30 @@ struct Statements {
 }
 
 impl Operations {
-    /// A target's figures.
+    /// The figures of each database that the order is about.
     ///
     /// # Errors
-    /// Unknown names, a caller who may not see the part, a database that is away.
+    /// Unknown names, a caller who may not see the part, databases that are all away.
     pub async fn database_performance(
         &self,
         order: &DatabaseOrder,
         caller: &Caller,
-    ) -> Result<Performance, OperationError> {
+    ) -> Result<Spread<Performance>, OperationError> {
+        self.each(order, caller, |order| async move { self.performance_of(&order, caller).await }).await
+    }
+
+    async fn performance_of(&self, order: &DatabaseOrder, caller: &Caller) -> Result<Performance, OperationError> {
         let part = self.part(order, caller).await?;
         let document: Document = part.document(include_str!("performance.sql"), USUAL).await?;
         let bloat = part.document(include_str!("bloat.sql"), USUAL).await?;
         let (statements, how) = match document.installed_in.as_deref().filter(|_| document.loaded) {
             None => (None, Some(how_to_enable(document.loaded))),
             Some(schema) => statements(&part, schema).await?,
+        };
+        let off = match (document.loaded, document.installed_in) {
+            (false, _) => "not_loaded",
+            (true, None) => "not_created",
+            (true, Some(_)) => "not_readable",
         };
         let (statements, slowest) = statements.map(|s| (s.statements, s.slowest)).unzip();
         Ok(Performance {
@@ -201,6 +217,7 @@ impl Operations {
             bloat,
             statements,
             slowest_statements: slowest,
+            statements_off: how.as_ref().map(|_| off),
             how_to_enable_statements: how,
         })
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::DatabaseOrder;
-use crate::operations::{Caller, OperationError, Operations};
+use crate::operations::{Caller, OperationError, Operations, Spread};
 
 /// Tables, where the request does not say.
 const USUAL: u32 = 50;
@@ -48,11 +48,18 @@ pub struct TableSize {
 }
 
 impl Operations {
-    /// A target's sizes.
+    /// The sizes of each database that the order is about.
     ///
     /// # Errors
-    /// Unknown names, a database that is away.
-    pub async fn database_size(&self, order: &DatabaseOrder, caller: &Caller) -> Result<SizeView, OperationError> {
-        self.part(order, caller).await?.document(include_str!("size.sql"), USUAL).await
+    /// Unknown names, databases that are all away.
+    pub async fn database_size(
+        &self,
+        order: &DatabaseOrder,
+        caller: &Caller,
+    ) -> Result<Spread<SizeView>, OperationError> {
+        self.each(order, caller, |order| async move {
+            self.part(&order, caller).await?.document(include_str!("size.sql"), USUAL).await
+        })
+        .await
     }
 }

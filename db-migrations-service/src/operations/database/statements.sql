@@ -1,5 +1,5 @@
 WITH statement AS MATERIALIZED (
-    SELECT left(s.query, 2000) AS query, s.calls, s.total_exec_time, s.mean_exec_time, s.max_exec_time, s.rows,
+    SELECT left(s.query, 2000) AS query, s.queryid::text AS id, s.calls, s.total_exec_time, s.mean_exec_time, s.max_exec_time, s.rows,
            round(s.shared_blks_hit::numeric / nullif(s.shared_blks_hit + s.shared_blks_read, 0), 4) AS cache_hit_ratio,
            row_number() OVER (ORDER BY s.total_exec_time DESC, s.queryid) AS by_total,
            row_number() OVER (ORDER BY s.mean_exec_time DESC, s.queryid) AS by_mean
@@ -7,7 +7,7 @@ WITH statement AS MATERIALIZED (
     WHERE d.datname = current_database() AND ($1::text IS NULL OR s.query ~* $1)
 ), shown AS (
     SELECT by_total, by_mean, jsonb_build_object(
-               'statement', query, 'calls', calls, 'totalMs', total_exec_time, 'meanMs', mean_exec_time,
+               'statement', query, 'queryId', id, 'calls', calls, 'totalMs', total_exec_time, 'meanMs', mean_exec_time,
                'maxMs', max_exec_time, 'rows', rows, 'cacheHitRatio', cache_hit_ratio) AS document
     FROM statement
 )

@@ -23,6 +23,8 @@ use crate::operations::Operations;
 /// A claim outlives what may keep its holder from prolonging it; for so long a run rests when its process dies.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 const PROLONG_EVERY: Duration = Duration::from_secs(8);
+/// Whether somebody asked another process to call the run off is looked at so often.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What came of databases is written down so often: one statement for all of them.
 const WRITE_EVERY: Duration = Duration::from_millis(200);
 
@@ -50,12 +52,13 @@ impl Drive {
         order: KeptOrder,
         project: &Project,
         members: Vec<Member>,
-        targets: Vec<FleetTargetRecord>,
+        (targets, resumed): (Vec<FleetTargetRecord>, bool),
     ) -> Self {
         let failures = order.failures;
         let (environment, actor) = (run.environment, run.actor);
         let project = project.remembering();
-        let work = Work { operations, run: run.id, environment, actor, order, project, proofs: Arc::default() };
+        let proofs = Arc::default();
+        let work = Work { operations, run: run.id, environment, actor, order, project, resumed, proofs };
         Self { work, members: by_name(members), targets, failures }
     }
 
@@ -65,7 +68,8 @@ impl Drive {
         // When the claim is lost, what is in hand is taken back, too.
         let stop = handle.stop.child_token();
         let road = Road { drive: self, told, failed: AtomicUsize::new(0), stop: stop.clone() };
-        let writing = tokio::spawn(write_down(self.work.operations.clone(), claim, heard, stop.clone()));
+        let writing =
+            tokio::spawn(write_down(self.work.operations.clone(), claim, heard, (handle.clone(), stop.clone())));
         let stopped = road.all_waves().await;
         drop(road);
         let is_ours = writing.await.unwrap_or(false);
@@ -172,14 +176,15 @@ impl Road<'_> {
     }
 }
 
-/// Writes down what is told, and keeps the claim. Answers whether it is still ours; when it no longer is, `stop` is set.
+/// Writes down what is told, keeps the claim, and looks whether the run is to be called off. Answers whether it is still ours; when it no longer is, `stop` is set.
 async fn write_down(
     operations: Operations,
     claim: FleetClaim,
     mut heard: UnboundedReceiver<FleetTargetRecord>,
-    stop: CancellationToken,
+    (handle, stop): (FleetHandle, CancellationToken),
 ) -> bool {
     let mut prolong = tokio::time::interval(PROLONG_EVERY);
+    let mut look = tokio::time::interval(LOOK_EVERY);
     let mut write = tokio::time::interval(WRITE_EVERY);
     let mut waiting: BTreeMap<i32, FleetTargetRecord> = BTreeMap::new();
     let mut lost_since: Option<tokio::time::Instant> = None;
@@ -196,6 +201,12 @@ async fn write_down(
             }
             _ = write.tick() => keep(&operations, claim, &mut waiting).await,
             _ = prolong.tick() => operations.master().prolong_fleet_run(claim, LEASE).await,
+            _ = look.tick() => operations.master().is_fleet_asked_to_cancel(claim.run).await.map(|asked| {
+                if asked {
+                    handle.cancel();
+                }
+                true
+            }),
         };
         match kept {
             Ok(true) => lost_since = None,

@@ -63,6 +63,16 @@ impl Operations {
         environment.and_then(|name| self.targets().get(name)).is_some_and(|entry| entry.protected)
     }
 
+    /// How many databases a fleet has now.
+    ///
+    /// # Errors
+    /// An unknown fleet, one whose databases cannot be found.
+    pub(crate) async fn count_fleet(&self, name: &str) -> Result<usize, OperationError> {
+        let caller = Caller::unrestricted(kernel::Actor::system("doctor"));
+        let (fleet, _) = self.fleet(name, &caller)?;
+        Ok(self.members(name, fleet).await?.len())
+    }
+
     fn fleet_view(&self, name: &str, fleet: &Fleet) -> FleetView {
         let places = self.targets().fleet(name);
         let servers = places.and_then(|places| places.as_ref().ok()).map_or(&[][..], |places| &places.servers);

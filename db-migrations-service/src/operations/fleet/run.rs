@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use migration_engine::catalogue::Fleet;
-use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -19,6 +18,10 @@ use crate::operations::{Caller, OperationError, Operations, RefusalCode};
 
 /// Between two looks for runs that nobody does.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Whoever calls a run off that another process does is answered after so long at the latest.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks whether it is.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// All databases of a run are read at once.
 const ALL: i64 = i64::MAX;
 
@@ -52,7 +55,7 @@ impl Operations {
             state: FleetRunState::Running,
             actor: caller.actor.to_string(),
             request_id: caller.request_id.clone(),
-            started_at: OffsetDateTime::now_utc(),
+            started_at: self.master().now(),
             finished_at: None,
             why: None,
             held_by: None,
@@ -67,7 +70,7 @@ impl Operations {
                 .with_cure("wait for it, or go on with it or call it off: `profe fleet runs` names it")
         })?;
         let targets = targets.into_iter().enumerate().map(|(place, (wave, name))| pending(place, wave, name)).collect();
-        Ok(self.drive(claim, Drive::new(self.clone(), run, kept, &project, members, targets)))
+        Ok(self.drive(claim, Drive::new(self.clone(), run, kept, &project, members, (targets, false))))
     }
 
     fn may_begin(&self, order: &FleetOrder, fleet: &Fleet) -> Result<(), OperationError> {
@@ -119,7 +122,7 @@ impl Operations {
             return Err(not_to_resume(&run));
         };
         let targets = self.master().fleet_targets(id, None, -1, ALL).await?;
-        Ok(self.drive(claim, Drive::new(self.clone(), run, kept, &project, members, targets)))
+        Ok(self.drive(claim, Drive::new(self.clone(), run, kept, &project, members, (targets, true))))
     }
 
     fn drive(&self, claim: FleetClaim, drive: Drive) -> FleetHandle {
@@ -138,10 +141,11 @@ impl Operations {
         handle
     }
 
-    /// Stops a fleet's run of this process, or one that nobody does.
+    /// Stops a fleet's run, whoever does it: the process that does looks every few seconds whether it is asked to. Answers when it
+    /// is stopped, or how it stands when that takes longer than anybody should wait.
     ///
     /// # Errors
-    /// No such run, one that is over, one of another process.
+    /// No such run, one that is over.
     pub async fn cancel_fleet_run(&self, id: Uuid, caller: &Caller) -> Result<FleetRunView, OperationError> {
         let run = self.fleet_run_record(id, caller).await?;
         if run.state != FleetRunState::Running {
@@ -151,14 +155,30 @@ impl Operations {
         if let Some(handle) = self.0.fleets.get(id) {
             handle.cancel();
             handle.finished().await;
-        } else if let Some(claim) = self.master().claim_fleet_run(id, run.dead_holder, LEASE).await? {
-            self.master().release_fleet_run(claim, Some(FleetRunState::Cancelled), None).await?;
         } else {
-            let by = run.held_by.unwrap_or_else(|| "another process".to_owned());
-            return Err(OperationError::refuse(RefusalCode::RunIsElsewhere, format!("the run {id} belongs to {by}"))
-                .with_cure("stop it where it was started (Ctrl-C in that terminal, or that copy of the service)"));
+            let stopped = self.call_off_elsewhere(id, caller);
+            if let Ok(stopped) = tokio::time::timeout(CANCEL_PATIENCE, stopped).await {
+                stopped?;
+            }
         }
         self.fleet_run(id, caller).await
+    }
+
+    /// Asks whoever does a run to stop it, until that is done; where nobody does it, it is done here.
+    async fn call_off_elsewhere(&self, id: Uuid, caller: &Caller) -> Result<(), OperationError> {
+        loop {
+            let run = self.fleet_run_record(id, caller).await?;
+            if run.state != FleetRunState::Running {
+                return Ok(());
+            }
+            if !run.is_held
+                && let Some(claim) = self.master().claim_fleet_run(id, run.dead_holder, LEASE).await?
+            {
+                return Ok(self.master().release_fleet_run(claim, Some(FleetRunState::Cancelled), None).await?);
+            }
+            self.master().ask_to_cancel_fleet(id).await?;
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// One run.
@@ -232,6 +252,15 @@ impl Operations {
             };
             for id in lapsed {
                 let caller = Caller::unrestricted(kernel::Actor::system("fleets"));
+                if self.master().is_fleet_asked_to_cancel(id).await.unwrap_or(false) {
+                    match self.cancel_fleet_run(id, &caller).await {
+                        Ok(_) => {
+                            tracing::warn!(run = %id, "a run over a fleet that nobody did was called off, as it had been asked");
+                        }
+                        Err(error) => tracing::warn!(run = %id, %error, "a run over a fleet could not be called off"),
+                    }
+                    continue;
+                }
                 match self.resume_fleet_run(id, &caller).await {
                     Ok(_) => tracing::warn!(run = %id, "a run over a fleet that nobody did is taken up"),
                     Err(error) => tracing::warn!(run = %id, %error, "a run over a fleet could not be taken up"),

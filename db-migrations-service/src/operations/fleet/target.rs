@@ -9,7 +9,7 @@ use futures_util::stream;
 use migration_engine::event::Outcome;
 use migration_engine::proof::Override;
 use migration_engine::proof::shared::SharedProofs;
-use migration_engine::request::{RollbackRequest, RunContext, RunRequest, Scope};
+use migration_engine::request::{RollbackRequest, RollbackTo, RunContext, RunRequest, Scope};
 use migration_engine::{Engine, EngineError, ErrorCode, EventSink, MigrationId, PreparedRun, Project, Target};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -26,6 +26,8 @@ pub(super) struct Work {
     pub actor: String,
     pub order: KeptOrder,
     pub project: Arc<Project>,
+    /// Somebody did a part of it before, so that a database may have had its turn without anybody having written that down.
+    pub resumed: bool,
     /// What one database has proven need not be rehearsed for the next one.
     pub proofs: Arc<SharedProofs>,
 }
@@ -48,7 +50,7 @@ pub(super) fn engine(project: &Arc<Project>, environment: &str, member: &Member)
         // Whoever makes tenants makes their databases.
         create_database: false,
     };
-    Engine::new(Arc::clone(project), target)
+    Engine::new(Arc::clone(project), target).sparing_sessions()
 }
 
 /// Asks all, at most `per_server` of one server at once; the answers come in the order of the members.
@@ -75,7 +77,7 @@ impl Work {
     /// Does one database's part. Whatever happens is in the answer.
     pub(super) async fn bring(&self, member: &Member, cancel: &CancellationToken) -> Came {
         // Whoever waits for another runner's lock holds nothing yet.
-        let prepared = match cancel.run_until_cancelled(self.prepare(member, cancel)).await {
+        let prepared = match cancel.run_until_cancelled(Box::pin(self.prepare(member, cancel))).await {
             None => return Came::Cancelled,
             Some(Ok(prepared)) => prepared,
             Some(Err(error)) => return Came::of(error),
@@ -106,7 +108,17 @@ impl Work {
         };
         let scope = Scope::All;
         let mut prepared = match (self.order.aim.back(), &self.order.aim) {
-            (Some(to), _) => engine.prepare_rollback(RollbackRequest { scope, to, dry_run: false }, context).await?,
+            (Some(to), _) => {
+                let to = if self.resumed { RollbackTo::Resumed(Box::new(to)) } else { to };
+                let request = RollbackRequest { scope, to, dry_run: false };
+                let mut prepared = engine.prepare_rollback(request, context).await?;
+                let despite = self.order.despite_releases.clone();
+                if let Err(error) = self.operations.hold_rollback(&self.environment, &mut prepared, despite).await {
+                    prepared.let_go().await;
+                    return Err(error);
+                }
+                prepared
+            }
             (None, aim) => {
                 let to = aim.forward_to();
                 let overrides: Vec<Override> = self.order.overrides.clone();

@@ -37,7 +37,12 @@ impl Operations {
         let target = self.target(order.environment.as_deref())?;
         let request = request(order);
         let schemas = match engine.plan(&request.scope, false).await {
-            Ok(plan) if !plan.migrations.is_empty() => self.rows_needed(&plan)?,
+            Ok(plan) if !plan.migrations.is_empty() => {
+                let mut needed = self.rows_needed(&plan)?;
+                // What another database has is not looked at.
+                needed.retain(|schema| engine.project().catalogue.elsewhere(schema).is_none());
+                needed
+            }
             // There is nothing to walk, or what is wrong is said by the report: neither needs rows.
             _ => return Ok(engine.validate(&request, &context).await?),
         };
@@ -71,7 +76,7 @@ impl Operations {
         caller: &Caller,
     ) -> Result<Chosen, OperationError> {
         let filter = BackupFilter {
-            environment: Some(environment.to_owned()),
+            environments: Some(vec![environment.to_owned()]),
             status: Some(BackupStatus::Ready),
             limit: usize::MAX,
             ..BackupFilter::default()

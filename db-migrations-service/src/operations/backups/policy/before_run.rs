@@ -10,7 +10,6 @@ use backup_vault::BackupId;
 use migration_engine::event::Outcome;
 use migration_engine::{EngineError, ErrorCode, Event, Plan, PreparedRun};
 use postgres_link::tokio_postgres::types::Type;
-use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::master::backups::{BackupRecord, BackupState};
@@ -95,7 +94,7 @@ impl Operations {
                 environment: Some(environment.to_owned()),
                 services: cover.services.clone(),
                 description: Some(format!("before a {}", run.kind.as_str())),
-                retention_days: None,
+                ..BackupOrder::default()
             };
             let making = self.start_backup(order, &for_all(caller)).await?;
             let backup_id = Some(making.id().to_owned());
@@ -139,7 +138,7 @@ impl Operations {
             return Ok(None);
         }
         let (vault, target) = (self.vault()?, self.target(Some(environment))?);
-        let oldest = OffsetDateTime::now_utc() - fresh_for;
+        let oldest = self.master().now() - fresh_for;
         let has = |record: &BackupRecord| {
             record.services.is_empty() || services.iter().all(|service| record.services.contains(service))
         };

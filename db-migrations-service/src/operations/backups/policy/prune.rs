@@ -83,14 +83,11 @@ impl Operations {
         caller: &Caller,
     ) -> Result<PruneView, OperationError> {
         caller.check(None)?;
-        if let Some(name) = &order.environment {
-            self.catalogue().environment(name)?;
-        }
+        let environments = self.listed_databases(order.environment.as_deref())?;
         if !order.dry_run {
             confirmed(order)?;
         }
-        let filter =
-            BackupFilter { environment: order.environment.clone(), limit: usize::MAX, ..BackupFilter::default() };
+        let filter = BackupFilter { environments, limit: usize::MAX, ..BackupFilter::default() };
         let (backups, _) = self.backups(&filter, caller).await?;
         let mut view = self.judged(backups, order, now);
         if !order.dry_run {

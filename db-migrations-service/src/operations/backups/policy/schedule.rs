@@ -27,6 +27,10 @@ const MISSED_FOR: time::Duration = time::Duration::days(1);
 /// What is done to the storage once a day, as a schedule of no environment.
 const SWEEP: (&str, &str) = ("", "sweep");
 
+/// What is done to the targets' servers, likewise.
+const SERVERS: (&str, &str) = ("", "servers");
+const SERVERS_EVERY_MINUTES: i64 = 5;
+
 /// A backup that was due.
 pub struct Fired {
     /// Of which environment.
@@ -42,11 +46,20 @@ pub struct Fired {
 impl Operations {
     /// Does what is due as long as the process serves.
     pub(crate) async fn keep_schedules(&self, shutdown: &CancellationToken) {
+        // Whoever was here before may have died.
+        if shutdown.run_until_cancelled(self.sweep_servers()).await.is_none() {
+            return;
+        }
         loop {
-            let now = OffsetDateTime::now_utc();
             let look = async {
-                Box::pin(self.fire_due(now)).await;
-                Box::pin(self.sweep_when_due(now)).await;
+                match self.master().time().await {
+                    Ok(now) => {
+                        Box::pin(self.fire_due(now)).await;
+                        Box::pin(self.sweep_when_due(now)).await;
+                        Box::pin(self.sweep_servers_when_due(now)).await;
+                    }
+                    Err(error) => tracing::warn!(%error, "whether a backup is due cannot be known"),
+                }
             };
             let pause = async {
                 look.await;
@@ -93,6 +106,8 @@ impl Operations {
             services: schedule.services.clone(),
             description: Some(format!("scheduled: {}", schedule.cron.as_str())),
             retention_days: schedule.retention_days,
+            // Its claim lapses, and another copy makes it.
+            goes_on: 0,
         };
         let caller = clockwork();
         let backup = self.start_backup(order, &caller).await;
@@ -156,12 +171,24 @@ impl Operations {
     async fn follow_up(&self, environment: &str, caller: &Caller) {
         let name = Some(environment.to_owned());
         let order = PruneOrder { environment: name.clone(), dry_run: false, confirm: name };
-        match self.prune_backups(&order, OffsetDateTime::now_utc(), caller).await {
+        match self.prune_backups(&order, self.master().now(), caller).await {
             Ok(pruned) if pruned.deleted.is_empty() => {}
             Ok(pruned) => {
                 tracing::info!(environment, backups = pruned.deleted.len(), "backups that no rule keeps were deleted");
             }
             Err(error) => tracing::error!(environment, %error, "backups that no rule keeps could not be deleted"),
+        }
+    }
+
+    /// Sweeps the targets' servers every few minutes: a rehearsal or a verification that died with its process has no record by
+    /// which others would know.
+    async fn sweep_servers_when_due(&self, now: OffsetDateTime) {
+        let due = now.truncate_to_minute();
+        let due = due - time::Duration::minutes(i64::from(due.minute()) % SERVERS_EVERY_MINUTES);
+        let Ok(Some(claim)) = self.master().claim_due(SERVERS, due, now, LEASE).await else { return };
+        self.sweep_servers().await;
+        if let Err(error) = self.master().settle_due(&claim, None).await {
+            tracing::warn!(%error, "that the servers were swept could not be written down");
         }
     }
 
