@@ -43,9 +43,9 @@ pub use adopt::{AdoptOrder, AdoptionView};
 pub use audit::AuditOrder;
 pub(crate) use backups::{BACKUPS_GO_ON, restore_command};
 pub use backups::{
-    BackupAction, BackupFilter, BackupHandle, BackupOrder, BackupPlace, BackupStatus, BackupView, BackupsBegun, Fired, JobStatus,
-    JobView, PruneOrder, PruneView, PrunedBackup, RestoreOrder, RestoreStage, RestoreView, RestoredTableView,
-    UncheckedKey, VerificationStatus,
+    BackupAction, BackupFilter, BackupHandle, BackupOrder, BackupPlace, BackupStatus, BackupView, BackupsBegun, Fired,
+    JobStatus, JobView, PruneOrder, PruneView, PrunedBackup, RestoreOrder, RestoreStage, RestoreView,
+    RestoredTableView, UncheckedKey, VerificationStatus,
 };
 pub use caller::Caller;
 pub use certificates::{CertificateOrder, PassedBy, ProofOnRecord};

@@ -117,12 +117,8 @@ impl Operations {
             Some(after) => self.place_after(after).await?,
             None => (self.place_now().await?, None),
         };
-        let wanted = Wanted {
-            environments,
-            service: order.service,
-            kinds: order.kinds,
-            allowed: caller.services.clone(),
-        };
+        let wanted =
+            Wanted { environments, service: order.service, kinds: order.kinds, allowed: caller.services.clone() };
         let listener = Listener::new(Arc::clone(self.hub()), wanted, after);
         Ok(Events { operations: self.clone(), listener, is_late: true, gap })
     }

@@ -54,8 +54,7 @@ pub(in crate::http) async fn start(
     reset: bool,
     language: Language,
 ) -> Result<Response, Problem> {
-    let order =
-        SeedOrder { environment: body.environment, service: body.service, reset, ..SeedOrder::default() };
+    let order = SeedOrder { environment: body.environment, service: body.service, reset, ..SeedOrder::default() };
     let runs = api.operations.start_seeds(order, caller).await?;
     Ok(answer::started(runs, body.wait, language).await)
 }

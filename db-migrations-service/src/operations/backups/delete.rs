@@ -1,6 +1,5 @@
 //! Deleting a backup, and stopping what is done with one.
 
-
 use super::carry::{busy, confirmed, record_of};
 use super::find::check;
 use super::view::BackupView;

@@ -29,12 +29,7 @@ impl Operations {
         let verifying = async move {
             match edited {
                 // Nothing that it says of itself can be compared with.
-                Some(reason) => Ok(Verification {
-                    id: stored,
-                    at,
-                    duration_ms: 0,
-                    findings: vec![reason],
-                }),
+                Some(reason) => Ok(Verification { id: stored, at, duration_ms: 0, findings: vec![reason] }),
                 None => Box::pin(vault.verify(&stored, &target.connect, &progress, &cancel)).await,
             }
         };
