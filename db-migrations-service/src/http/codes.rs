@@ -162,7 +162,7 @@ kinds! {
     BLOCKS_OTHERS = "blocks_others", CONFLICT, "Migration keeps others waiting",
         "La migración hacía esperar demasiado a los demás.", "The migration kept others waiting too long.";
     HALF_ROLLED_BACK = "half_rolled_back", CONFLICT, "Rollback is not finished",
-        "Hay una migración deshecha a medias.", "A migration is half rolled back.";
+        "Una vuelta atrás se detuvo a la mitad de una migración.", "A rollback stopped in the middle of a migration.";
     ROWS_LEFT = "rows_left", CONFLICT, "Rows are not filled",
         "Quedan filas sin rellenar; el cambio no se ha cerrado.", "Rows are left to be filled; the change was not closed.";
     BACKFILL_STALLED = "backfill_stalled", SERVICE_UNAVAILABLE, "Backfill stalled",

@@ -135,6 +135,19 @@ impl Master {
         .map(drop)
     }
 
+    /// Nobody goes on with a run that was taken: what it was to do can no longer be done.
+    ///
+    /// # Errors
+    /// The master database does not answer.
+    pub async fn give_up_run(&self, id: Uuid, new: Uuid) -> Result<(), MasterError> {
+        self.query(
+            "UPDATE migration_service.run SET continued_by = NULL, run_order = NULL WHERE id = $1 AND continued_by = $2",
+            &[(&id, Type::UUID), (&new, Type::UUID)],
+        )
+        .await
+        .map(drop)
+    }
+
     /// The runs of the last day whose processes died and of which nobody has said what they did.
     ///
     /// # Errors

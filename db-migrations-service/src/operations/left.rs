@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::{OperationError, Operations, RunKind};
 use crate::master::takeover::UntoldRun;
 
+/// Only one that runs statement by statement can be.
+const HALF: &str = "and one that was in the middle has the state interrupted";
+
 /// What one run can have done, as far as it is read from a history.
 const MANY: usize = 100_000;
 
@@ -68,9 +71,9 @@ fn account(run: &UntoldRun, done: &[String]) -> Value {
     let did = match (kind, done.len()) {
         _ if run.dry_run => "nothing of a dry run stays".to_owned(),
         (RunKind::Seed | RunKind::SeedReset, _) => "each of its files is done or not begun".to_owned(),
-        (_, 0) => "none of its migrations is done, and none is half done".to_owned(),
-        (_, 1) => "1 of its migrations is done, and none is half done".to_owned(),
-        (_, many) => format!("{many} of its migrations are done, and none is half done"),
+        (_, 0) => format!("none of its migrations is done, {HALF}"),
+        (_, 1) => format!("1 of its migrations is done, {HALF}"),
+        (_, many) => format!("{many} of its migrations are done, {HALF}"),
     };
     let cure = match kind {
         _ if run.goes_on => {
@@ -120,12 +123,10 @@ mod tests {
     fn each_says_what_it_did_and_what_to_do() {
         let gone = "the process that did it is gone (here, process 7)";
         let run = told(RunKind::Run, false, false, &["a/1", "a/2"]);
-        let expected =
-            "2 of its migrations are done, and none is half done → run again: it goes on where this one ended";
+        let expected = format!("2 of its migrations are done, {HALF} → run again: it goes on where this one ended");
         assert_eq!(run, format!("{gone}; {expected}"));
         assert!(
-            told(RunKind::Run, false, true, &[])
-                .contains("none of its migrations is done, and none is half done → wait")
+            told(RunKind::Run, false, true, &[]).contains(&format!("none of its migrations is done, {HALF} → wait"))
         );
         assert!(told(RunKind::Rollback, false, false, &["a/2"]).contains("1 of its migrations is done"));
         assert!(told(RunKind::Run, true, false, &[]).ends_with("nothing of a dry run stays → ask for it again"));

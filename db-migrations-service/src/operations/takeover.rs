@@ -12,9 +12,9 @@
 use std::time::Duration;
 
 use kernel::Actor;
-use migration_engine::MigrationId;
 use migration_engine::proof::Override;
 use migration_engine::request::{AppliedRow, RollbackTo};
+use migration_engine::{ErrorCode, MigrationId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -143,6 +143,11 @@ impl KeptOrder {
     }
 }
 
+/// Whether it is refused because of what has happened since, so that no waiting helps.
+fn is_final(error: &OperationError) -> bool {
+    matches!(error, OperationError::Engine(error) if matches!(error.code, ErrorCode::UnknownMigration | ErrorCode::Irreversible))
+}
+
 /// The environment's name alone would mean all of its databases.
 fn one_database(environment: &str) -> String {
     if environment.contains('/') { environment.to_owned() } else { format!("{environment}/main") }
@@ -196,12 +201,16 @@ impl Operations {
             Turn::NotYet => return Ok(self.master().leave_run(left.id, new, WAIT_FOR_TURN_S).await?),
             Turn::Never(state) => {
                 tracing::warn!(run = %left.id, state = state.as_str(), "a run that was left behind does not go on: the one before it did not end well");
-                return Ok(self.master().leave_run(left.id, new, TRY_AGAIN_S).await?);
+                return Ok(self.master().give_up_run(left.id, new).await?);
             }
         }
         let continuation = Continuation { id: new, of: left.id, times: kept.times.saturating_add(1) };
         match Box::pin(self.begin_again(kept, left.request_id, continuation)).await {
             Ok(_) => tracing::warn!(run = %left.id, continued_by = %new, "a run that was left behind goes on"),
+            Err(error) if is_final(&error) => {
+                tracing::warn!(run = %left.id, %error, "a run that was left behind does not go on");
+                self.master().give_up_run(left.id, new).await?;
+            }
             Err(error) => {
                 tracing::warn!(run = %left.id, %error, "a run that was left behind cannot go on yet");
                 self.master().leave_run(left.id, new, TRY_AGAIN_S).await?;

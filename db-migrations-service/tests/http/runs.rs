@@ -55,6 +55,7 @@ async fn a_run_of_all_forward_and_back() {
       "environment": "development",
       "overallStatus": "healthy",
       "prepared": true,
+      "protected": false,
       "serverVersionNum": "<number>",
       "services": [
         {

@@ -212,7 +212,7 @@ export default {
   "problem.fleet_busy": "Hay una ejecución de esa flota sin terminar.",
   "problem.forbidden_statement": "Una migración contiene una sentencia no permitida.",
   "problem.gate_failed": "La migración no cumple lo que exige el entorno.",
-  "problem.half_rolled_back": "Una vuelta atrás se detuvo a la mitad de una migración, que no está ni hecha ni deshecha.",
+  "problem.half_rolled_back": "Una vuelta atrás se detuvo a la mitad de una migración.",
   "problem.has_dependents": "Otras migraciones dependen de lo que quieres deshacer.",
   "problem.host_not_allowed": "Este servicio no atiende con ese nombre.",
   "problem.idempotency_in_progress": "La misma petición todavía está en curso.",

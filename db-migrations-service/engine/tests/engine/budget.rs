@@ -25,6 +25,15 @@ pub async fn used_table() -> World {
     w
 }
 
+/// A migration that has its lock at once and for long.
+pub fn keeps_others_waiting(w: &World) {
+    w.project.migration(
+        "alpha/2_slow",
+        "ALTER TABLE alpha.t ADD COLUMN b int; SELECT pg_sleep(60);",
+        "ALTER TABLE alpha.t DROP COLUMN b;",
+    );
+}
+
 /// Four sessions that read and write the table all the time. Answers how many statements went through, and what was
 /// refused.
 pub struct Load {
@@ -69,11 +78,7 @@ impl Load {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_that_would_keep_others_waiting_gives_way_and_says_so() {
     let w = used_table().await;
-    w.project.migration(
-        "alpha/2_slow",
-        "ALTER TABLE alpha.t ADD COLUMN b int; SELECT pg_sleep(60);",
-        "ALTER TABLE alpha.t DROP COLUMN b;",
-    );
+    keeps_others_waiting(&w);
     let load = Load::on(&w);
     let error = w.run_err().await;
     let (done, refused) = load.end().await;

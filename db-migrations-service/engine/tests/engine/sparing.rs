@@ -4,7 +4,7 @@ use migration_engine::ErrorCode;
 use migration_engine::event::Outcome;
 use migration_engine::status::{MigrationState, RunReport};
 
-use crate::budget::{Load, used_table};
+use crate::budget::{Load, keeps_others_waiting, used_table};
 use crate::help::{World, all, names, until};
 
 const SLEEPS: &str =
@@ -29,11 +29,7 @@ async fn a_quick_run_has_one_session() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_for_it_is_seen_and_given_way_to() {
     let w = used_table().await;
-    w.project.migration(
-        "alpha/2_slow",
-        "ALTER TABLE alpha.t ADD COLUMN b int; SELECT pg_sleep(60);",
-        "ALTER TABLE alpha.t DROP COLUMN b;",
-    );
+    keeps_others_waiting(&w);
     let load = Load::on(&w);
     let error = run(&w).await.error.expect("it gives way");
     let (done, refused) = load.end().await;

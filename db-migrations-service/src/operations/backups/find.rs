@@ -67,10 +67,15 @@ impl Operations {
             .map(Found::view)
             .filter(|view| filter.takes(view))
             .collect();
-        views.sort_by(|a, b| b.backup_id.cmp(&a.backup_id));
+        // An id has the second, and two can be made in one.
+        views.sort_by(|a, b| (b.created_at, &b.backup_id).cmp(&(a.created_at, &a.backup_id)));
         let total = views.len();
-        let older = |view: &BackupView| filter.before.as_ref().is_none_or(|before| view.backup_id < *before);
-        Ok((views.into_iter().filter(older).take(filter.limit).collect(), total))
+        let begin = filter.before.as_ref().map_or(0, |before| {
+            let last = views.iter().position(|view| view.backup_id == *before);
+            // It was deleted meanwhile: ids grow with time.
+            last.map_or_else(|| views.partition_point(|view| view.backup_id >= *before), |last| last + 1)
+        });
+        Ok((views.into_iter().skip(begin).take(filter.limit).collect(), total))
     }
 
     /// One backup, whatever became of it.

@@ -125,10 +125,16 @@ fn send(
     messages.iter().map(send).collect()
 }
 
+/// The server spoke of something that no query of this kind has; the driver has no other name for it.
+fn is_unexpected(error: &tokio_postgres::Error) -> bool {
+    error.to_string() == "unexpected message from server"
+}
+
 fn failure(client: &Client, shared: &Shared, error: &tokio_postgres::Error) -> BatchFailure {
     match SqlError::from_driver(error) {
         Some(error) => BatchFailure::Sql(Box::new(error)),
-        None if error.is_closed() || client.is_closed() => {
+        // The driver ends the session over such an answer, sooner or later than this is asked.
+        None if !is_unexpected(error) && (error.is_closed() || client.is_closed()) => {
             BatchFailure::ConnectionLost(shared.given_up().unwrap_or_else(|| full_text(error)))
         }
         None => BatchFailure::Protocol(format!(
