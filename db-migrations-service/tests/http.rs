@@ -6,8 +6,6 @@ mod listening;
 mod fleets;
 #[path = "http/own_databases.rs"]
 mod own_databases;
-#[path = "http/own_server.rs"]
-mod own_server;
 #[path = "http/redis_server.rs"]
 mod redis_server;
 #[path = "http/world.rs"]

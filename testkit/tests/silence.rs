@@ -47,6 +47,16 @@ async fn a_half_open_line_is_noticed_by_whoever_waits_for_an_answer() {
     assert_eq!(idle.batch("SELECT 1").await.unwrap().value(0, 0), Some("1"));
 }
 
+/// What becomes of a statement that was sent and swallowed by a line which then forgets the connection.
+async fn swallowed(proxy: &Proxy, session: &AdminConn) -> String {
+    proxy.stall();
+    let batch = session.batch("SELECT 1");
+    tokio::pin!(batch);
+    assert!(tokio::time::timeout(PATIENCE / 10, &mut batch).await.is_err());
+    proxy.forget();
+    batch.await.unwrap_err().to_string()
+}
+
 /// The first answers of a flight have come; it is the rest that never does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flight_that_is_half_answered_is_waited_for_no_longer() {
@@ -73,16 +83,7 @@ async fn an_answer_that_was_lost_is_not_waited_for() {
     let proxy = line();
     let session = through(&proxy, &server().url("postgres")).await;
     let pid = session.backend_pid();
-    let ended = async {
-        proxy.stall();
-        let batch = session.batch("SELECT 1");
-        tokio::pin!(batch);
-        // Sent, and swallowed.
-        assert!(tokio::time::timeout(PATIENCE / 10, &mut batch).await.is_err());
-        proxy.forget();
-        batch.await.unwrap_err().to_string()
-    };
-    assert_given_up(ended, "the answer was lost").await;
+    assert_given_up(swallowed(&proxy, &session), "the answer was lost").await;
     // Its process knows nothing of it, and is told when this side hangs up: nothing is left to hold a lock.
     let watcher = server().session("postgres").await;
     let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
@@ -103,14 +104,6 @@ async fn a_server_that_took_anothers_place_is_found_out() {
     let proxy = Proxy::to(primary.addr()).unwrap();
     let session = through(&proxy, &primary.url("postgres")).await;
     proxy.retarget(standby.addr());
-    let waiting = async {
-        proxy.stall();
-        let batch = session.batch("SELECT 1");
-        tokio::pin!(batch);
-        assert!(tokio::time::timeout(PATIENCE / 10, &mut batch).await.is_err());
-        proxy.forget();
-        batch.await.unwrap_err().to_string()
-    };
-    assert_given_up(waiting, "does not know this session").await;
+    assert_given_up(swallowed(&proxy, &session), "does not know this session").await;
     assert!(matches!(session.closed().await, Closed::Lost(_)));
 }

@@ -7,6 +7,7 @@ mod rehearsal;
 
 use std::sync::Arc;
 
+use postgres_link::claims::drop_database;
 use postgres_link::{AdminConn, ConnectOptions};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -58,7 +59,7 @@ impl Scratch {
             return Ok(name);
         }
         let building = format!("{name}_building");
-        run(&maintenance, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(&building))).await?;
+        run(&maintenance, &drop_database(&building)).await?;
         run(&maintenance, &format!("CREATE DATABASE {}", identifier(&building))).await?;
         self.migrate(&self.server.clone().with_database(&building)).await?;
         run(&maintenance, &format!("ALTER DATABASE {} RENAME TO {}", identifier(&building), identifier(&name))).await?;
@@ -183,5 +184,9 @@ async fn maintenance(server: &ConnectOptions) -> Result<AdminConn, EngineError> 
 }
 
 async fn run(conn: &AdminConn, sql: &str) -> Result<postgres_link::BatchOutcome, EngineError> {
-    conn.batch(sql).await.map_err(|error| own_statement(&error, "keeping scratch databases"))
+    conn.batch(sql).await.map_err(|error| refused(&error))
+}
+
+fn refused(error: &postgres_link::BatchError) -> EngineError {
+    own_statement(error, "keeping scratch databases")
 }

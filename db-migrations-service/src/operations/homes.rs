@@ -160,8 +160,12 @@ impl Operations {
 
 /// The names by which each of these databases is asked for alone.
 pub(crate) fn alone_of(databases: &[String]) -> String {
-    let alone = |name: &String| if name.contains('/') { name.clone() } else { format!("{name}/{MAIN}") };
-    databases.iter().map(alone).collect::<Vec<_>>().join(", ")
+    databases.iter().map(|name| alone(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// The name by which a database is asked for alone: an environment's name is that of all its databases.
+pub(super) fn alone(database: &str) -> String {
+    if database.contains('/') { database.to_owned() } else { format!("{database}/{MAIN}") }
 }
 
 /// The name of an environment without that of its main database.

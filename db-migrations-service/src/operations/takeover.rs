@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::homes::alone;
 use super::run::{Continuation, RunOrder};
 use super::{Caller, OperationError, Operations, Recording, RollbackOrder, RunHandle, RunState, SeedOrder};
 use crate::master::takeover::LeftRun;
@@ -119,7 +120,7 @@ impl KeptOrder {
     ) -> Self {
         Self {
             what,
-            environment: one_database(environment),
+            environment: alone(environment),
             service: service.cloned(),
             no_backup: None,
             despite_releases: None,
@@ -146,11 +147,6 @@ impl KeptOrder {
 /// Whether it is refused because of what has happened since, so that no waiting helps.
 fn is_final(error: &OperationError) -> bool {
     matches!(error, OperationError::Engine(error) if matches!(error.code, ErrorCode::UnknownMigration | ErrorCode::Irreversible))
-}
-
-/// The environment's name alone would mean all of its databases.
-fn one_database(environment: &str) -> String {
-    if environment.contains('/') { environment.to_owned() } else { format!("{environment}/main") }
 }
 
 impl Operations {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use db_migrations_service::alerts::rules::rule_file;
 use postgres_link::AdminConn;
 use serde_json::{Value, json};
+use testkit::faults::OwnServer;
 
 use crate::alert_servers::{Server, until};
 use crate::alerts::catalogue;
 use crate::metrics::Scrape;
-use crate::own_server::OwnServer;
 use crate::world::{Setup, World, world_with};
 
 /// A file system in memory that everybody may write to; `docker run --shm-size=256m` where it is small.
@@ -58,7 +58,7 @@ impl Disk {
 async fn sessions(server: &OwnServer, number: usize) -> Vec<AdminConn> {
     let mut sessions = Vec::new();
     for _ in 0..number {
-        sessions.push(server.admin("postgres").await);
+        sessions.push(server.session("postgres").await);
     }
     sessions
 }
@@ -81,9 +81,10 @@ fn of(rule: &str, subject: Option<&str>) -> (String, Option<String>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_and_a_full_server_fire_and_are_over_when_there_is_room_again() {
-    let server = OwnServer::start(Path::new(MEMORY), SETTINGS).await;
+    let server =
+        tokio::task::spawn_blocking(|| OwnServer::start_below(Path::new(MEMORY), SETTINGS)).await.expect("no panic");
     let disk = Disk::new();
-    server.admin("postgres").await.batch("CREATE DATABASE escuela").await.expect("it may");
+    server.session("postgres").await.batch("CREATE DATABASE escuela").await.expect("it may");
     let alerts = format!(
         "[alerts.low-disk]\nthreshold = {}\nfor = \"0s\"\n[alerts.too-many-connections]\nthreshold = 60\nfor = \"0s\"\n",
         disk.threshold
@@ -123,7 +124,7 @@ async fn a_full_disk_and_a_full_server_fire_and_are_over_when_there_is_room_agai
 
     // Nobody is let in any more: that is all that is known of it.
     let mut all = Vec::new();
-    while let Ok(session) = server.connect("postgres").await {
+    while let Ok(session) = postgres_link::connect(&server.connect("postgres")).await {
         all.push(session);
     }
     let refused = "profe_migration_target_connections_refused{environment=\"development\"}";

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use testkit::faults::OwnServer;
 
 use crate::metrics::Scrape;
-use crate::own_server::OwnServer;
 use crate::world::{Setup, World, world_with};
 
 const CATALOGUE: &str = "[project]\nname = \"escuela\"\ndefault_environment = \"development\"\n\
@@ -31,9 +31,13 @@ async fn until(world: &World, what: &str, is_so: impl Fn(&Scrape) -> bool) -> Sc
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_says_how_far_it_is_behind() {
-    let primary = OwnServer::start(&std::env::temp_dir(), &[]).await;
-    primary.admin("postgres").await.batch("CREATE DATABASE escuela").await.expect("it may");
-    let standby = primary.standby().await;
+    let servers = tokio::task::spawn_blocking(|| {
+        let primary = OwnServer::start(&[]);
+        primary.value("CREATE DATABASE escuela");
+        let standby = primary.standby();
+        (primary, standby)
+    });
+    let (primary, standby) = servers.await.expect("no panic");
     let variables = vec![("DEVELOPMENT_URL", primary.url("escuela")), ("PRODUCTION_URL", standby.url("escuela"))];
     let files = vec![("config/services.toml", CATALOGUE)];
     let world = world_with(Setup { files, variables, ..Setup::default() }).await;
@@ -52,7 +56,7 @@ async fn a_standby_says_how_far_it_is_behind() {
     assert!(level.value("profe_migration_target_standby_lag_seconds{environment=\"development\"}") >= 0.0);
     assert!(!level.has("profe_migration_target_standby_lag_seconds{environment=\"production\"}"), "it has none");
 
-    let (there, here) = (standby.admin("escuela").await, primary.admin("escuela").await);
+    let (there, here) = (standby.session("escuela").await, primary.session("escuela").await);
     there.batch("SELECT pg_wal_replay_pause()").await.expect("a superuser may");
     here.batch("CREATE TABLE nuevo (id int)").await.expect("it may");
     let first = until(&world, "it is behind", |scrape| scrape.value(LAG) > 0.0).await.value(LAG);

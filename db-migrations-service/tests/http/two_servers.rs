@@ -5,10 +5,10 @@ use db_migrations_service::operations::Operations;
 use postgres_link::AdminConn;
 use reqwest::Method;
 use serde_json::{Value, json};
+use testkit::faults::OwnServer;
 use time::OffsetDateTime;
 
 use crate::metrics::Scrape;
-use crate::own_server::OwnServer;
 use crate::world::{Answer, Setup, World, admin, world_with};
 
 const MAIN: &str = "development";
@@ -37,8 +37,8 @@ impl Place {
 
     /// With these settings of the environment.
     async fn with(settings: &str) -> Self {
-        let server = OwnServer::start(&std::env::temp_dir(), &[]).await;
-        server.admin("postgres").await.batch("CREATE DATABASE aulas").await.expect("the superuser may");
+        let server = tokio::task::spawn_blocking(|| OwnServer::start(&[])).await.expect("no panic");
+        server.session("postgres").await.batch("CREATE DATABASE aulas").await.expect("the superuser may");
         let catalogue = format!(
             "[project]\nname = \"escuela\"\n\
              [environments.development]\nurl_variable = \"DEVELOPMENT_URL\"\ndatabase = \"dev{{s}}\"\n{settings}\n\
@@ -64,7 +64,7 @@ impl Place {
 
     /// The superuser's session on the server that is apart.
     async fn aulas(&self) -> AdminConn {
-        self.server.as_ref().expect("it runs").admin("aulas").await
+        self.server.as_ref().expect("it runs").session("aulas").await
     }
 
     /// Whatever somebody does there by hand; `{s}` is the world's suffix.

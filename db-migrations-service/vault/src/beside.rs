@@ -3,7 +3,8 @@
 //! Each has a name of its own and is claimed by an advisory lock, held by a session of whoever works on it. One that nobody claims was
 //! left behind.
 
-use postgres_link::quote::{identifier, literal};
+use postgres_link::claims::Claims;
+use postgres_link::quote::literal;
 use postgres_link::{AdminConn, ConnectOptions};
 
 use crate::error::VaultError;
@@ -19,8 +20,8 @@ pub(crate) const REHEARSING: &str = "profe_rehearsing_";
 /// In which an in-place restore is prepared.
 pub(crate) const BESIDE: &str = "profe_beside_";
 
-/// "prof" in ASCII: the first half of the claims' number; the other is of the name.
-const CLAIM: i32 = 0x7072_6F66;
+/// "prof" in ASCII.
+const CLAIMS: Claims = Claims::of(0x7072_6F66);
 
 /// PostgreSQL's names are not longer, bytes.
 const LONGEST: usize = 63;
@@ -35,9 +36,7 @@ pub(crate) fn name(prefix: &str, id: &BackupId) -> Result<String, VaultError> {
 
 /// Says that `name` is worked on, until the session ends. The session must be one on the database `postgres`, as all claims are.
 pub(crate) async fn claim(session: AdminConn, name: &str) -> Result<AdminConn, VaultError> {
-    // It is idle as long as the restore takes.
-    let claim = format!("SET idle_session_timeout = 0; SELECT pg_advisory_lock({CLAIM}, hashtext({}))", literal(name));
-    session.batch(&claim).await.map_err(own("claiming the database to restore into"))?;
+    CLAIMS.claim(&session, name).await.map_err(own("claiming the database to restore into"))?;
     Ok(session)
 }
 
@@ -54,27 +53,11 @@ pub async fn sweep_databases(server: &ConnectOptions) -> Result<(), VaultError> 
 
 /// Drops those that nobody claims.
 pub(crate) async fn sweep(session: &AdminConn) -> Result<(), VaultError> {
-    let own = own("dropping what an earlier attempt left");
     let prefixes = [RESTORING, VERIFYING, REHEARSING, BESIDE];
-    let prefixes = prefixes.map(|prefix| format!("starts_with(datname, {})", literal(prefix)));
-    // The right to drop it is the owner's; others' are others' to sweep.
-    let query = format!(
-        "SELECT datname FROM pg_database WHERE ({}) AND pg_has_role(datdba, 'USAGE') ORDER BY 1",
-        prefixes.join(" OR ")
-    );
-    let found = session.batch(&query).await.map_err(&own)?;
-    for name in found.rows().filter_map(|row| row.first().cloned().flatten()) {
-        let number = format!("({CLAIM}, hashtext({}))", literal(&name));
-        let free = session.batch(&format!("SELECT pg_try_advisory_lock{number}")).await.map_err(&own)?;
-        if free.value(0, 0) == Some("t") {
-            tracing::warn!(database = name, "dropping a database that a restore left behind whose process is gone");
-            session.batch(&drop_statement(&name)).await.map_err(&own)?;
-            session.batch(&format!("SELECT pg_advisory_unlock{number}")).await.map_err(&own)?;
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn drop_statement(name: &str) -> String {
-    format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name))
+    let condition = prefixes.map(|prefix| format!("starts_with(datname, {})", literal(prefix))).join(" OR ");
+    let dropping = |name: &str| {
+        tracing::warn!(database = name, "dropping a database that a restore left behind whose process is gone");
+    };
+    let swept = CLAIMS.sweep(session, &condition, dropping).await;
+    swept.map(drop).map_err(own("dropping what an earlier attempt left"))
 }

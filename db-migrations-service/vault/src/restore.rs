@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use embedded_postgres::Tools;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use postgres_link::claims::drop_database;
 use postgres_link::quote::{identifier, literal};
 use postgres_link::{AdminConn, ConnectOptions};
 use sha2::{Digest, Sha256};
@@ -392,7 +393,7 @@ impl<'a> Side<'a> {
     pub(crate) async fn strike(&self) {
         let dropped = async {
             let maintenance = maintenance(&self.server).await?;
-            maintenance.batch(&beside::drop_statement(&self.name)).await.map_err(own("dropping what was restored"))?;
+            maintenance.batch(&drop_database(&self.name)).await.map_err(own("dropping what was restored"))?;
             Ok::<_, VaultError>(())
         };
         if let Err(error) = dropped.await {

@@ -9,6 +9,7 @@
 //! an SQL error means for its caller. It uses rustls on ring only; OpenSSL's client features that rustls does not
 //! have (encrypted key files, revocation lists, names in a certificate's CN) are refused with a sentence that says so.
 
+pub mod claims;
 pub mod quote;
 pub mod sqlstate;
 

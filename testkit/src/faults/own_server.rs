@@ -30,12 +30,17 @@ pub struct OwnServer {
 impl OwnServer {
     /// Starts one with these settings.
     pub fn start(settings: &[(&str, &str)]) -> Self {
-        Self::on(open_folder(), settings, None)
+        Self::start_below(&std::env::temp_dir(), settings)
+    }
+
+    /// Starts one with its data below `place`.
+    pub fn start_below(place: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::on(open_folder(place), settings, None)
     }
 
     /// Starts one whose disk can be filled up.
     pub fn start_on(disk: &Disk, settings: &[(&str, &str)]) -> Self {
-        Self::on(open_folder(), settings, Some(disk.programs()))
+        Self::on(open_folder(&std::env::temp_dir()), settings, Some(disk.programs()))
     }
 
     fn on(folder: tempfile::TempDir, settings: &[(&str, &str)], binaries: Option<Binaries>) -> Self {
@@ -52,7 +57,7 @@ impl OwnServer {
     /// A server that replays what this one writes, and waits until it has begun to.
     #[must_use]
     pub fn standby(&self) -> Self {
-        let folder = open_folder();
+        let folder = open_folder(&std::env::temp_dir());
         let server = folder.path().join("server");
         std::fs::create_dir(&server).expect("a folder");
         let here = self.data();
@@ -218,9 +223,9 @@ impl Drop for Crowd {
     }
 }
 
-/// Below the system's temporary folder, where the server's account can come in.
-fn open_folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+/// Below `place`, where the server's account can come in.
+fn open_folder(place: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in(place).expect("a temporary folder");
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
     folder
 }

@@ -1,16 +1,17 @@
 //! The throwaway databases of rehearsals: claimed by a session as long as somebody works on them, and swept when nobody does.
 
+use postgres_link::claims::{Claims, drop_database};
 use postgres_link::{AdminConn, ConnectOptions};
 use uuid::Uuid;
 
-use super::{create_statement, maintenance, run};
+use super::{create_statement, maintenance, refused, run};
 use crate::error::{EngineError, ErrorCode};
-use crate::target::quote::{identifier, literal};
+use crate::target::quote::identifier;
 
 /// What their names begin with; twelve hexadecimal digits follow.
 const PREFIX: &str = "scratch_rehearsal_";
-/// "reh" and a number: the first half of a claim's number; the other is of the name.
-const CLAIM: i32 = 0x7265_6801;
+/// "reh" and a number.
+const CLAIMS: Claims = Claims::of(0x7265_6801);
 
 /// A database that is somebody's. The session that says so also makes and drops it.
 pub(crate) struct Rehearsal {
@@ -46,7 +47,7 @@ impl Rehearsal {
 
     /// Drops it, whoever is connected.
     pub(crate) async fn drop(self) -> Result<(), EngineError> {
-        run(&self.claim, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(&self.name))).await?;
+        run(&self.claim, &drop_database(&self.name)).await?;
         self.claim.close().await;
         Ok(())
     }
@@ -54,9 +55,7 @@ impl Rehearsal {
     async fn claim(server: &ConnectOptions) -> Result<Self, EngineError> {
         let name = format!("{PREFIX}{}", &Uuid::new_v4().simple().to_string()[..12]);
         let claim = maintenance(server).await?;
-        // It is idle as long as the rehearsal takes.
-        let lock = format!("SET idle_session_timeout = 0; SELECT pg_advisory_lock({})", number(&name));
-        run(&claim, &lock).await?;
+        CLAIMS.claim(&claim, &name).await.map_err(|error| refused(&error))?;
         Ok(Self { claim: Box::new(claim), name })
     }
 }
@@ -67,25 +66,11 @@ impl Rehearsal {
 /// A server that does not answer, or refuses.
 pub async fn sweep(server: &ConnectOptions) -> Result<usize, EngineError> {
     let session = maintenance(server).await?;
-    // The right to drop it is the owner's; others' are others' to sweep.
-    let query = format!(
-        "SELECT datname FROM pg_database WHERE datname ~ '^{PREFIX}[0-9a-f]{{12}}$' AND pg_has_role(datdba, 'USAGE') ORDER BY 1"
-    );
-    let found = run(&session, &query).await?;
-    let mut dropped = 0;
-    for name in found.rows().filter_map(|row| row.first().cloned().flatten()) {
-        let free = run(&session, &format!("SELECT pg_try_advisory_lock({})", number(&name))).await?;
-        if free.value(0, 0) == Some("t") {
-            tracing::warn!(database = name, "dropping the database of a rehearsal whose process is gone");
-            run(&session, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(&name))).await?;
-            run(&session, &format!("SELECT pg_advisory_unlock({})", number(&name))).await?;
-            dropped += 1;
-        }
-    }
+    let dropping = |name: &str| {
+        tracing::warn!(database = name, "dropping the database of a rehearsal whose process is gone");
+    };
+    let swept = CLAIMS.sweep(&session, &format!("datname ~ '^{PREFIX}[0-9a-f]{{12}}$'"), dropping).await;
+    let dropped = swept.map_err(|error| refused(&error))?;
     session.close().await;
     Ok(dropped)
-}
-
-fn number(name: &str) -> String {
-    format!("{CLAIM}, hashtext({})", literal(name))
 }
