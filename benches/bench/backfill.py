@@ -86,7 +86,7 @@ class Backfill:
 
     def writers(self, seconds, beside=None):
         """Latencies of the writers, in milliseconds; beside a backfill those that were due while it ran."""
-        script, logs = os.path.join(self.work, "writers.sql"), os.path.join(self.work, "writers")
+        script, logs = os.path.join(self.work, "writers.sql"), os.path.join(self.work, "latencies")
         with open(script, "w") as file:
             file.write(WRITERS)
         for old in glob.glob(logs + ".*"):

@@ -3,8 +3,9 @@
     benches/run --part listeners        (cargo build --release -p profe first; about eight minutes)
 
 Runs with and without listeners take turns on one service and one database; after each, everything is taken back, and the
-server puts its own tables in order. A run is long enough, and there are enough of them, for a difference of 2 % to be told
-from chance: the error of the mean is said beside it. The listeners are one process at the lowest priority that reads and
+server puts its own tables in order. Four runs are one measurement: alone, watched, watched, alone (the next begins
+watched), so that a disk which grows faster or slower meanwhile does so for both. There are enough of them for a
+difference of 2 % to be told from chance: the error of the mean is said beside it. The listeners are one process at the lowest priority that reads and
 counts: theirs are other machines' processors. Each has to hear the run to its end.
 """
 
@@ -29,8 +30,8 @@ CHILD = "--listen"
 END = b"event: run_ended\n"
 # How long listeners may take to hear of the end of a run that is over.
 PATIENCE_S = 120
-# A watched run and one alone, so often; the first pair warms up.
-PAIRS = 12
+# Two watched runs between two alone, or the other way round, so often; a pair before them warms up.
+ROUNDS = 12
 
 
 def listen(port, count):
@@ -157,7 +158,7 @@ def project(work, migrations, tables):
     return folder
 
 
-def measure(root, cluster, work, migrations=400, tables=6, pairs=PAIRS, listeners=1000):
+def measure(root, cluster, work, migrations=100, tables=6, rounds=ROUNDS, listeners=1000):
     profe = os.environ.get("BENCH_PROFE", os.path.join(root, "target/release/profe"))
     if not os.path.exists(profe):
         return {"absent": f"no {profe}: cargo build --release -p profe"}
@@ -170,9 +171,11 @@ def measure(root, cluster, work, migrations=400, tables=6, pairs=PAIRS, listener
         nonlocal standing, events
         # What the run before left to do is done, and nothing falls due while this one is measured.
         cluster.sql("VACUUM;\nCHECKPOINT;", "events")
-        crowd = Listeners(service.port, listeners) if with_listeners else None
-        if crowd:
-            standing = max(standing, service.memory_mib("VmRSS"))
+        crowd = Listeners(service.port, listeners)
+        standing = max(standing, service.memory_mib("VmRSS"))
+        if not with_listeners:
+            # They come for either run, so that what their coming does to the machine is done to both.
+            crowd = crowd.leave()
         service.forget_peak()
         began = service.processor_s()
         took, applied, events = service.run()
@@ -193,20 +196,20 @@ def measure(root, cluster, work, migrations=400, tables=6, pairs=PAIRS, listener
         once(True)
         for measured in (alone, watched, heard, *processors):
             measured.clear()
-        for number in range(pairs):
-            for with_listeners in ((False, True) if number % 2 else (True, False)):
+        for number in range(rounds):
+            for with_listeners in ((False, True, True, False) if number % 2 else (True, False, False, True)):
                 once(with_listeners)
-            say(f"{number + 1} of {pairs}: alone {alone[-1]} ms, watched {watched[-1]} ms")
+            say(f"{number + 1} of {rounds}: alone {alone[-2:]} ms, watched {watched[-2:]} ms")
     finally:
         service.stop()
-    delays = [(w / a - 1) * 100 for a, w in zip(alone, watched)]
+    delays = [(sum(watched[at:at + 2]) / sum(alone[at:at + 2]) - 1) * 100 for at in range(0, len(alone), 2)]
     error = statistics.stdev(delays) / len(delays) ** 0.5 if len(delays) > 1 else float("nan")
     return {"binary": os.path.basename(os.path.dirname(profe)), "migrations": migrations, "tables": tables, "events": events,
-            "listeners": listeners, "pairs": pairs, "alone_ms": statistics.median(alone), "watched_ms": statistics.median(watched),
+            "listeners": listeners, "rounds": rounds, "alone_ms": statistics.median(alone), "watched_ms": statistics.median(watched),
             "delay_percent": round(statistics.median(delays), 2), "delay_mean_percent": round(statistics.mean(delays), 2),
             "delay_error_percent": round(error, 2), "alones_ms": alone, "watcheds_ms": watched,
             "before_mib": round(before, 1), "standing_mib": round(standing, 1), "alone_peak_mib": round(peaks[0], 1),
-            "watched_peak_mib": round(peaks[1], 1), "cost_mib": round(peaks[1] - peaks[0], 1),
+            "watched_peak_mib": round(peaks[1], 1), "cost_mib": round(peaks[1] - before, 1),
             "processor_alone_s": round(statistics.median(processors[0]), 3),
             "processor_watched_s": round(statistics.median(processors[1]), 3),
             "sent_mib": round(statistics.median(h["read_bytes"] for h in heard) / 2**20, 1),

@@ -135,9 +135,9 @@ def figures(results):
         e = results["listeners"]
         out.append("### Listeners on the event stream")
         out.append(f"Not measured: {e['absent']}." if "absent" in e else
-                   f"{e['listeners']:,} listeners, {e['pairs']} pairs of runs of {e['migrations']} migrations with {e['tables']} tables each, "
+                   f"{e['listeners']:,} listeners, {e['rounds']} times two runs between two alone, of {e['migrations']} migrations with {e['tables']} tables each, "
                    f"each of {e['events']:,} events sent to each ({e['sent_mib']:,.0f} MiB a run), {e['binary']} build: a run takes "
-                   f"{ms(e['watched_ms'])} ms, without listeners {ms(e['alone_ms'])} ms. The pairs differ by {e['delay_percent']:+.1f} % at the "
+                   f"{ms(e['watched_ms'])} ms, without listeners {ms(e['alone_ms'])} ms. These fours differ by {e['delay_percent']:+.1f} % at the "
                    f"median, {e['delay_mean_percent']:+.1f} ± {e['delay_error_percent']:.1f} % on average; the last listener has heard all of it "
                    f"{e['late_s']:.1f} s after the end, and {e['ended']} of them were sent away. The service's peak is {e['watched_peak_mib']:.0f} "
                    f"MiB, {e['cost_mib']:.0f} MiB more than without listeners; its processor time {e['processor_watched_s']:.2f} s against "
