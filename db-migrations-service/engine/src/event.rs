@@ -30,6 +30,15 @@ pub struct Blocker {
     pub transaction_ms: Option<i64>,
 }
 
+impl Blocker {
+    /// In a few words: `a long report (pid 42)`, `autovacuum: VACUUM plans.plans (pid 43)`.
+    pub(crate) fn in_words(&self) -> String {
+        let named = self.application.as_deref().filter(|name| !name.is_empty());
+        let vacuums = self.query.as_deref().filter(|query| query.starts_with("autovacuum:"));
+        format!("{} (pid {})", vacuums.or(named).unwrap_or("a session"), self.pid)
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -46,34 +46,29 @@ pub(crate) fn ended(
             .migration(&step.id),
         )),
         Stopped::Failed(error) => StepEnd::Failed(Box::new(refusal(&error))),
-        Stopped::Yielded { error, victims } => {
+        Stopped::Yielded { error, victims, behind } => {
             let mut refused = refusal(&error);
             refused.code = ErrorCode::BlocksOthers;
+            let waited = match victims.len() {
+                1 => "a session".to_owned(),
+                n => format!("{n} sessions"),
+            };
+            let (itself, cure) = match behind.first() {
+                None => (String::new(), "split it into steps that block less (`profe migrate validate` names them)"),
+                Some(first) => (format!(", which itself waited for {},", first.in_words()), "let that end, or end it"),
+            };
             refused.message = format!(
-                "{}: {} waited for it as long as they may, in every attempt; it was taken back",
-                step.text.file,
-                match victims.len() {
-                    1 => "a session".to_owned(),
-                    n => format!("{n} sessions"),
-                }
+                "{}: {waited} waited for it{itself} as long as they may, in every attempt; it was taken back",
+                step.text.file
             );
-            refused.cure = Some(
-                "split it into steps that block less (`profe migrate validate` names them), run it at a quieter hour, or raise run.blocking_budget_ms"
-                    .to_owned(),
-            );
+            refused.cure = Some(format!("{cure}, run it at a quieter hour, or raise run.blocking_budget_ms"));
             refused.blockers = victims;
             StepEnd::Failed(Box::new(refused))
         }
         Stopped::NoLock { error, blockers, attempts } => {
             let mut refused = refusal(&error);
             refused.code = ErrorCode::LockTimeout;
-            let who = blockers.first().map_or_else(String::new, |b| {
-                format!(
-                    "; in the way: pid {} ({})",
-                    b.pid,
-                    b.application.as_deref().filter(|a| !a.is_empty()).unwrap_or("unnamed")
-                )
-            });
+            let who = blockers.first().map_or_else(String::new, |b| format!("; in the way: {}", b.in_words()));
             refused.message = format!("{}: no lock in {attempts} attempts{who}", refused.message);
             refused.cure = Some(
                 "end the sessions in the way, or run again at a quieter hour; nothing was half applied".to_owned(),

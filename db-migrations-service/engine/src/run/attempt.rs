@@ -61,8 +61,8 @@ pub(crate) enum Stopped {
     Failed(BatchError),
     /// The whole ladder was climbed and the lock was not had.
     NoLock { error: BatchError, blockers: Vec<Blocker>, attempts: u32 },
-    /// Others waited for us as long as they may, and we let them pass.
-    Yielded { error: BatchError, victims: Vec<Blocker> },
+    /// Others waited for us as long as they may, and we let them pass; what we waited for ourselves then is `behind`.
+    Yielded { error: BatchError, victims: Vec<Blocker>, behind: Vec<Blocker> },
     /// The run was cancelled, and the message with it.
     Cancelled,
     /// The session that holds the migration lock is gone, and another runner may be at work; or there is none that could look.
@@ -182,13 +182,17 @@ impl Hands<'_> {
                         if let Some(budget) = budget {
                             let victims = lock::victims_of(watch, self.conn.backend_pid(), budget.saturating_sub(pause)).await;
                             if !victims.is_empty() {
-                                yielded = Some(victims);
+                                let behind = lock::blockers_of(watch, self.conn.backend_pid()).await;
+                                yielded = Some((victims, behind));
                                 self.cancel_statement().await;
                                 continue;
                             }
                         }
                         let found = lock::blockers_of(watch, self.conn.backend_pid()).await;
                         if !found.is_empty() {
+                            if budget.is_some() {
+                                lock::dismiss_autovacuum(watch, self.conn.backend_pid()).await;
+                            }
                             let statement = telling.as_ref().map_or(sending.statement, Telling::statement);
                             let waited_ms = begun.elapsed().as_millis() as u64;
                             let blockers_now = found.clone();
@@ -208,7 +212,9 @@ impl Hands<'_> {
         };
         let stopped = match (guard_lost, error.sqlstate()) {
             (Some(why), _) => Stopped::GuardLost(why),
-            (None, Some("57014")) if let Some(victims) = yielded => Stopped::Yielded { error, victims },
+            (None, Some("57014")) if let Some((victims, behind)) = yielded => {
+                Stopped::Yielded { error, victims, behind }
+            }
             (None, Some("57014")) if cancelled => Stopped::Cancelled,
             _ => Stopped::Failed(error),
         };
@@ -257,14 +263,14 @@ impl Hands<'_> {
                 Stopped::Failed(error) if matches!(error.sqlstate(), Some("55P03" | "40P01")) => {
                     Stopped::NoLock { error, blockers: blockers.clone(), attempts }
                 }
-                Stopped::Yielded { error, victims } => {
+                Stopped::Yielded { error, victims, behind } => {
                     let budget_ms = self.settings.blocking_budget_ms;
                     self.context.events.send(Event::Yielded {
                         migration: id.clone(),
                         budget_ms,
                         victims: victims.clone(),
                     });
-                    Stopped::Yielded { error, victims }
+                    Stopped::Yielded { error, victims, behind }
                 }
                 other => return Err(other),
             };

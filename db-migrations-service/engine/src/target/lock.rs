@@ -121,6 +121,19 @@ pub(crate) async fn victims_of(conn: &AdminConn, pid: i32, longest: Duration) ->
     sessions(conn, &waiting).await
 }
 
+/// Ends the autovacuum that `pid` waits for, as the server itself does for whoever has waited `deadlock_timeout`: a second,
+/// and ours keep nobody waiting so long. It comes again within the minute. One that prevents wraparound is left alone.
+/// Superusers may; on PostgreSQL 18 members of `pg_signal_autovacuum_worker` too. For all others it stays in the way.
+pub(crate) async fn dismiss_autovacuum(conn: &AdminConn, pid: i32) {
+    let dismiss = format!(
+        "SELECT pg_cancel_backend(a.pid) FROM pg_stat_activity a WHERE a.backend_type = 'autovacuum worker' \
+         AND a.pid = ANY (pg_blocking_pids({pid})) AND a.query NOT LIKE '%(to prevent wraparound)'"
+    );
+    if let Err(error) = conn.batch(&dismiss).await {
+        tracing::debug!(%error, "an autovacuum could not be asked to step aside");
+    }
+}
+
 /// Who holds a lock on one of `relations` in a transaction older than `longest`, or dumps the database, or keeps it from
 /// wrapping around: a lock that is not had soon.
 pub(crate) async fn in_the_way(conn: &AdminConn, relations: &[String], longest: Duration) -> Vec<Blocker> {

@@ -122,6 +122,7 @@ async fn nobody_queues_behind_a_migration_that_waits_itself() {
     let (_, refused) = load.end().await;
     assert!(refused.is_empty(), "somebody waited longer than {PATIENCE_MS} ms: {refused:?}");
     assert_eq!(error.code, ErrorCode::BlocksOthers, "{error:#?}");
+    assert!(error.message.contains("waited for it, which itself waited for a long report (pid "), "{error:#?}");
     let told = |e: &Event| matches!(e, Event::InTheWay { blockers } if blockers.iter().any(|b| b.application.as_deref() == Some("a long report")));
     assert!(w.saw(told));
 }

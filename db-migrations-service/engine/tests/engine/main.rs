@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod autovacuum;
 mod backfill;
 mod bad_input;
 mod budget;

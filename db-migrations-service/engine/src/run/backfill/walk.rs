@@ -247,9 +247,6 @@ impl Place {
 
 /// That a lock of a batch did not come, and who has it.
 fn in_the_way(blockers: &[Blocker]) -> String {
-    let who = blockers.first().map_or_else(String::new, |blocker| {
-        let name = blocker.application.as_deref().filter(|name| !name.is_empty()).unwrap_or("a session");
-        format!(": {name} (pid {}) has it", blocker.pid)
-    });
+    let who = blockers.first().map_or_else(String::new, |blocker| format!(": {} has it", blocker.in_words()));
     format!("a row of a batch is locked{who}")
 }
