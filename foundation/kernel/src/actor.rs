@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Who acts, as histories and logs show it: `cli:ana`, `local`, `token:deploy`, `system:scheduler`.
+use crate::ids::UserId;
+
+/// Who acts, as histories and logs show it: `cli:ana`, `local`, `token:deploy`, `user:<id>`,
+/// `system:scheduler`.
 ///
 /// It names, it does not authorise: what somebody may do is decided where the credentials are read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,6 +28,11 @@ impl Actor {
     /// The holder of a named API token.
     pub fn token(name: &str) -> Self {
         Self(format!("token:{}", printable(name)))
+    }
+
+    /// A signed-in person, by the id of their account.
+    pub fn user(id: UserId) -> Self {
+        Self(format!("user:{id}"))
     }
 
     /// The platform itself, for what nobody asked for just now.

@@ -2,8 +2,12 @@
 
 mod actor;
 mod cause;
+mod claims;
+mod ids;
 mod secret;
 
 pub use actor::Actor;
 pub use cause::cause;
+pub use claims::{AppRole, Caller, Claims, NoSuchRole};
+pub use ids::{OrganizationId, RequestId, SessionId, UserId};
 pub use secret::Secret;

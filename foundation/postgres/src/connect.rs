@@ -8,6 +8,7 @@ mod attempt;
 mod classify;
 mod dial;
 mod error;
+mod merging;
 mod pooler;
 mod settings;
 mod socket;
@@ -23,6 +24,7 @@ pub(crate) use classify::full_text;
 pub(crate) use dial::Route;
 pub(crate) use error::Place as ServerPlace;
 pub use error::{ConnectError, ConnectErrorKind};
+pub(crate) use merging::Switch;
 pub(crate) use pooler::Opener;
 pub(crate) use socket::{Signs, Socket};
 

@@ -5,13 +5,16 @@
 //! where something is missing. [`connect()`] returns an [`AdminConn`]: one session, one `Client`, with what a migration
 //! engine needs around it – several statements in one message, cancelling, notices, and word when the session dies.
 //!
-//! What it does not do: it keeps no pool, retries nothing, starts no transactions of its own, and never decides what
-//! an SQL error means for its caller. It uses rustls on ring only; OpenSSL's client features that rustls does not
+//! Services that answer requests have another door, [`tenant`]: a pool, and one transaction for each request.
+//!
+//! What it does not do: it retries nothing, starts no transactions of its own on an [`AdminConn`], and never decides there
+//! what an SQL error means for its caller. It uses rustls on ring only; OpenSSL's client features that rustls does not
 //! have (encrypted key files, revocation lists, names in a certificate's CN) are refused with a sentence that says so.
 
 pub mod claims;
 pub mod quote;
 pub mod sqlstate;
+pub mod tenant;
 
 mod connect;
 mod options;

@@ -26,7 +26,7 @@ use driver::Shared;
 pub use flight::Flight;
 use pulse::Pulse;
 
-use crate::connect::{ConnectError, Login, Opener, ServerPlace};
+use crate::connect::{ConnectError, Login, Opener, ServerPlace, Switch};
 use crate::sql_error::SqlError;
 
 /// An open session. Dropping it closes the session; a batch that was abandoned half-way is cancelled as well.
@@ -40,12 +40,13 @@ pub struct AdminConn {
     opener: Arc<Opener>,
     server_version_num: u32,
     abandoned: AtomicBool,
+    merging: Switch,
 }
 
 impl AdminConn {
     /// Takes the driver's two halves and starts the task that moves their bytes.
     pub(crate) async fn start(login: Login, opener: Arc<Opener>) -> Self {
-        let Login { client, wire, signs } = login;
+        let Login { client, wire, signs, merging } = login;
         let token = client.cancel_token();
         let login_pid = cancel::backend_pid(&token).await;
         let backend_pid = AtomicI32::new(login_pid);
@@ -54,7 +55,18 @@ impl AdminConn {
         let closed = driver::spawn(&shared, Pulse::new(signs, Arc::clone(&opener), login_pid));
         let canceller = Canceller::new(token, Arc::clone(&opener.route));
         let abandoned = AtomicBool::new(false);
-        Self { client, shared, closed, canceller, backend_pid, login_pid, opener, server_version_num, abandoned }
+        Self {
+            client,
+            shared,
+            closed,
+            canceller,
+            backend_pid,
+            login_pid,
+            opener,
+            server_version_num,
+            abandoned,
+            merging,
+        }
     }
 
     /// The driver's client, for parameterised queries and COPY.
@@ -125,6 +137,12 @@ impl AdminConn {
     /// The login's number is the pooler's where one is found.
     pub(crate) fn set_backend_pid(&self, process: i32) {
         self.backend_pid.store(process, Ordering::Release);
+    }
+
+    /// From here on statements of [`client`](Self::client) that leave together are one to the server: it answers them together, and
+    /// after one that fails it runs none of the others. To be called while nothing is on its way.
+    pub(crate) fn merge_syncs(&self) {
+        self.merging.on();
     }
 
     pub(crate) fn place(&self) -> &ServerPlace {

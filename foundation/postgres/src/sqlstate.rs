@@ -11,8 +11,14 @@ pub const CLASS_INVALID_AUTHORIZATION: &str = "28";
 pub const PROTOCOL_VIOLATION: &str = "08P01";
 /// A statement that cannot run inside a transaction block did.
 pub const ACTIVE_SQL_TRANSACTION: &str = "25001";
+/// A write in a transaction that only reads.
+pub const READ_ONLY_SQL_TRANSACTION: &str = "25006";
 /// The transaction has failed already; only ROLLBACK is accepted.
 pub const IN_FAILED_SQL_TRANSACTION: &str = "25P02";
+/// `idle_in_transaction_session_timeout` ran out, and the session with it.
+pub const IDLE_IN_TRANSACTION_TIMEOUT: &str = "25P03";
+/// There is no prepared statement of this name.
+pub const INVALID_SQL_STATEMENT_NAME: &str = "26000";
 /// No `pg_hba.conf` line lets this client in, or the role does not exist or may not log in.
 pub const INVALID_AUTHORIZATION: &str = "28000";
 /// The password is wrong.
@@ -29,6 +35,8 @@ pub const FOREIGN_KEY_VIOLATION: &str = "23503";
 pub const UNIQUE_VIOLATION: &str = "23505";
 /// A CHECK constraint refused the row.
 pub const CHECK_VIOLATION: &str = "23514";
+/// An exclusion constraint found the row in the way of another.
+pub const EXCLUSION_VIOLATION: &str = "23P01";
 /// A serializable transaction has to be tried again.
 pub const SERIALIZATION_FAILURE: &str = "40001";
 /// PostgreSQL broke a deadlock by ending this transaction.

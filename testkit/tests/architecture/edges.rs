@@ -93,7 +93,9 @@ fn what_works_on_databases_knows_nothing_of_http() {
     let metadata = manifests();
     let all = dependencies(&metadata);
     assert!(reaches(&all, "profe").contains("axum"), "the search does not find what is there");
-    for name in ["sql-grammar", "migration-engine", "postgres-link", "embedded-postgres", "kernel", "runtime"] {
+    for name in
+        ["sql-grammar", "migration-engine", "postgres-link", "embedded-postgres", "kernel", "identity", "runtime"]
+    {
         assert!(all.contains_key(name), "there is no crate {name}; mend this test");
         let reached = reaches(&all, name);
         let http: Vec<_> = HTTP.iter().filter(|http| reached.contains(*http)).collect();
@@ -116,6 +118,55 @@ fn only_postgres_link_opens_connections() {
         for call in ["tokio_postgres::connect(", "tokio_postgres::Config", "connect_raw("] {
             assert!(!file.text.contains(call), "{}: {call} opens a connection; use postgres_link::connect", file.path);
         }
+    }
+}
+
+/// Where `text` names postgres_link, but not as `postgres_link::tenant`.
+fn past_the_door(text: &str) -> Vec<&str> {
+    let named = |line: &&str| {
+        line.match_indices("postgres_link").any(|(at, name)| {
+            let rest = line[at + name.len()..].strip_prefix("::tenant");
+            rest.is_none_or(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
+    };
+    text.lines().filter(named).collect()
+}
+
+#[test]
+fn a_service_reaches_its_database_by_the_tenant_module_only() {
+    for file in tree::files().iter().filter(|file| file.is_rust() && file.path.starts_with("services/")) {
+        let found = past_the_door(&file.text);
+        assert!(
+            found.is_empty(),
+            "{}: {found:?}; a service names postgres_link::tenant and nothing else of it",
+            file.path
+        );
+    }
+    let metadata = manifests();
+    let folder = |name: &str| tree::root().join(name);
+    for package in &metadata.packages {
+        let Some(link) = package.dependencies.iter().find(|d| d.name == "postgres-link") else { continue };
+        let manifest = package.manifest_path.as_std_path();
+        let renamed = manifest.starts_with(folder("services")) && link.rename.is_some();
+        assert!(!renamed, "{} gives postgres-link another name, by which nobody finds its uses", package.name);
+        assert!(!manifest.starts_with(folder("gateway")), "{} has no database", package.name);
+    }
+}
+
+#[test]
+fn a_way_past_the_door_is_found() {
+    for fine in ["use postgres_link::tenant::{TenantTx, TxError};", "postgres_link::tenant::Row", "use kernel::Claims;"]
+    {
+        assert!(past_the_door(fine).is_empty(), "{fine}");
+    }
+    for wrong in [
+        "use postgres_link::connect;",
+        "use postgres_link::{tenant::TenantTx, AdminConn};",
+        "use postgres_link as link;",
+        "postgres_link::tenants()",
+        "postgres_link::tenant::x(); postgres_link::tokio_postgres::connect()",
+    ] {
+        assert_eq!(past_the_door(wrong), [wrong]);
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 
 use super::dial::Route;
 use super::error::{ConnectError, ConnectErrorKind, Place};
+use super::merging::{Merging, MergingTls, Switch};
 use super::pooler::Opener;
 use super::socket::Signs;
 use super::{classify, standing};
@@ -53,6 +54,8 @@ pub(crate) struct Login {
     pub(crate) wire: Box<dyn Wire>,
     /// What goes over its socket.
     pub(crate) signs: Arc<Signs>,
+    /// Has statements that leave together share one Sync.
+    pub(crate) merging: Switch,
 }
 
 pub(super) async fn open(opener: Opener, target: TargetSession) -> Result<AdminConn, ConnectError> {
@@ -82,11 +85,14 @@ pub(super) async fn log_in(
     let signs = socket.signs();
     let with_tls = encryption != Encryption::Plain;
     let refused = |error: tokio_postgres::Error| classify::driver(place, &error, with_tls.then_some(&*route.tls));
+    let merging = Switch::default();
+    let switch = merging.clone();
     if with_tls {
-        let (client, wire) = config.connect_raw(socket, route.tls_connect()).await.map_err(refused)?;
-        Ok(Login { client, wire: Box::new(wire), signs })
+        let tls = MergingTls { tls: route.tls_connect(), switch };
+        let (client, wire) = config.connect_raw(socket, tls).await.map_err(refused)?;
+        Ok(Login { client, wire: Box::new(wire), signs, merging })
     } else {
-        let (client, wire) = config.connect_raw(socket, NoTls).await.map_err(refused)?;
-        Ok(Login { client, wire: Box::new(wire), signs })
+        let (client, wire) = config.connect_raw(Merging::new(socket, switch), NoTls).await.map_err(refused)?;
+        Ok(Login { client, wire: Box::new(wire), signs, merging })
     }
 }
