@@ -24,6 +24,7 @@ use crate::run::beside::Beside;
 use crate::run::execute::{Origin, PreparedRun, Sessions, Work};
 use crate::run::rollback;
 use crate::status::{HistoryEntry, SeedReport, SeedStatus, TargetStatus};
+use crate::target::at_once::{self, Begun};
 use crate::target::store::{Direction, State};
 use crate::target::{lock, prepare, session, store};
 use crate::{audit, history, seeds};
@@ -134,25 +135,31 @@ impl Engine {
         };
         let (hashes, conn) = tokio::join!(hashes, conn);
         let (hashes, conn) = (hashes?, conn?);
-        let mut state = match &conn {
-            Some(conn) => store::read(conn).await?,
-            None => State::default(),
+        let Begun { mut state, is_locked, audit_stands } = match &conn {
+            Some(conn) if self.spares_sessions => at_once::begin(conn).await?,
+            Some(conn) => Begun { state: store::read(conn).await?, ..Begun::default() },
+            None => Begun::default(),
         };
         let mut comparison = compare::compare(&self.project, &hashes, &state)?;
         if let Some(conn) = conn.as_ref().filter(|_| comparison.has_open()) {
             refuse_unadopted(conn, &self.project, &state, &request.scope).await?;
         }
+        let has_work = comparison.has_open() || !self.is_prepared(&state);
         let mut sessions = None;
-        if let Some(conn) = conn
-            && (comparison.has_open() || !self.is_prepared(&state))
-        {
-            session::check_writable(&conn, &self.target)?;
-            let held = self.lock(conn, &name, &context).await?;
-            let conn = &held.conn;
-            // Only now nothing changes under the plan any more.
-            state = store::read(conn).await?;
-            comparison = compare::compare(&self.project, &hashes, &state)?;
-            sessions = Some(held);
+        match conn {
+            Some(conn) if has_work => {
+                session::check_writable(&conn, &self.target)?;
+                let held = self.lock(conn, &name, &context, is_locked).await?;
+                if !is_locked {
+                    // Only now nothing changes under the plan any more.
+                    state = store::read(&held.conn).await?;
+                    comparison = compare::compare(&self.project, &hashes, &state)?;
+                }
+                sessions = Some(held);
+            }
+            // Its lock was not needed, and shall be free when this returns.
+            Some(conn) if is_locked => conn.close().await,
+            _ => {}
         }
         let conn = sessions.as_ref().map(|s| &s.conn);
         let plan =
@@ -178,6 +185,7 @@ impl Engine {
             sessions,
             installed: state.installed,
             prepared_before: state.catalogue.is_some(),
+            audit_stands,
             target: self.target.clone(),
             overrides: request.overrides,
             without_backup: None,
@@ -278,9 +286,10 @@ impl Engine {
         let name = lock::session_name("rollback", &context.actor, context.run_id);
         let conn = session::open(&self.target, &name).await?;
         session::check_writable(&conn, &self.target)?;
-        let sessions = self.lock(conn, &name, &context).await?;
+        let begun = if self.spares_sessions { at_once::begin(&conn).await? } else { Begun::default() };
+        let sessions = self.lock(conn, &name, &context, begun.is_locked).await?;
         let conn = &sessions.conn;
-        let state = store::read(conn).await?;
+        let state = if begun.is_locked { begun.state } else { store::read(conn).await? };
         let request = rollback::less_what_is_done(conn, request, context.run_id).await?;
         let (plan, work) = rollback::plan(conn, &self.project.catalogue, &state, &request).await?;
         Ok(PreparedRun {
@@ -293,6 +302,7 @@ impl Engine {
             sessions: Some(sessions),
             installed: state.installed,
             prepared_before: state.catalogue.is_some(),
+            audit_stands: begun.audit_stands,
             target: self.target.clone(),
             overrides: Vec::new(),
             without_backup: None,
@@ -346,8 +356,17 @@ impl Engine {
         state.catalogue.as_deref() == Some(prepare::fingerprint(&self.project.catalogue).as_str())
     }
 
-    /// Takes the target's lock, and makes `conn` the session that works under it.
-    async fn lock(&self, conn: AdminConn, name: &str, context: &RunContext) -> Result<Sessions, EngineError> {
+    /// Takes the target's lock where `conn` does not have it yet, and makes `conn` the session that works under it.
+    async fn lock(
+        &self,
+        conn: AdminConn,
+        name: &str,
+        context: &RunContext,
+        is_locked: bool,
+    ) -> Result<Sessions, EngineError> {
+        if is_locked {
+            return Ok(Sessions { conn, beside: Beside::later(self.target.clone(), name.to_owned()) });
+        }
         let beside = if self.spares_sessions {
             lock::acquire(&conn, context.wait_for_lock).await?;
             lock::end_with_client(&conn).await;

@@ -1,5 +1,6 @@
 //! One database: sessions on it, the engine's own tables in it, and the lock that keeps runners apart.
 
+pub(crate) mod at_once;
 pub(crate) mod confine;
 pub(crate) mod lock;
 pub(crate) mod prepare;

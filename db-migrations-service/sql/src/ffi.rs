@@ -60,13 +60,13 @@ pub(crate) struct ScannedToken {
     pub keyword: bool,
 }
 
-/// Parses `sql`; the tree comes as JSON.
-pub(crate) fn parse_to_json(sql: &CString) -> Result<String, GrammarError> {
+/// Parses `sql`; `read` is given the tree as JSON, which is large, and so is not copied.
+pub(crate) fn parse_to_json<T>(sql: &CString, read: impl FnOnce(&str) -> T) -> Result<T, GrammarError> {
     // SAFETY: the input is a NUL-terminated string that outlives the call; the result is read before it is freed, once.
     unsafe {
         let raw = pg_query_parse(sql.as_ptr());
         let result = if raw.error.is_null() {
-            Ok(CStr::from_ptr(raw.parse_tree).to_string_lossy().into_owned())
+            Ok(read(&CStr::from_ptr(raw.parse_tree).to_string_lossy()))
         } else {
             Err(read_error(raw.error))
         };

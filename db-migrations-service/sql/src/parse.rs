@@ -38,7 +38,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
         hint: None,
         position: position_at_byte(sql, nul.nul_position()),
     })?;
-    let json = ffi::parse_to_json(&text).map_err(|error| {
+    let tree = ffi::parse_to_json(&text, |json| serde_json::from_str::<Value>(json)).map_err(|error| {
         let position = position_at_char(sql, if error.position == 0 { 1 } else { error.position });
         SyntaxError { hint: hint(sql, position), message: error.message, position }
     })?;
@@ -47,7 +47,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
         hint: None,
         position: position_at_byte(sql, 0),
     };
-    let mut tree: Value = serde_json::from_str(&json).map_err(|e| broken(&e.to_string()))?;
+    let mut tree = tree.map_err(|e| broken(&e.to_string()))?;
     let Some(Value::Array(raw)) = tree.get_mut("stmts").map(Value::take) else { return Ok(Vec::new()) };
     raw.into_iter()
         .map(|mut entry| {

@@ -4,7 +4,7 @@
 //! server's log, and there is none of the name that stands in it. A migration's code runs as an owner role that is no superuser,
 //! so it cannot set it; `RESET ALL` takes it away, and then more is recorded, not less.
 
-use postgres_link::AdminConn;
+use postgres_link::{AdminConn, Flight};
 use uuid::Uuid;
 
 use super::{history, install};
@@ -35,6 +35,37 @@ pub(crate) async fn begin(conn: &AdminConn, run_id: Uuid) -> bool {
     }
 }
 
+/// The question whether [`begin`] would find all that records, for a session that may ask it.
+pub(crate) fn asks_whether_it_stands(conn: &AdminConn) -> Option<String> {
+    is_superuser(conn).then(|| format!("SELECT {}", install::stands()))
+}
+
+/// What a run says of itself and its session's mark, on their way: whatever is sent after it is already the marked session's.
+pub(crate) struct Opening<'a>(Option<Flight<'a>>);
+
+/// The same as [`begin`] where all that records was seen to stand, without waiting for the answer.
+pub(crate) fn open(conn: &AdminConn, run_id: Uuid) -> Opening<'_> {
+    // One message is one transaction: the mark is set with the row, or neither is.
+    let message = format!(
+        "SET LOCAL synchronous_commit = off;{};SET backtrace_functions = '{}'",
+        history::begun(run_id, "true"),
+        value(run_id, Telling::Engine)
+    );
+    // A session that takes no message any more is found by the next one.
+    Opening(conn.flight(&[&message]).ok())
+}
+
+impl Opening<'_> {
+    /// Waits for the answer. Where it failed the session has no mark, and the event triggers record what it does.
+    pub(crate) async fn heard(self) {
+        if let Some(mut flight) = self.0
+            && let Some(Err(error)) = flight.next().await
+        {
+            tracing::warn!(%error, "a run could not tell the audit of itself; it is recorded command by command");
+        }
+    }
+}
+
 /// Marks a session; that of another user than a superuser stays as it is, and is recorded as anybody's.
 pub(crate) async fn mark(conn: &AdminConn, run_id: Uuid, telling: Telling) {
     if !is_superuser(conn) {
@@ -46,13 +77,11 @@ pub(crate) async fn mark(conn: &AdminConn, run_id: Uuid, telling: Telling) {
 }
 
 async fn mark_if_healthy(conn: &AdminConn, run_id: Uuid) -> bool {
-    let healthy =
-        format!("NOT EXISTS (SELECT FROM ({}) health (name, code) WHERE code <> 'table_altered')", install::health());
     let marker = value(run_id, Telling::Engine);
     let query = format!(
         "BEGIN; SET LOCAL synchronous_commit = off; WITH run AS ({} RETURNING id) \
          SELECT set_config('backtrace_functions', '{marker}', false) FROM run; COMMIT",
-        history::begun(run_id, &healthy),
+        history::begun(run_id, &install::stands()),
     );
     if let Ok(outcome) = conn.batch(&query).await {
         return !outcome.statements[2].rows.is_empty();

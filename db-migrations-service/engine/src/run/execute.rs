@@ -60,6 +60,8 @@ pub struct PreparedRun {
     pub(crate) sessions: Option<Sessions>,
     pub(crate) installed: bool,
     pub(crate) prepared_before: bool,
+    /// All that records was seen to be as it should.
+    pub(crate) audit_stands: bool,
     pub(crate) target: Target,
     pub(crate) overrides: Vec<Override>,
     /// Why it goes without the backup that the environment wants.
@@ -138,7 +140,9 @@ impl PreparedRun {
 
     async fn steps(&self, hands: &Hands<'_>) -> StepsEnd {
         let mut result = StepsEnd { outcome: Outcome::Completed, done: Vec::new(), not_tried: Vec::new(), error: None };
-        let mut audited = self.installed && audit::begin(hands.conn, self.context.run_id).await;
+        let mut goes_out_with_the_first = self.audit_stands && self.begins_with_a_migration();
+        let mut audited =
+            goes_out_with_the_first || self.installed && audit::begin(hands.conn, self.context.run_id).await;
         if self.plan.prepares_target && self.direction == Direction::Up {
             self.context
                 .events
@@ -196,11 +200,20 @@ impl PreparedRun {
                 return result;
             }
             self.announce(index);
+            let opening =
+                std::mem::take(&mut goes_out_with_the_first).then(|| audit::open(hands.conn, self.context.run_id));
+            let opened = async {
+                if let Some(opening) = opening {
+                    opening.heard().await;
+                }
+            };
             let ended = if step.transactional {
-                let (ended, following) = tokio::join!(apply::apply(hands, &step), self.step_ahead(index + 1));
+                let (ended, following, ()) =
+                    tokio::join!(apply::apply(hands, &step), self.step_ahead(index + 1), opened);
                 next = following;
                 ended
             } else {
+                opened.await;
                 // It commits in the middle, and what it did is looked up from beside.
                 if let Err(error) = hands.beside.watch().await {
                     self.failed(&mut result, &planned.migration, Box::new(error));
@@ -240,6 +253,15 @@ impl PreparedRun {
             }
         }
         result
+    }
+
+    /// Nothing else is to be sent before.
+    fn begins_with_a_migration(&self) -> bool {
+        let environment = self.project.catalogue.environment(&self.target.environment);
+        let is_straight = self.overrides.is_empty() && self.without_backup.is_none() && self.despite_hold.is_none();
+        is_straight
+            && (self.direction == Direction::Down
+                || !self.plan.prepares_target && environment.is_ok_and(|one| one.required_gates().is_empty()))
     }
 
     /// Tells who holds, and has held for long, what the run is going to lock.

@@ -26,9 +26,17 @@ struct Entry {
     service: String,
     name: String,
     down_sql: String,
-    up: Script,
+    up_sql: String,
     /// It is not done: its backfill is under way, or its contract is held.
     is_begun: bool,
+}
+
+impl Entry {
+    /// What it did, read.
+    fn up(&self) -> Result<Script, EngineError> {
+        let origin = if self.is_begun { "its journal" } else { "the history" };
+        Script::parse(&format!("{} (up SQL from {origin})", self.id), self.up_sql.clone(), &self.id.schema)
+    }
 }
 
 /// What the errors of a rollback call the SQL.
@@ -57,8 +65,6 @@ fn begun(state: &State) -> Result<Vec<Entry>, EngineError> {
             &begun.id.schema,
         )?;
         let own = down.parts.as_ref().map_or_else(|| begun.down_sql.as_str().into(), |p| p.of_expand(&begun.down_sql));
-        let up =
-            Script::parse(&format!("{} (up SQL from its journal)", begun.id), begun.up_sql.clone(), &begun.id.schema)?;
         entries.push(Entry {
             // After everything that is applied.
             row: i64::MAX - 1_000_000 + entries.len() as i64,
@@ -66,7 +72,7 @@ fn begun(state: &State) -> Result<Vec<Entry>, EngineError> {
             service: begun.service.clone(),
             name: begun.name.clone(),
             down_sql: if down.statements.is_empty() { own.into_owned() } else { format!("{own}{drops}") },
-            up,
+            up_sql: begun.up_sql.clone(),
             is_begun: true,
         });
     }
@@ -261,20 +267,22 @@ async fn read(conn: &AdminConn, oldest: i64) -> Result<Vec<Entry>, EngineError> 
     rows.map(|row| {
         let [row, schema, version, service, name, up_sql, down_sql] = store::cells(row)?;
         let id = MigrationId::new(schema, Version::from_stored(store::number(&version)?));
-        let up = Script::parse(&format!("{id} (up SQL from the history)"), up_sql, &id.schema)?;
-        Ok(Entry { row: store::number(&row)?, id, service, name, down_sql, up, is_begun: false })
+        Ok(Entry { row: store::number(&row)?, id, service, name, down_sql, up_sql, is_begun: false })
     })
     .collect()
 }
 
 fn refuse_dependents(rows: &[Entry], wanted: &BTreeSet<i64>) -> Result<(), EngineError> {
+    let goes = |row: &Entry| wanted.contains(&row.row);
+    // Most rollbacks take all of the newest back: nothing stays that could depend on it, and nothing need be parsed.
+    let Some(newest_left) = rows.iter().rposition(|row| !goes(row)) else { return Ok(()) };
+    let rows = rows[..=newest_left].iter().map(|row| Ok((row, row.up()?))).collect::<Result<Vec<_>, EngineError>>()?;
     let mut dependents: Vec<(MigrationId, String)> = Vec::new();
-    for (at, gone) in rows.iter().enumerate().filter(|(_, row)| wanted.contains(&row.row)) {
-        let made: BTreeSet<ObjectName> =
-            gone.up.statements.iter().flat_map(|(_, f)| f.creates.iter().cloned()).collect();
-        for later in rows[at + 1..].iter().filter(|row| !wanted.contains(&row.row)) {
+    for (at, (gone, up)) in rows.iter().enumerate().filter(|(_, (row, _))| goes(row)) {
+        let made: BTreeSet<ObjectName> = up.statements.iter().flat_map(|(_, f)| f.creates.iter().cloned()).collect();
+        for (later, up) in rows[at + 1..].iter().filter(|(row, _)| !goes(row)) {
             if !dependents.iter().any(|(id, _)| *id == later.id)
-                && let Some(why) = why_depends(later, &gone.id, &made)
+                && let Some(why) = why_depends(up, &gone.id, &made)
             {
                 dependents.push((later.id.clone(), why));
             }
@@ -293,12 +301,12 @@ fn refuse_dependents(rows: &[Entry], wanted: &BTreeSet<i64>) -> Result<(), Engin
     Err(error)
 }
 
-/// Why `later` cannot stand without `gone`, which made `made`.
-fn why_depends(later: &Entry, gone: &MigrationId, made: &BTreeSet<ObjectName>) -> Option<String> {
-    if later.up.directives.requires.contains(gone) {
+/// Why what `later` did cannot stand without `gone`, which made `made`.
+fn why_depends(later: &Script, gone: &MigrationId, made: &BTreeSet<ObjectName>) -> Option<String> {
+    if later.directives.requires.contains(gone) {
         return Some(format!("requires {gone}"));
     }
-    later.up.statements.iter().find_map(|(_, facts)| {
+    later.statements.iter().find_map(|(_, facts)| {
         let used = facts.references.iter().map(|r| &r.object).chain(&facts.alters).chain(&facts.drops);
         used.clone()
             .find(|object| made.contains(object))

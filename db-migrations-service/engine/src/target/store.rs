@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use postgres_link::{AdminConn, BatchOutcome, StatementOutcome};
+use postgres_link::{AdminConn, BatchError, BatchOutcome, StatementOutcome};
 use uuid::Uuid;
 
 use super::quote::literal;
@@ -94,7 +94,7 @@ impl State {
 }
 
 /// One message, one round trip, one snapshot: a run that ends just now is seen whole or not at all.
-const READ: &str = "\
+pub(crate) const READ: &str = "\
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT key, value FROM migration_service.meta;
 SELECT schema_name, version, service, name, checksum, file_hash, (extract(epoch FROM applied_at) * 1000000)::bigint, id
@@ -105,7 +105,16 @@ COMMIT";
 
 /// Reads the state. A target without the engine's tables is a fresh one.
 pub(crate) async fn read(conn: &AdminConn) -> Result<State, EngineError> {
-    let outcome = match conn.batch(READ).await {
+    let answer = conn.batch(READ).await;
+    understand(conn, answer).await
+}
+
+/// What `conn` answered to [`READ`].
+pub(crate) async fn understand(
+    conn: &AdminConn,
+    answer: Result<BatchOutcome, BatchError>,
+) -> Result<State, EngineError> {
+    let outcome = match answer {
         Ok(outcome) => outcome,
         // 42P01: no such table, 3F000: no such schema.
         Err(error) if matches!(error.sqlstate(), Some("42P01" | "3F000")) => {

@@ -1,6 +1,7 @@
 //! The engine as its callers meet it: projects in folders, real databases.
 
 mod apply;
+mod at_once;
 mod audit;
 mod autovacuum;
 mod backfill;

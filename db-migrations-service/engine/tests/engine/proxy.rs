@@ -1,13 +1,21 @@
 //! A proxy between a runner and the server that counts the runner's messages and can cut it off at one of them.
 //!
-//! It keeps the answers to a transaction that is sent in pieces until the last of them has passed: a runner that waits
-//! for one before it sends the next would wait for ever.
+//! It keeps the answers to messages that are sent at once until the last of them has passed: a runner that waits for one
+//! before it sends the next would wait for ever.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+/// How the first and the last of such messages begin and end: a migration in pieces, the same behind what a run over many databases
+/// says of itself, and that run's first look.
+const AT_ONCE: [(&[u8], &[u8]); 3] = [
+    (b"BEGIN;SET LOCAL lock_timeout=", b"COMMIT\0"),
+    (b"SET LOCAL synchronous_commit = off;INSERT", b"COMMIT\0"),
+    (b"SELECT CASE WHEN ", b" = pg_backend_pid()\0"),
+];
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum When {
@@ -61,6 +69,7 @@ pub async fn start(upstream: String, fatal: usize, when: When, kill: impl Fn() +
             });
             tokio::spawn(async move {
                 let mut started = false;
+                let mut until: Option<&[u8]> = None;
                 loop {
                     // The first message of a session has no type.
                     let mut head = vec![0; if started { 5 } else { 4 }];
@@ -74,14 +83,12 @@ pub async fn start(upstream: String, fatal: usize, when: When, kill: impl Fn() +
                     }
                     let is_query = started && head[0] == b'Q';
                     started = true;
-                    let begins = is_query && body.starts_with(b"BEGIN;SET LOCAL lock_timeout=");
-                    let ends = is_query && body.ends_with(b"COMMIT\0");
-                    if begins && !ends {
-                        hold.send_replace(true);
-                    }
-                    if is_query && (begins || !*hold.borrow()) {
+                    if is_query && until.is_none() {
                         trips.fetch_add(1, Ordering::SeqCst);
+                        until = AT_ONCE.iter().find(|(begins, _)| body.starts_with(begins)).map(|(_, ends)| *ends);
+                        hold.send_replace(until.is_some());
                     }
+                    let ends = is_query && until.is_some_and(|ends| body.ends_with(ends));
                     let hit = is_query && counted.fetch_add(1, Ordering::SeqCst) + 1 == fatal;
                     if hit && when == When::Before {
                         dead.store(true, Ordering::SeqCst);
@@ -95,6 +102,7 @@ pub async fn start(upstream: String, fatal: usize, when: When, kill: impl Fn() +
                         return;
                     }
                     if ends {
+                        until = None;
                         hold.send_replace(false);
                     }
                     if hit {

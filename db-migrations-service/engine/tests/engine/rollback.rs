@@ -78,6 +78,19 @@ async fn it_runs_what_was_stored_whatever_became_of_the_file() {
 }
 
 #[tokio::test]
+async fn what_was_done_is_read_only_where_something_stays_that_could_depend_on_it() {
+    let w = World::new().await;
+    chain(&w);
+    w.run_ok().await;
+    w.db.rows("UPDATE migration_service.history SET up_sql = 'no longer read' WHERE version = 4").await;
+    assert_eq!(w.rollback(RollbackTo::Steps(2)).await, ["alpha/5", "alpha/4"]);
+    assert_eq!(w.run_ok().await, ["alpha/4", "alpha/5"]);
+    w.db.rows("UPDATE migration_service.history SET up_sql = 'no longer read' WHERE version = 4").await;
+    let error = w.try_rollback(RollbackTo::Migration("alpha/2".parse().unwrap())).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::SyntaxError, "{error:#?}");
+}
+
+#[tokio::test]
 async fn an_irreversible_one_says_why_and_nothing_is_taken_back() {
     let w = World::new().await;
     w.project
