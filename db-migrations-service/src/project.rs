@@ -29,14 +29,23 @@ struct Config;
 /// # Errors
 /// As [`Project::open`]: unreadable, misnamed, doubled or unpaired files, a catalogue that contradicts itself.
 pub fn open(folder: Option<&Path>) -> Result<Arc<Project>, Box<EngineError>> {
-    match folder {
-        Some(file) if file.is_file() => Err(EngineError::new(
+    open_with(folder, None)
+}
+
+/// As [`open`], before the folder `to_adopt` of another tool is adopted.
+///
+/// # Errors
+/// As there.
+pub fn open_with(folder: Option<&Path>, to_adopt: Option<&str>) -> Result<Arc<Project>, Box<EngineError>> {
+    match (folder, to_adopt) {
+        (Some(file), _) if file.is_file() => Err(EngineError::new(
             ErrorCode::ProjectUnreadable,
             format!("the project {} is a file and no folder", file.display()),
         )
         .cure("name a folder with migrations/, seeds/ and config/services.toml")),
-        Some(folder) => Project::open(folder),
-        None => Project::embedded(embedded_files()),
+        (Some(folder), Some(path)) => Project::open_to_adopt(folder, path),
+        (Some(folder), None) => Project::open(folder),
+        (None, _) => Project::embedded(embedded_files()),
     }
     .map(Arc::new)
     .map_err(Box::new)

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use serde_json::Value;
-use sql_grammar::Statement;
+use sql_grammar::{Statement, TokenKind};
 
 use crate::Settings;
 use crate::layout::Layout;
@@ -12,10 +12,11 @@ use crate::layout::Layout;
 /// A text without what somebody else does: the transaction, schemas and extensions that stand already, commands of psql.
 pub(crate) fn clean(layout: Layout, settings: &Settings, text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    if matches!(layout, Layout::Sqitch | Layout::Numbered) {
+    if has_psql(layout) {
         blank_psql(text, &mut bytes);
     }
     blank_headers(text, &mut bytes);
+    blank_parts(text, &mut bytes);
     let readable = restored(bytes, text);
     // What does not parse is told by whoever runs it, with its place.
     let Ok(statements) = sql_grammar::parse(&readable) else { return readable };
@@ -38,6 +39,17 @@ pub(crate) fn extensions(text: &str) -> Vec<String> {
 /// Whether a text has any statement.
 pub(crate) fn has_statements(text: &str) -> bool {
     sql_grammar::parse(text).map_or(true, |statements| !statements.is_empty())
+}
+
+/// Whether all that a text says is what the engine makes, or takes away, by itself.
+pub(crate) fn only_stands(layout: Layout, settings: &Settings, text: &str) -> bool {
+    let mut bytes = text.as_bytes().to_vec();
+    if has_psql(layout) {
+        blank_psql(text, &mut bytes);
+    }
+    let statements = sql_grammar::parse(&restored(bytes, text)).unwrap_or_default();
+    let mut said = statements.iter().filter(|statement| statement.node != "TransactionStmt").peekable();
+    said.peek().is_some() && said.all(|statement| stands(statement, settings))
 }
 
 /// BEGIN and COMMIT, where they stand around all the rest.
@@ -93,6 +105,11 @@ fn blank_statement(bytes: &mut [u8], range: Range<usize>) {
     blank(bytes, range.start..end);
 }
 
+/// Whose files psql runs.
+fn has_psql(layout: Layout) -> bool {
+    matches!(layout, Layout::Sqitch | Layout::Numbered)
+}
+
 /// Settings of psql say how it shows and stops; those that would read files or send data stay, and are refused.
 fn blank_psql(text: &str, bytes: &mut [u8]) {
     const HARMLESS: [&str; 8] = [
@@ -129,9 +146,30 @@ fn blank_headers(text: &str, bytes: &mut [u8]) {
     }
 }
 
+/// `-- part: 2 of 3`: where no part of the file is one of ours, they are somebody's numbering. Where one is, a word that is
+/// not may be a slip, and is left to be refused.
+fn blank_parts(text: &str, bytes: &mut [u8]) {
+    if !text.contains("part:") {
+        return;
+    }
+    let comments = sql_grammar::tokens(text).unwrap_or_default().into_iter();
+    let parts: Vec<(Range<usize>, &str)> = comments
+        .filter(|token| token.kind == TokenKind::Comment)
+        .filter_map(|token| {
+            let (key, value) = text[token.start..token.end].strip_prefix("--")?.split_once(':')?;
+            (key.trim() == "part").then_some((token.start..token.end, value.trim()))
+        })
+        .collect();
+    if !parts.iter().any(|(_, name)| matches!(*name, "expand" | "backfill" | "contract")) {
+        for (range, _) in parts {
+            blank(bytes, range);
+        }
+    }
+}
+
 fn is_ours(key: &str, value: &str) -> bool {
     match key {
-        "requires" => {
+        "requires" | "contract-of" => {
             let is_id = |name: &str| {
                 name.split_once('/').is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
             };
@@ -141,7 +179,7 @@ fn is_ours(key: &str, value: &str) -> bool {
         "irreversible" => !value.is_empty(),
         "accept" => value.split_once(':').is_some_and(|(_, why)| !why.trim().is_empty()),
         // These are refused with a hint in files of ours.
-        "require" | "depends" | "depends-on" | "no-transaction" => false,
+        "require" | "depends" | "depends-on" | "contract" | "no-transaction" => false,
         _ => true,
     }
 }

@@ -43,7 +43,9 @@ pub fn down_sql(layout: Layout, settings: &Settings, found: &Found, text: Option
         _ => text,
     };
     let sql = prepared(layout, settings, found, &down);
-    if clean::has_statements(&sql) || sql.contains("-- irreversible:") {
+    // What takes back only what the engine keeps takes back nothing, and that is all that there is to do.
+    let is_empty = || !clean::has_statements(&sql) && !clean::only_stands(layout, settings, &down);
+    if sql.contains("-- irreversible:") || !is_empty() {
         Ok(sql)
     } else {
         Ok(format!("-- irreversible: {path} holds no statement for the way back\n"))
@@ -112,14 +114,27 @@ fn flyway(settings: &Settings, path: &str, text: &str) -> Result<String, Fault> 
     Ok(filled)
 }
 
-/// `:name`, `:'name'` and `:"name"`, for the names that have a value.
+/// `:name`, `:'name'` and `:"name"`, for the names that have a value: whole names, and outside of quotes and comments only,
+/// as psql does it.
 fn psql(values: &BTreeMap<String, String>, text: &str) -> String {
-    let mut filled = text.to_owned();
-    for (name, value) in values {
-        filled = filled
-            .replace(&format!(":'{name}'"), &format!("'{}'", value.replace('\'', "''")))
-            .replace(&format!(":\"{name}\""), &format!("\"{}\"", value.replace('"', "\"\"")))
-            .replace(&format!(":{name}"), value);
+    // What cannot be scanned is told by whoever parses it.
+    let tokens = if values.is_empty() { None } else { sql_grammar::tokens(text) };
+    let (mut filled, mut done) = (String::with_capacity(text.len()), 0);
+    for pair in tokens.as_deref().unwrap_or_default().windows(2) {
+        let (colon, name) = (&pair[0], &pair[1]);
+        if &text[colon.start..colon.end] != ":" || colon.end != name.start {
+            continue;
+        }
+        let name_text = &text[name.start..name.end];
+        let within = |quote: char| {
+            let value = values.get(name_text.strip_prefix(quote)?.strip_suffix(quote)?)?;
+            Some(format!("{quote}{}{quote}", value.replace(quote, &quote.to_string().repeat(2))))
+        };
+        if let Some(value) = values.get(name_text).cloned().or_else(|| within('\'')).or_else(|| within('"')) {
+            filled.push_str(&text[done..colon.start]);
+            filled.push_str(&value);
+            done = name.end;
+        }
     }
-    filled
+    filled + &text[done..]
 }

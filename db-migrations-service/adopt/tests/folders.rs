@@ -209,6 +209,53 @@ fn placeholders_have_values_or_are_told() {
 }
 
 #[test]
+fn psql_s_variables_are_whole_names_outside_of_quotes() {
+    let plan = "%syntax-version=1.0.0\n%project=p\n\na 2024-01-31T12:00:00Z A <a@example.org> # a\n";
+    let values = [("who", "teachers"), ("who_else", "it's"), ("text", "no type")];
+    let settings =
+        Settings { placeholders: values.map(|(name, value)| (name.to_owned(), value.to_owned())).into(), ..settings() };
+    let filled = |sql: &str| {
+        let files = [("sqitch.plan", plan), ("deploy/a.sql", sql)];
+        let found = list(Layout::Sqitch, &settings, &files).unwrap();
+        up_sql(Layout::Sqitch, &settings, &found[0], sql).unwrap()
+    };
+    for (sql, wanted) in [
+        ("select 1 from :who;", "select 1 from teachers;"),
+        ("select :'who_else', :\"who_else\";", "select 'it''s', \"it's\";"),
+        ("select :who_else from ñ.:who;", "select it's from ñ.teachers;"),
+        ("select :whoever;", "select :whoever;"),
+        ("select 'x'::text, a[1:2];", "select 'x'::text, a[1:2];"),
+        ("select ':who', $$:who$$, \":who\"; -- :who\n", "select ':who', $$:who$$, \":who\"; -- :who\n"),
+    ] {
+        assert_eq!(filled(sql), wanted);
+    }
+}
+
+#[test]
+fn comments_that_were_written_for_people_are_no_directives() {
+    for comment in ["-- part: 2 of 3", "-- contract-of: the old column", "-- contract: none", "-- depends: on luck"] {
+        let (up, _) = both(Layout::Sqlx, &[("1_a.sql", &format!("{comment}\nselect 1;\n"))]).unwrap();
+        assert_eq!(up.trim(), "select 1;", "{comment}");
+    }
+    let (up, _) = both(Layout::Sqlx, &[("1_a.sql", "select 1;\n-- part: b\nselect '\n-- part: c';\n")]).unwrap();
+    assert_eq!(up, "select 1;\n          \nselect '\n-- part: c';\n");
+    for ours in ["-- part: expand\nselect 1;\n-- part: bakcfill\n", "-- contract-of: public/1\nselect 1;\n"] {
+        assert_eq!(both(Layout::Sqlx, &[("1_a.sql", ours)]).unwrap().0, ours);
+    }
+}
+
+#[test]
+fn what_only_takes_back_what_the_engine_keeps_is_a_way_back() {
+    let back = |down: &str| both(Layout::Numbered, &[("1_a.sql", "create schema public;"), ("1_a.down.sql", down)]);
+    for down in ["drop schema public;", "\\set ON_ERROR_STOP on\nbegin;\ndrop extension citext;\ncommit;\n"] {
+        assert_eq!(back(down).unwrap().1.trim(), "", "{down}");
+    }
+    for none in ["", "begin;\n-- nothing\ncommit;\n"] {
+        assert!(back(none).unwrap().1.starts_with("-- irreversible:"), "{none}");
+    }
+}
+
+#[test]
 fn a_plan_orders_changes_and_their_later_forms() {
     let plan = "%syntax-version=1.0.0\n%project=flipr\n%uri=https://example.org/\n\n\
         users 2024-01-01T00:00:00Z A <a@example.org> # users\n@v1 2024-01-02T00:00:00Z A <a@example.org> # first\n\n\

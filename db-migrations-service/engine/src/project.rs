@@ -75,6 +75,16 @@ pub struct Project {
 impl Project {
     /// Opens a project folder.
     pub fn open(root: &Path) -> Result<Self, EngineError> {
+        Self::open_folder(root, None)
+    }
+
+    /// Opens a project folder before the folder `path` of another tool, relative to it, is adopted: that may lie where the
+    /// project would look for schemas.
+    pub fn open_to_adopt(root: &Path, path: &str) -> Result<Self, EngineError> {
+        Self::open_folder(root, Some(path))
+    }
+
+    fn open_folder(root: &Path, to_adopt: Option<&str>) -> Result<Self, EngineError> {
         if !root.is_dir() {
             return Err(EngineError::new(
                 ErrorCode::ProjectUnreadable,
@@ -82,22 +92,26 @@ impl Project {
             )
             .cure("name a folder with migrations/, seeds/ and config/services.toml"));
         }
-        Self::from_source(Source::Folder(root.to_owned()))
+        Self::from_source(Source::Folder(root.to_owned()), to_adopt)
     }
 
     /// Opens the project inside the binary: every file by its path relative to the project, `/` between folders.
     pub fn embedded(files: Vec<(String, Cow<'static, [u8]>)>) -> Result<Self, EngineError> {
-        Self::from_source(Source::Embedded(files.into_iter().collect()))
+        Self::from_source(Source::Embedded(files.into_iter().collect()), None)
     }
 
-    fn from_source(source: Source) -> Result<Self, EngineError> {
+    fn from_source(source: Source, to_adopt: Option<&str>) -> Result<Self, EngineError> {
         let text = source.read_text("config/services.toml")?;
-        Self::with_catalogue(source, Catalogue::parse(&text)?)
+        Self::read(source, Catalogue::parse(&text)?, to_adopt)
     }
 
     /// The same files under another catalogue.
     pub(crate) fn with_catalogue(source: Source, catalogue: Catalogue) -> Result<Self, EngineError> {
-        let migrations = discover::migrations(&source, &catalogue)?;
+        Self::read(source, catalogue, None)
+    }
+
+    fn read(source: Source, catalogue: Catalogue, to_adopt: Option<&str>) -> Result<Self, EngineError> {
+        let migrations = discover::migrations(&source, &catalogue, to_adopt)?;
         let seeds = discover::seeds(&source, &catalogue)?;
         let places = migrations.iter().enumerate().map(|(at, m)| (m.id.clone(), at)).collect();
         Ok(Self { catalogue, migrations, places, seeds, source: Arc::new(source), whole: None, memory: None })

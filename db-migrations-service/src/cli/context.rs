@@ -53,6 +53,8 @@ pub struct Context {
     pub data_dir: PathBuf,
     /// `--environment`.
     pub environment: Option<String>,
+    /// The folder of another tool that the command is to adopt.
+    pub to_adopt: Option<String>,
     /// What of the environment cannot be used; empty except for the doctor.
     pub problems: Vec<String>,
     /// Held until the command has said all it has to say: others may be waited for then.
@@ -91,6 +93,7 @@ impl Context {
             data_dir,
             environment: globals.environment.clone(),
             variables,
+            to_adopt: None,
             problems,
             databases: Arc::default(),
         }
@@ -106,7 +109,7 @@ impl Context {
     /// # Errors
     /// Files that cannot be read or are not as they should be; an environment that it does not have.
     pub fn project(&self) -> Result<Arc<Project>, Failure> {
-        let project = project::open(self.settings.project.as_deref())?;
+        let project = project::open_with(self.settings.project.as_deref(), self.to_adopt.as_deref())?;
         if let Some(name) = self.environment() {
             project.catalogue.environment(name)?;
         }

@@ -11,9 +11,14 @@ use crate::migration::{MigrationId, Version};
 /// The half of a pair that has been seen: its intent and its path.
 type Half = Option<(String, String)>;
 
-pub(super) fn migrations(source: &Source, catalogue: &Catalogue) -> Result<Vec<Migration>, EngineError> {
+/// `to_adopt` is a folder of another tool that the catalogue does not name yet.
+pub(super) fn migrations(
+    source: &Source,
+    catalogue: &Catalogue,
+    to_adopt: Option<&str>,
+) -> Result<Vec<Migration>, EngineError> {
     let mut found = Vec::new();
-    for (schema, service) in schemas(source, catalogue, "migrations")? {
+    for (schema, service) in schemas(source, catalogue, "migrations", to_adopt)? {
         let folder = format!("migrations/{schema}");
         if is_foreign(catalogue, &service, &schema) {
             continue;
@@ -75,7 +80,7 @@ fn is_foreign(catalogue: &Catalogue, service: &str, schema: &str) -> bool {
 
 pub(super) fn seeds(source: &Source, catalogue: &Catalogue) -> Result<Vec<Seed>, EngineError> {
     let mut found = Vec::new();
-    for (schema, service) in schemas(source, catalogue, "seeds")? {
+    for (schema, service) in schemas(source, catalogue, "seeds", None)? {
         let folder = format!("seeds/{schema}");
         for (file, is_folder) in source.list(&folder)? {
             if is_ignored(&file) {
@@ -108,24 +113,34 @@ pub(super) fn seeds(source: &Source, catalogue: &Catalogue) -> Result<Vec<Seed>,
     Ok(found)
 }
 
-/// The schemas that have a folder, with their services, in the catalogue's order.
-fn schemas(source: &Source, catalogue: &Catalogue, area: &str) -> Result<Vec<(String, String)>, EngineError> {
+/// The schemas that have a folder, with their services, in the catalogue's order. What lies in a folder of another tool is
+/// that tool's to name: diesel keeps a folder for each migration, in `migrations/` unless told otherwise.
+fn schemas(
+    source: &Source,
+    catalogue: &Catalogue,
+    area: &str,
+    to_adopt: Option<&str>,
+) -> Result<Vec<(String, String)>, EngineError> {
     let folders: Vec<String> = source
         .list(area)?
         .into_iter()
         .filter(|(name, is_folder)| !is_ignored(name) && *is_folder)
         .map(|(name, _)| name)
         .collect();
-    for folder in &folders {
-        if catalogue.owner_of(folder).is_none() {
-            return Err(EngineError::new(
-                ErrorCode::CatalogueInvalid,
-                format!(
-                    "{area}/{folder}/ belongs to no service: config/services.toml names no owner of schema {folder:?}"
-                ),
-            )
-            .cure(format!("add {folder:?} to the schemas of one service, or rename the folder")));
-        }
+    let named = catalogue.services.values().filter_map(|service| Some(service.migrations.as_ref()?.path.as_str()));
+    let of_tools: Vec<&str> = named.chain(to_adopt).collect();
+    let is_a_tool_s = |folder: &str| of_tools.iter().any(|path| lies_in(&format!("{area}/{folder}"), path));
+    let nobody_s = folders.iter().find(|folder| catalogue.owner_of(folder).is_none() && !is_a_tool_s(folder));
+    if let Some(folder) = nobody_s {
+        let adopt = match area {
+            "migrations" => "; where another tool runs it, `profe migrate adopt --from <tool> --path migrations`",
+            _ => "",
+        };
+        return Err(EngineError::new(
+            ErrorCode::CatalogueInvalid,
+            format!("{area}/{folder}/ belongs to no service: config/services.toml names no owner of schema {folder:?}"),
+        )
+        .cure(format!("add {folder:?} to the schemas of one service, or rename the folder{adopt}")));
     }
     Ok(catalogue
         .services
@@ -133,6 +148,14 @@ fn schemas(source: &Source, catalogue: &Catalogue, area: &str) -> Result<Vec<(St
         .flat_map(|(name, service)| service.schemas.iter().map(move |schema| (schema.clone(), name.clone())))
         .filter(|(schema, _)| folders.contains(schema))
         .collect())
+}
+
+/// Whether a folder is another one or lies in it; both relative to the project.
+fn lies_in(folder: &str, path: &str) -> bool {
+    let parts = |path: &'_ str| -> Vec<String> {
+        path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
+    };
+    !path.starts_with('/') && parts(folder).starts_with(&parts(path))
 }
 
 /// What editors and people leave beside migrations.

@@ -81,8 +81,14 @@ fn not_applied(error: EngineError) -> EngineError {
     let mut told = EngineError::new(
         ErrorCode::NotAdoptable,
         format!("the files cannot be applied to an empty database: {}", error.message),
-    )
-    .cure(error.cure.unwrap_or_else(|| "see that the folder is complete and begins at the beginning".to_owned()));
+    );
+    // What is right for a run is not for this: nothing is to be corrected that the tool has applied.
+    let own = error.cure.filter(|_| error.code != ErrorCode::MigrationFailed);
+    told.cure = Some(own.unwrap_or_else(|| {
+        "see that the folder is complete and begins at the beginning; a service whose tables it references is adopted \
+         first, and what it finds in the database besides belongs into a migration before it"
+            .to_owned()
+    }));
     (told.migration, told.location, told.sql) = (error.migration, error.location, error.sql);
     told
 }

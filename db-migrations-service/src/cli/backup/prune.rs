@@ -4,7 +4,6 @@ use std::io::{BufRead, Write};
 
 use clap::Args;
 use owo_colors::OwoColorize;
-use time::OffsetDateTime;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -26,7 +25,9 @@ pub struct Prune {
 impl Prune {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         context.with_operations(async |operations| {
-            let (output, caller, now) = (context.output, context.caller(), OffsetDateTime::now_utc());
+            let (output, caller) = (context.output, context.caller());
+            // What a rule keeps is not told by a clock that may be wrong.
+            let now = operations.master().time().await?;
             let mut order = PruneOrder { environment: context.environment.clone(), dry_run: true, confirm: None };
             let look = operations.prune_backups(&order, now, &caller).await?;
             if self.dry_run {

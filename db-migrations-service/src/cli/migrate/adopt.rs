@@ -48,6 +48,8 @@ pub struct Adopt {
 
 impl Adopt {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let mut context = context.clone();
+        context.to_adopt.clone_from(&self.path);
         let view = context.with_operations(async |operations| {
             let by_schema = || self.schema.as_deref().and_then(|schema| operations.catalogue().owner_of(schema));
             let service = self.service.clone().or_else(|| by_schema().map(|(name, _)| name.to_owned()));

@@ -36,18 +36,14 @@ impl Validate {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let reports = context.with_operations(async |operations| {
             let stop = stop_on_signals()?;
-            let mut reports = Vec::new();
-            for name in operations.databases_of(context.environment(), self.service.as_deref())? {
-                let order = ValidateOrder {
-                    environment: Some(name),
-                    service: self.service.clone(),
-                    whole: self.whole,
-                    gates: self.gates.clone(),
-                    with_data: self.with_data,
-                };
-                reports.push(operations.validate(order, &context.caller(), stop.clone()).await?);
-            }
-            Ok(reports)
+            let order = ValidateOrder {
+                environment: context.environment.clone(),
+                service: self.service.clone(),
+                whole: self.whole,
+                gates: self.gates.clone(),
+                with_data: self.with_data,
+            };
+            Ok(operations.validate_all(order, &context.caller(), &stop).await?)
         })?;
         match reports.as_slice() {
             [only] => context.output.document(only),

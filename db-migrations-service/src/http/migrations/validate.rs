@@ -85,12 +85,8 @@ pub(in crate::http) async fn validate_migrations(
     let gates = gates.map_err(|error| Problem::from(error).with("member", "gates"))?;
     let ValidateBody { environment, service, whole, with_data, .. } = body;
     let operations = &api.operations;
-    let mut reports = Vec::new();
-    for name in operations.databases_of(environment.as_deref(), service.as_deref())? {
-        let (service, gates) = (service.clone(), gates.clone());
-        let order = ValidateOrder { environment: Some(name), service, whole, gates, with_data };
-        reports.push(operations.validate(order, &caller, api.shutdown.child_token()).await?);
-    }
+    let order = ValidateOrder { environment: environment.clone(), service, whole, gates, with_data };
+    let reports = operations.validate_all(order, &caller, &api.shutdown.child_token()).await?;
     let environment = operations.environment(environment.as_deref())?.environment.clone();
     Ok(Json(ValidateAnswer::of(environment, reports)))
 }
