@@ -225,6 +225,7 @@ impl Master {
                error = jsonb_build_object('code', 'interrupted', \
                  'message', 'the process that made it is gone: ' || host || ', process ' || pid, \
                  'cure', CASE WHEN goes_on > 0 THEN 'wait: another copy of the service makes it anew, and continuedBy names that' \
+                   WHEN actor = 'system:schedule' THEN 'wait: its schedule makes another one within minutes; nothing of this one can be restored' \
                    ELSE 'make another one; nothing of this one can be restored' END) \
                WHERE id = ANY ($1) AND state = 'running' RETURNING *), ",
             turn!(),

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use migration_engine::{EngineError, Event, MigrationId};
-use time::OffsetDateTime;
 
 use crate::master::{Master, MasterError};
 use crate::operations::{BackupAction, JobStatus, RunRecord};
@@ -101,7 +100,7 @@ impl Meters {
     }
 
     /// Work on a backup is over.
-    pub(crate) fn backup_ended(&self, action: BackupAction, status: JobStatus, since: OffsetDateTime) {
+    pub(crate) fn backup_ended(&self, action: BackupAction, status: JobStatus, took: Duration) {
         let action = match action {
             BackupAction::Create => "create",
             BackupAction::Verify => "verify",
@@ -113,7 +112,6 @@ impl Meters {
             JobStatus::Failed => "failed",
             JobStatus::Cancelled => "cancelled",
         };
-        let took = positive(OffsetDateTime::now_utc() - since);
         locked(&self.counted).of(Meter::Backups, &[action, outcome]).observe(took);
     }
 

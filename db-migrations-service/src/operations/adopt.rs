@@ -91,9 +91,10 @@ impl Operations {
 
     /// The project with the folder in its catalogue, the folder, and whether it was there before.
     fn project_to_adopt(&self, order: &AdoptOrder) -> Result<(Arc<Project>, MigrationFolder, bool), OperationError> {
-        let project = match self.project().root() {
-            Some(root) => Arc::new(Project::open(root)?),
-            None => Arc::clone(self.project()),
+        let project = match (self.project().root(), &order.folder) {
+            (Some(root), Some(wanted)) => Arc::new(Project::open_to_adopt(root, &wanted.path)?),
+            (Some(root), None) => Arc::new(Project::open(root)?),
+            (None, _) => Arc::clone(self.project()),
         };
         let named = project.catalogue.service(&order.service)?.migrations.clone();
         match (&order.folder, named) {

@@ -1,7 +1,10 @@
 //! What is said of runs whose processes died: what they did, and what to do now; and what they left on the servers.
 
+use backup_vault::InPlace;
 use migration_engine::request::HistoryFilter;
+use migration_engine::{RUN_LOCK, Target, WORK_LOCK, audit};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{OperationError, Operations, RunKind};
 use crate::master::takeover::UntoldRun;
@@ -60,8 +63,20 @@ impl Operations {
             }
             if let Err(error) = backup_vault::sweep_databases(&target.connect).await {
                 tracing::debug!(environment = target.environment, %error, "databases of restores could not be looked for");
+                continue;
+            }
+            if let Err(error) = backup_vault::sweep_schemas(&live(target)).await {
+                tracing::debug!(environment = target.environment, %error, "schemas that restores left could not be dropped");
             }
         }
+    }
+}
+
+/// The live database, for work of the service that changes nothing of anybody's.
+fn live(target: &Target) -> InPlace {
+    InPlace {
+        marker: Some(audit::told_by_caller(Uuid::now_v7())),
+        ..InPlace::new(target.connect.clone(), RUN_LOCK, WORK_LOCK)
     }
 }
 
@@ -98,8 +113,6 @@ fn account(run: &UntoldRun, done: &[String]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn told(kind: RunKind, dry_run: bool, goes_on: bool, done: &[&str]) -> String {

@@ -224,12 +224,15 @@ impl Operations {
     /// # Errors
     /// An unknown environment, or one without a database.
     pub fn engine(&self, environment: Option<&str>) -> Result<Engine, OperationError> {
-        // A folder is read anew each time: files come and go while the service runs.
-        let project = match self.0.project.root() {
+        Ok(Engine::new(self.current_project()?, self.target(environment)?.clone()))
+    }
+
+    /// A folder is read anew each time: files come and go while the service runs.
+    fn current_project(&self) -> Result<Arc<Project>, OperationError> {
+        Ok(match self.0.project.root() {
             Some(root) => Arc::new(Project::open(root)?),
             None => Arc::clone(&self.0.project),
-        };
-        Ok(Engine::new(project, self.target(environment)?.clone()))
+        })
     }
 
     fn target(&self, environment: Option<&str>) -> Result<&Target, OperationError> {

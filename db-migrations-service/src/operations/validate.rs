@@ -9,7 +9,7 @@ use migration_engine::proof::drift::adopt::{Adoption, Undoing};
 use migration_engine::proof::drift::{DriftReport, Fingerprints};
 use migration_engine::proof::report::{Gate, Report};
 use migration_engine::request::RunContext;
-use migration_engine::{EventSink, MigrationId};
+use migration_engine::{Engine, EngineError, ErrorCode, EventSink, MigrationId, Target};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -83,6 +83,83 @@ impl Operations {
             Ok(Box::pin(engine.validate(&request(order), &context)).await?)
         }))
         .await
+    }
+
+    /// Looks through the gates at all that a request is about: each database of the environment, and then each service that lives
+    /// in a fleet of it.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub async fn validate_all(
+        &self,
+        order: ValidateOrder,
+        caller: &Caller,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Report>, OperationError> {
+        let fleets = self.fleets_asked_for(&order, caller)?;
+        let databases = match self.databases_of(order.environment.as_deref(), order.service.as_deref()) {
+            // The service lives in the fleet.
+            Err(_) if order.service.is_some() && !fleets.is_empty() => Vec::new(),
+            databases => databases?,
+        };
+        let mut reports = Vec::new();
+        for name in databases {
+            let order = ValidateOrder { environment: Some(name), ..order.clone() };
+            reports.push(self.validate(order, caller, cancel.clone()).await?);
+        }
+        for fleet in fleets {
+            reports.extend(self.validate_fleet(&fleet, &order, context(caller, cancel.clone())).await?);
+        }
+        Ok(reports)
+    }
+
+    /// A fleet for each service that lives in one, where a whole environment is asked about.
+    fn fleets_asked_for(&self, order: &ValidateOrder, caller: &Caller) -> Result<Vec<String>, OperationError> {
+        let environment = &self.environment(order.environment.as_deref())?.environment;
+        if order.environment.as_ref().is_some_and(|name| name != environment) {
+            return Ok(Vec::new());
+        }
+        let catalogue = self.catalogue();
+        let services = catalogue.services.keys().filter(|name| caller.may_touch(name));
+        let asked = services.filter(|name| order.service.as_ref().is_none_or(|service| service == *name));
+        Ok(asked.filter_map(|name| catalogue.fleet_of(environment, name)).map(str::to_owned).collect())
+    }
+
+    /// What is pending is another thing in each database of a fleet, and is proven there by the run. Here all files are looked at:
+    /// by the gates that need no database, or, where the whole set is asked for, by those that are.
+    async fn validate_fleet(
+        &self,
+        fleet: &str,
+        order: &ValidateOrder,
+        context: RunContext,
+    ) -> Result<Option<Report>, OperationError> {
+        let mut request = ValidateRequest { whole: true, ..request(order.clone()) };
+        if !order.whole {
+            let asked = |gate: &Gate| request.gates.is_empty() || request.gates.contains(gate);
+            request.gates = [Gate::Parses, Gate::StaysHome].into_iter().filter(asked).collect();
+            if request.gates.is_empty() {
+                return Ok(None);
+            }
+        }
+        let environment = self.environment(order.environment.as_deref())?.environment.clone();
+        // Rehearsals need a server; where the environment has no database of its own, the fleet's does.
+        let places = self.targets().fleet(fleet).and_then(|places| places.as_ref().ok());
+        let of_fleet = || places.and_then(|places| places.servers.first().or(places.listed.first()));
+        let target = match (self.target(Some(&environment)), of_fleet()) {
+            (Err(_), Some(connect)) => {
+                Target { environment: environment.clone(), connect: connect.clone(), create_database: false }
+            }
+            (target, _) => target?.clone(),
+        };
+        let project = self.current_project()?.of_fleet(fleet).ok_or_else(|| {
+            let message = format!("the fleet {fleet:?} is gone from the catalogue");
+            EngineError::new(ErrorCode::CatalogueInvalid, message).cure("start the service again")
+        })?;
+        let engine = Engine::new(project, target);
+        let validated = tokio::spawn(async move { Ok(Box::pin(engine.validate(&request, &context)).await?) });
+        let mut report: Report = joined(validated).await?;
+        report.environment = format!("{environment}, fleet {fleet}");
+        Ok(Some(report))
     }
 
     /// Holds the live schemas against what their history makes.

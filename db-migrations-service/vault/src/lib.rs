@@ -34,7 +34,7 @@ mod verify;
 
 pub use beside::sweep_databases;
 pub use error::VaultError;
-pub use in_place::{InPlace, InPlaceRestore, Swapped};
+pub use in_place::{InPlace, InPlaceRestore, Swapped, sweep_schemas};
 pub use keys::Keys;
 pub use leftovers::Swept;
 pub use make::MakeRequest;
@@ -45,5 +45,5 @@ pub use stage::{Stage, Stages};
 pub use storage::Storage;
 pub use stream::Progress;
 pub use tables::{RestoredTable, RestoredTables, TablesRestore};
-pub use vault::{Listed, Variables, Vault};
+pub use vault::{Clock, Listed, Variables, Vault};
 pub use verify::Verification;

@@ -53,7 +53,7 @@ impl Vault {
         progress: &Arc<Progress>,
         cancel: &CancellationToken,
     ) -> Result<Manifest, VaultError> {
-        let created_at = OffsetDateTime::now_utc();
+        let created_at = self.now();
         let id = request.id.clone();
         // Where one part fails, the programs of the others have nothing left to do.
         let programs = cancel.child_token();
@@ -114,7 +114,7 @@ impl Vault {
             format: Manifest::FORMAT,
             id,
             created_at,
-            finished_at: OffsetDateTime::now_utc(),
+            finished_at: self.now(),
             environment: request.environment,
             database: connect.database().to_owned(),
             origin: source.facts.origin.clone(),

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use crate::error::VaultError;
 use crate::keys::Keys;
@@ -19,6 +20,9 @@ const LONGEST_MANIFEST: usize = 64 << 20;
 /// Looks variables of the environment up.
 pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
+/// What time it is.
+pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
 /// Makes, lists, verifies, restores and deletes the backups of one storage.
 #[derive(Clone)]
 pub struct Vault {
@@ -26,6 +30,7 @@ pub struct Vault {
     keys: Keys,
     jobs: usize,
     variables: Variables,
+    clock: Clock,
 }
 
 /// A folder of the storage that looks like a backup.
@@ -39,10 +44,21 @@ pub struct Listed {
 }
 
 impl Vault {
-    /// `variables` looks variables of the environment up, for where PostgreSQL's programs are.
+    /// `variables` looks variables of the environment up, for where PostgreSQL's programs are. Time is this machine's.
     pub fn new(storage: Storage, keys: Keys, variables: Variables) -> Self {
         let jobs = std::thread::available_parallelism().map_or(1, NonZero::get).clamp(1, 3);
-        Self { storage, keys, jobs, variables }
+        Self { storage, keys, jobs, variables, clock: Arc::new(OffsetDateTime::now_utc) }
+    }
+
+    /// The same by another clock: backups and verifications are stamped with what it says.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// What time it is, by its clock.
+    pub fn now(&self) -> OffsetDateTime {
+        (self.clock)()
     }
 
     /// Where the backups lie.

@@ -64,7 +64,7 @@ impl Vault {
         let begun = Instant::now();
         let verification = |findings| Verification {
             id: id.clone(),
-            at: OffsetDateTime::now_utc(),
+            at: self.now(),
             duration_ms: begun.elapsed().as_millis() as u64,
             findings,
         };

@@ -24,10 +24,17 @@ pub const THIRD_BACK: &str = "drop view plan_titles;\n";
 pub struct Legacy {
     pub work: Workplace,
     layout: &'static str,
+    /// Relative to the project.
+    place: &'static str,
 }
 
 impl Legacy {
     pub fn new(layout: &'static str) -> Self {
+        Self::at(FOLDER, layout)
+    }
+
+    /// With the tool's folder elsewhere in the project.
+    pub fn at(place: &'static str, layout: &'static str) -> Self {
         let work = Workplace::new();
         let catalogue = work.project.read("config/services.toml");
         // Roles belong to the whole server: those of this project have a mark of their own.
@@ -39,16 +46,16 @@ impl Legacy {
                 "{environments}[services.plans-service]\nschemas = [\"public\"]\nowner = \"plans_owner_{tag}\"\nrole = \"plans_service_{tag}\"\n"
             ),
         );
-        Self { work, layout }
+        Self { work, layout, place }
     }
 
     pub fn file(&self, path: &str, text: &str) -> &Self {
-        self.work.project.write(&format!("{FOLDER}/{path}"), text);
+        self.work.project.write(&format!("{}/{path}", self.place), text);
         self
     }
 
     pub fn folder(&self) -> PathBuf {
-        self.work.project.path().join(FOLDER)
+        self.work.project.path().join(self.place)
     }
 
     pub fn catalogue(&self, from: &str, to: &str) {
@@ -72,7 +79,7 @@ impl Legacy {
     }
 
     pub fn adopt(&self, more: &[&str]) -> Done {
-        let base = ["migrate", "adopt", "--from", self.layout, "--path", FOLDER, "--service", "plans-service"];
+        let base = ["migrate", "adopt", "--from", self.layout, "--path", self.place, "--service", "plans-service"];
         self.profe(&[&base, more].concat())
     }
 
@@ -95,7 +102,8 @@ impl Legacy {
 
         let adopted = self.adopt(&[]).ok(0);
         assert!(adopted.contains("Adopted 2 migrations on development"), "{adopted}");
-        let section = format!("[services.plans-service.migrations]\npath = \"{FOLDER}\"\nlayout = \"{}\"", self.layout);
+        let section =
+            format!("[services.plans-service.migrations]\npath = \"{}\"\nlayout = \"{}\"", self.place, self.layout);
         assert!(self.work.project.read("config/services.toml").contains(&section), "{adopted}");
         let again = self.profe(&["migrate", "adopt", "--service", "plans-service"]).ok(0);
         assert!(again.contains("Nothing to adopt on development: 2 migrations adopted before"), "{again}");

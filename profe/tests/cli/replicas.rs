@@ -2,6 +2,9 @@
 
 mod copies;
 mod fleets;
+mod in_place;
 mod others;
 mod restart;
 mod runs;
+mod scheduled;
+mod stops;

@@ -79,7 +79,7 @@ impl Operations {
                 Err(error) if is_cancelled(error) => JobStatus::Cancelled,
                 Err(_) => JobStatus::Failed,
             };
-            this.monitor().meters().backup_ended(job.0.action, outcome, job.0.started_at);
+            this.monitor().meters().backup_ended(job.0.action, outcome, job.0.begun.elapsed());
             if let Err(error) = this.monitor().meters().settle(this.master()).await {
                 tracing::debug!(%error, "the work on the backup could not be counted in the master database");
             }

@@ -1,6 +1,7 @@
 //! Looking backups up: the storage, the master database and this process's jobs, brought together.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use backup_vault::storage::StorageError;
 use backup_vault::{BackupId, Vault, VaultError};
@@ -99,10 +100,12 @@ impl Operations {
         self.0.backup_jobs.get(id)
     }
 
-    /// The storage of backups, open.
+    /// The storage of backups, open; time is the master database's there too.
     pub(crate) fn vault(&self) -> Result<Vault, OperationError> {
         let place = self.backup_place().ok_or_else(unconfigured)?;
-        place.vault().map_err(|error| self.hidden(error, place.url().unwrap_or_default()))
+        let vault = place.vault().map_err(|error| self.hidden(error, place.url().unwrap_or_default()))?;
+        let master = self.master().clone();
+        Ok(vault.with_clock(Arc::new(move || master.now())))
     }
 
     /// What stopped the storage, or a program of PostgreSQL's.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use backup_vault::{Progress, Restored, RestoredTable, Stages};
 use time::OffsetDateTime;
@@ -78,6 +79,8 @@ pub(super) struct Job {
     pub action: BackupAction,
     pub actor: String,
     pub started_at: OffsetDateTime,
+    /// The same by the clock that nobody sets.
+    pub begun: Instant,
     pub progress: Arc<Progress>,
     pub cancel: CancellationToken,
     /// It is cancelled because the process ends.
@@ -94,7 +97,7 @@ impl BackupHandle {
     pub(super) fn new(
         id: &str,
         action: BackupAction,
-        (caller, subject): (&Caller, Subject),
+        (caller, subject, started_at): (&Caller, Subject, OffsetDateTime),
         restoring: Option<Restoring>,
         record: Option<BackupRecord>,
     ) -> Self {
@@ -102,7 +105,8 @@ impl BackupHandle {
             id: id.to_owned(),
             action,
             actor: caller.actor.to_string(),
-            started_at: OffsetDateTime::now_utc(),
+            started_at,
+            begun: Instant::now(),
             progress: Arc::default(),
             cancel: CancellationToken::new(),
             handed_over: AtomicBool::new(false),

@@ -132,7 +132,13 @@ impl Operations {
         };
         self.keep(&record).await?;
         let subject = Subject { environment: Some(record.environment.clone()), services: record.services.clone() };
-        let job = BackupHandle::new(&record.id, BackupAction::Create, (caller, subject), None, Some(record.clone()));
+        let job = BackupHandle::new(
+            &record.id,
+            BackupAction::Create,
+            (caller, subject, started_at),
+            None,
+            Some(record.clone()),
+        );
         self.begin(&job)?;
         let request = MakeRequest {
             id,

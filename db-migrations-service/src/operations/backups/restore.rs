@@ -5,7 +5,6 @@ use std::sync::Arc;
 use backup_vault::archive::TableName;
 use backup_vault::{BackupId, Manifest, Vault};
 use migration_engine::Target;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::carry::confirmed;
@@ -133,8 +132,13 @@ impl Operations {
             environment: Some(record.environment.clone()),
             services: restore.manifest.scope.services.clone(),
         };
-        let job =
-            BackupHandle::new(&record.backup, BackupAction::Restore, (restore.caller, subject), Some(restoring), None);
+        let job = BackupHandle::new(
+            &record.backup,
+            BackupAction::Restore,
+            (restore.caller, subject, record.started_at),
+            Some(restoring),
+            None,
+        );
         self.begin(&job)?;
         if let Err(error) = self.master().keep_restore(&record).await {
             if self.0.recording == Recording::First {
@@ -159,7 +163,7 @@ impl Operations {
     pub(super) async fn restored(&self, job: &BackupHandle, end: End) -> End {
         let Some(restoring) = &job.0.restoring else { return end };
         let record = restoring.change(|record| {
-            record.finished_at = Some(OffsetDateTime::now_utc());
+            record.finished_at = Some(self.master().now());
             record.state = match &end {
                 Ok(_) => RestoreState::Completed,
                 Err(error) if is_cancelled(error) => RestoreState::Cancelled,
@@ -204,7 +208,7 @@ impl Restore<'_> {
             state: RestoreState::Running,
             actor: self.caller.actor.to_string(),
             request_id: self.caller.request_id.clone(),
-            started_at: OffsetDateTime::now_utc(),
+            started_at: self.vault.now(),
             finished_at: None,
             error: None,
         }

@@ -21,11 +21,11 @@ impl Operations {
         let target = self.target(environment.as_deref())?.clone();
         let record = found.record.clone().or_else(|| found.manifest().map(|m| record_of(&vault, m)));
         let subject = Subject { environment, services: found.services().unwrap_or_default().to_vec() };
-        let job = BackupHandle::new(&found.id, BackupAction::Verify, (caller, subject), None, None);
+        let at = self.master().now();
+        let job = BackupHandle::new(&found.id, BackupAction::Verify, (caller, subject, at), None, None);
         self.begin(&job)?;
         let edited = found.damage();
         let (progress, cancel) = (job.0.progress.clone(), job.0.cancel.clone());
-        let at = self.master().now();
         let verifying = async move {
             match edited {
                 // Nothing that it says of itself can be compared with.

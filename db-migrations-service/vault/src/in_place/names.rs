@@ -75,17 +75,21 @@ pub(crate) async fn sweep(live: &AdminConn) -> Result<(), VaultError> {
         Some(sqlstate::LOCK_NOT_AVAILABLE) => VaultError::InUse,
         _ => VaultError::server(&error, "dropping schemas that a restore has left"),
     };
-    // What watches others looks at what was restored, so that goes after it.
+    for schema in left(live).await.map_err(own)? {
+        live.batch(&format!("DROP SCHEMA {} CASCADE", identifier(&schema))).await.map_err(own)?;
+    }
+    Ok(())
+}
+
+/// What restores have left, or leave. What watches others looks at what was restored, so it comes first.
+pub(super) async fn left(live: &AdminConn) -> Result<Vec<String>, BatchError> {
     let query = format!(
         "SELECT nspname FROM pg_namespace WHERE nspname ~ {} AND pg_has_role(nspowner, 'USAGE') \
          ORDER BY nspname !~ '_profe_watch_', 1",
         literal(OURS)
     );
-    let found = live.batch(&query).await.map_err(own)?;
-    for schema in found.rows().filter_map(|row| row.first().cloned().flatten()) {
-        live.batch(&format!("DROP SCHEMA {} CASCADE", identifier(&schema))).await.map_err(own)?;
-    }
-    Ok(())
+    let found = live.batch(&query).await?;
+    Ok(found.rows().filter_map(|row| row.first().cloned().flatten()).collect())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The names change hands.
 
 use postgres_link::quote::{identifier, literal};
-use postgres_link::{BatchError, SqlError, sqlstate};
+use postgres_link::{AdminConn, BatchError, SqlError, sqlstate};
 
 use super::dependents::{self, Binding, Key};
 use super::{InPlaceRestore, Live, Swapped, told};
@@ -56,6 +56,7 @@ impl InPlaceRestore {
         let keys: Vec<&Key> = put_back.filter_map(|binding| binding.key.as_ref()).collect();
         statements.extend(keys.iter().map(|key| key.validate.clone()));
         let (schemas, bindings) = (names.live.clone(), bindings.len());
+        let staged = numbers(live, &names.staged).await?;
         let mut unvalidated = Vec::new();
         if let Err(error) = live.batch(&statements.join(";\n")).await {
             // Whether it was done is known to the server alone.
@@ -64,7 +65,7 @@ impl InPlaceRestore {
             } else {
                 let _ = live.batch("ROLLBACK").await;
             }
-            if !self.was_swapped().await? {
+            if !self.was_swapped(&staged).await? {
                 return Err(refused(&error));
             }
             unvalidated = self.confirm(&keys).await;
@@ -72,16 +73,10 @@ impl InPlaceRestore {
         Ok(Swapped { id, schemas, bindings, unvalidated })
     }
 
-    async fn was_swapped(&self) -> Result<bool, VaultError> {
-        let there: Vec<String> = self
-            .names
-            .staged
-            .iter()
-            .map(|staged| format!("to_regnamespace({}) IS NULL", literal(&identifier(staged))))
-            .collect();
-        let query = format!("SELECT true AND {}", there.join(" AND "));
-        let gone = self.live.conn.batch(&query).await.map_err(own("asking whether the schemas were swapped"))?;
-        Ok(!there.is_empty() && gone.value(0, 0) == Some("t"))
+    /// Whether what was staged has the live names now. That it is not there any more says nothing: whoever had the lock
+    /// while our session was gone may have swept it.
+    async fn was_swapped(&self, staged: &[String]) -> Result<bool, VaultError> {
+        Ok(!staged.is_empty() && numbers(&self.live.conn, &self.names.live).await? == staged)
     }
 
     fn statements(&self, bindings: &[Binding], watched: &[Binding]) -> Vec<String> {
@@ -116,6 +111,14 @@ impl InPlaceRestore {
         }));
         statements
     }
+}
+
+/// What the server knows these schemas by, whatever they are called; 0 where there is none.
+async fn numbers(live: &AdminConn, schemas: &[String]) -> Result<Vec<String>, VaultError> {
+    let number = |schema: &String| format!("coalesce(to_regnamespace({})::oid, 0)", literal(&identifier(schema)));
+    let query = format!("SELECT {}", schemas.iter().map(number).collect::<Vec<_>>().join(", "));
+    let found = live.batch(&query).await.map_err(own("asking which schemas are which"))?;
+    Ok(found.rows().next().into_iter().flatten().flatten().cloned().collect())
 }
 
 pub(super) fn refused(error: &BatchError) -> VaultError {

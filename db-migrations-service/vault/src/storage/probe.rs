@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use object_store::{ObjectStoreExt, PutPayload};
+use time::OffsetDateTime;
 
+use super::error::instant;
 use super::sweep::probe_at;
 use super::{Storage, StorageError};
 
@@ -30,5 +32,22 @@ impl Storage {
         }
         listed.map_err(|error| list.store(&error))?;
         deleted
+    }
+
+    /// What time it is by the storage's own clock, which is not that of whoever asks: it stamps objects with it. For what is told
+    /// old from young by when it was written.
+    ///
+    /// # Errors
+    /// Nothing can be written there, or read.
+    pub async fn now(&self) -> Result<OffsetDateTime, StorageError> {
+        let unique = uuid::Uuid::now_v7().to_string();
+        let target = probe_at(&self.path(&unique));
+        let doing = |action| self.doing(action, "a probe");
+        let (write, read, delete) = (doing("write"), doing("read"), doing("delete"));
+        let store = &self.0.store;
+        store.put(&target, PutPayload::from(Bytes::from(unique))).await.map_err(|error| write.store(&error))?;
+        let found = store.head(&target).await;
+        self.remove(&target, &delete).await?;
+        found.map(|meta| instant(&meta)).map_err(|error| read.store(&error))
     }
 }

@@ -3,6 +3,7 @@
 use backup_vault::storage::{Storage, StorageError};
 use hyper::body::Bytes;
 use testkit::block_on;
+use time::{Duration, OffsetDateTime};
 
 use crate::azure::{self, Container};
 use crate::server::{Server, files, open};
@@ -26,6 +27,18 @@ fn everywhere<F: Future>(case: impl Fn(Storage) -> F, left: &[&str]) {
         case(azure::open(&container.url()).expect("the container can be opened")).await;
         assert_eq!(container.objects().await.into_iter().collect::<Vec<_>>(), left, "in the container");
     });
+}
+
+#[test]
+fn time_is_the_storage_s_own() {
+    everywhere(
+        async |storage| {
+            let here = OffsetDateTime::now_utc();
+            let there = storage.now().await.expect("it can be written");
+            assert!((there - here).abs() < Duration::minutes(5), "{there}, and {here} here");
+        },
+        &[],
+    );
 }
 
 #[test]

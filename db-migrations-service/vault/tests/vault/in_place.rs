@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backup_vault::{InPlace, Manifest, Progress, Scope, Swapped, VaultError};
+use backup_vault::{InPlace, Manifest, Progress, Scope, Swapped, VaultError, sweep_schemas};
 use testkit::server;
 use tokio_util::sync::CancellationToken;
 
@@ -228,6 +228,65 @@ async fn a_session_that_breaks_in_the_swap_changes_nothing() {
     assert!(error.to_string().contains("swapping the schemas failed"), "{error}");
     assert_eq!(value(&place, "SELECT count(*) FROM plans.plans").await, "1999");
     assert_eq!(left(&place, &manifest).await, (String::new(), String::new()));
+}
+
+/// Whoever gets the lock while the session is gone takes what was staged for left behind, and drops it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_is_not_taken_for_done_because_what_was_staged_is_gone() {
+    let place = Place::new().await;
+    let manifest = place.make(plans()).await;
+    let (reader, next) = (place.db.session().await, place.db.session().await);
+    reader.batch("BEGIN; SELECT FROM plans.plans LIMIT 1").await.unwrap();
+    let sweeping = async {
+        let waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'profe restore' AND wait_event_type = 'Lock'";
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+        while value(&place, waits).await != "t" {
+            tick.tick().await;
+        }
+        let staged = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'plans\\_profe\\_restored\\_%'";
+        let drop = format!(
+            "SELECT pg_advisory_lock({}, {}); DROP SCHEMA {} CASCADE",
+            LOCK.0,
+            LOCK.1,
+            value(&place, staged).await
+        );
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'profe restore' AND wait_event_type = 'Lock'";
+        let (dropped, ended) = tokio::join!(next.batch(&drop), value(&place, end));
+        assert_eq!((dropped.is_ok(), ended.as_str()), (true, "t"));
+        reader.batch("COMMIT").await.unwrap();
+        next.close().await;
+    };
+    let (restored, ()) = tokio::join!(restore(&place, &manifest), sweeping);
+    let error = restored.unwrap_err();
+    assert!(error.to_string().contains("swapping the schemas failed"), "{error}");
+    assert_eq!(value(&place, "SELECT count(*) FROM plans.plans").await, "2000");
+    assert_eq!(left(&place, &manifest).await, (String::new(), String::new()));
+}
+
+/// The same without a restore to come: a sweep drops it, stands aside for whoever works, and leaves what is nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_restore_left_goes_with_a_sweep_and_not_while_somebody_works() {
+    let place = Place::new().await;
+    let there = "SELECT string_agg(nspname, ' ' ORDER BY 1) FROM pg_namespace WHERE nspname LIKE '%\\_profe\\_%'";
+    let made = "CREATE SCHEMA users_profe_restored_0123ab; CREATE TABLE users_profe_restored_0123ab.t (); CREATE SCHEMA my_profe_notes; \
+                CREATE SCHEMA keys_profe_watch_0123ab; CREATE FUNCTION keys_profe_watch_0123ab.watch_0() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+                CREATE TRIGGER keys_profe_watch_0123ab_0 AFTER INSERT ON users.users FOR EACH ROW EXECUTE FUNCTION keys_profe_watch_0123ab.watch_0()";
+    value(&place, made).await;
+    let target = InPlace::new(place.db.connect().clone(), LOCK, WORK);
+    let all = value(&place, there).await;
+    let works = place.db.session().await;
+    works.batch(&format!("SELECT pg_advisory_lock({}, {})", LOCK.0, LOCK.1)).await.unwrap();
+    sweep_schemas(&target).await.unwrap();
+    assert_eq!(value(&place, there).await, all, "somebody works there");
+    works.batch("SELECT pg_advisory_unlock_all(); BEGIN; INSERT INTO users.users VALUES (-1, 'nobody')").await.unwrap();
+    assert!(matches!(sweep_schemas(&target).await, Err(VaultError::InUse)), "nobody is kept waiting for it");
+    works.batch("COMMIT").await.unwrap();
+    sweep_schemas(&target).await.unwrap();
+    assert_eq!(value(&place, there).await, "my_profe_notes");
+    let triggers = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'keys\\_profe%'";
+    assert_eq!(value(&place, triggers).await, "0");
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(value(&place, locks).await, "0", "and the lock is free");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,6 +54,17 @@ fn a_schema_that_the_files_do_not_make() {
 }
 
 #[test]
+fn a_folder_that_stands_on_what_it_does_not_make() {
+    let legacy = golang(2, false);
+    legacy.file(
+        "2_add_week.up.sql",
+        &format!("{SECOND}alter table plan add foreign key (id) references elsewhere (id);\n"),
+    );
+    let parts = ["cannot be applied to an empty database", "2_add_week.up.sql:3", "is adopted first"];
+    says(&legacy, &[], 5, &parts);
+}
+
+#[test]
 fn a_file_that_is_gone_and_one_that_is_another_now() {
     says(&golang(3, false), &[], 5, &["has applied 3 here, and the folder has no file of it", "put the file back"]);
     let legacy = Legacy::new("sqlx");

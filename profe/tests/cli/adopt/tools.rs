@@ -130,7 +130,21 @@ fn flyway() {
 
 #[test]
 fn diesel() {
-    let legacy = Legacy::new("diesel");
+    diesel_in(&Legacy::new("diesel"));
+}
+
+/// `diesel setup` makes it there, where the project would look for its own schemas' folders.
+#[test]
+fn diesel_in_its_usual_folder() {
+    let legacy = Legacy::at("migrations", "diesel");
+    legacy.file("2023-12-31-000000_empty/up.sql", "");
+    let told = legacy.profe(&["migrate", "plan"]).err(1);
+    assert!(told.contains("profe migrate adopt --from <tool> --path migrations"), "{told}");
+    std::fs::remove_dir_all(legacy.folder().join("2023-12-31-000000_empty")).expect("it was made");
+    diesel_in(&legacy);
+}
+
+fn diesel_in(legacy: &Legacy) {
     legacy
         .file("2024-01-01-000000_create_plan/up.sql", FIRST)
         .file("2024-01-01-000000_create_plan/down.sql", FIRST_BACK)

@@ -69,6 +69,83 @@ fn a_copy_whose_clock_is_two_days_behind_makes_the_backups_that_are_due() {
     a_clock_that_is_wrong_by(-2 * DAY_S);
 }
 
+/// Every moment that a document tells.
+fn moments(document: &Value, told: &mut Vec<String>) {
+    match document {
+        Value::String(text) if text.len() >= 20 && text.ends_with('Z') && text.as_bytes()[10] == b'T' => {
+            told.push(text.clone());
+        }
+        Value::Array(items) => items.iter().for_each(|item| moments(item, told)),
+        Value::Object(members) => members.values().for_each(|member| moments(member, told)),
+        _ => {}
+    }
+}
+
+/// Backups, verifications and restores of a copy whose clock is wrong by so much: what they are stamped with, which of them a rule
+/// keeps, and whether one is fresh.
+fn backups_by_a_clock_that_is_wrong_by(seconds: i64) {
+    let place = Workplace::new();
+    place.project.migration("alpha/1_create_t", "create table alpha.t (id int);", "drop table alpha.t;");
+    let catalogue = place.project.read("config/services.toml");
+    let rules = "[environments.development]\nbackup = { keep_days = 1, before_run = true, fresh_for_minutes = 60 }";
+    place.project.write("config/services.toml", &catalogue.replace("[environments.development]", rules));
+    crate::support::run(&mut place.profe(), &["migrate", "run"]).ok(0);
+    let clock = Clock::new();
+    clock.jump(seconds);
+    let (copy, port) = start(&place, &clock);
+    let api = format!("http://127.0.0.1:{port}/api");
+    let post = |path: &str, body: Value| -> Value {
+        let answer = client().post(format!("{api}/{path}")).json(&body).send().expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().expect("text"));
+        answer.json().expect("JSON")
+    };
+    let made: Vec<String> = (0..2)
+        .map(|_| post("backup/create", json!({ "wait": true }))["backupId"].as_str().expect("an id").to_owned())
+        .collect();
+    let newest = made.iter().max().expect("two");
+    let into = format!("{}_back", place.database.name());
+    for id in &made {
+        post(&format!("backup/{id}/verify"), json!({ "wait": true }));
+    }
+    post(&format!("backup/restore/{newest}"), json!({ "confirm": newest, "into": into, "wait": true }));
+    place.value(&format!("drop database {into}"));
+    let shown: Value = client().get(format!("{api}/backup/{newest}")).send().expect("an answer").json().expect("JSON");
+    let manifest = place.folder.path().join("backups").join(newest).join("manifest.json");
+    let manifest: Value = serde_json::from_slice(&std::fs::read(manifest).expect("it is there")).expect("JSON");
+    for (document, least) in [(&shown, 6), (&manifest, 2)] {
+        let mut told = Vec::new();
+        moments(document, &mut told);
+        assert!(told.len() >= least, "{told:?} of {document}");
+        for moment in told {
+            let near = format!("select abs(extract(epoch from now() - '{moment}'::timestamptz)) < 3600");
+            assert_eq!(place.value(&near).as_deref(), Some("t"), "{moment}: {document}");
+        }
+    }
+
+    // By whatever clock: the copy's jumps once more, and a command has one of its own.
+    clock.jump(400 * DAY_S - seconds);
+    let pruned = post("backup/prune", json!({ "environment": "development", "confirm": "development" }));
+    assert_eq!((&pruned["deleted"], pruned["kept"].as_array().map(Vec::len)), (&json!([]), Some(2)), "{pruned}");
+    let mut command = place.profe();
+    command.env("MIGRATION_SERVICE_BACKUP_STORAGE", place.folder.path().join("backups"));
+    let looked = crate::support::run(clock.of(&mut command), &["backup", "prune", "--dry-run"]).ok(0);
+    assert!(looked.contains("0 backups would be deleted"), "{looked}");
+    place.project.migration("alpha/2_create_u", "create table alpha.u (id int);", "drop table alpha.u;");
+    let ran = post("migrations/run", json!({ "wait": true }));
+    assert_eq!((&ran["backupOrigin"], &ran["backupId"]), (&json!("accepted"), &json!(newest)), "{ran}");
+    assert_eq!(copy.interrupt().0.code(), Some(0));
+}
+
+#[test]
+fn backups_are_stamped_and_kept_by_the_common_time_where_a_clock_is_two_days_behind() {
+    backups_by_a_clock_that_is_wrong_by(-2 * DAY_S);
+}
+
+#[test]
+fn backups_are_stamped_and_kept_by_the_common_time_where_a_clock_is_a_day_ahead() {
+    backups_by_a_clock_that_is_wrong_by(DAY_S);
+}
+
 /// Neither does the copy that works lose its run, nor does the other one take it for dead.
 #[test]
 fn a_run_stays_with_its_copy_while_clocks_jump_forward_and_back() {
@@ -89,7 +166,7 @@ fn a_run_stays_with_its_copy_while_clocks_jump_forward_and_back() {
         answer.expect("an answer").json().expect("JSON")
     };
     // Each sign of life of the run comes after a jump, and is looked at by the other copy after one of its own.
-    for jump in [DAY_S, -DAY_S, 400 * DAY_S, 0] {
+    for jump in [DAY_S, -DAY_S, 0, 400 * DAY_S] {
         ours.jump(jump);
         theirs.jump(-jump);
         let seen = format!("select seen_at::text from migration_service.run where id = '{id}'");

@@ -145,6 +145,11 @@ struct Serving {
 
 impl Serving {
     fn new() -> Self {
+        Self::starting(&[], patient)
+    }
+
+    /// With these variables, and with what `master` makes of the master database's address.
+    fn starting(variables: &[(&str, &str)], master_at: impl Fn(&str) -> String) -> Self {
         let place = with_a_gate();
         place.project.migration(
             "alpha/2_wait",
@@ -156,20 +161,30 @@ impl Serving {
         let port = free_port();
         let mut command = place.profe();
         command.env("MIGRATION_SERVICE_PORT", port.to_string());
-        command.env("MIGRATION_SERVICE_MASTER_DB_URL", patient(&line.url(&master.url())));
+        command.env("MIGRATION_SERVICE_MASTER_DB_URL", master_at(&line.url(&master.url())));
+        command.envs(variables.iter().copied());
         let mut copy = Running::start(&mut command, &["serve", "--only", "migration-service", "--output", "json"]);
         copy.wait_for("\"ready\":true");
         Self { place, master, copy, port, line }
     }
 
-    /// Breaks the line to the master database in the middle of a run, lets the run end, mends the line: the run is accounted for.
-    fn survives(self, breaks: impl Fn(&Proxy)) {
-        let url = |path: &str| format!("http://127.0.0.1:{}{path}", self.port);
-        let answer = client().post(url("/api/migrations/run")).json(&json!({})).send().expect("an answer");
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Asks for a run, and waits until it is in the middle; answers its id.
+    fn ask(&self) -> String {
+        let answer = client().post(self.url("/api/migrations/run")).json(&json!({})).send().expect("an answer");
         assert_eq!(answer.status(), 202);
         let answer: Value = answer.json().expect("JSON");
-        let id = answer["migrationId"].as_str().expect("an id");
         until(&self.place.database, SLEEPS);
+        answer["migrationId"].as_str().expect("an id").to_owned()
+    }
+
+    /// Breaks the line to the master database in the middle of a run, lets the run end, mends the line: the run is accounted for.
+    fn survives(self, breaks: impl Fn(&Proxy)) {
+        let url = |path: &str| self.url(path);
+        let id = self.ask();
         breaks(&self.line);
         let ready = || client().get(url("/ready")).send().expect("it listens").status();
         becomes("it says that it is not ready", || ready() == 503);
@@ -199,23 +214,53 @@ fn a_run_outlives_a_half_open_line_to_the_master_database() {
     Serving::new().survives(Proxy::stall);
 }
 
+/// What it has in hand cannot be written down any more, so it does not wait for that: whoever serves next goes on with it.
+#[test]
+fn a_copy_that_is_told_to_end_does_not_wait_for_a_master_database_that_says_nothing() {
+    let serving = Serving::starting(&[("MIGRATION_SERVICE_RUN_GRACE", "1s")], ToOwned::to_owned);
+    let id = serving.ask();
+    serving.line.stall();
+    let (status, _, said) = serving.copy.interrupt();
+    assert_eq!(status.code(), Some(0), "{said}");
+
+    serving.place.value("insert into alpha.gate values (true)");
+    let mut command = serving.place.profe();
+    command.env("MIGRATION_SERVICE_PORT", free_port().to_string());
+    command.env("MIGRATION_SERVICE_MASTER_DB_URL", serving.master.url());
+    let _next = Running::start(&mut command, &["serve", "--only", "migration-service", "--output", "json"]);
+    until(
+        &serving.master,
+        &format!(
+            "select true from migration_service.run o join migration_service.run n on n.id = o.continued_by \
+             where o.id = '{id}' and o.state = 'interrupted' and n.state = 'completed'"
+        ),
+    );
+    let applied = "select string_agg(name, ' ' order by id) from migration_service.history";
+    assert_eq!(serving.place.value(applied).as_deref(), Some("gate wait"));
+}
+
 /// The fleet's rows cannot be written for a while; the claim lasts longer than that.
 #[test]
 fn a_fleet_goes_on_while_its_master_database_is_away_for_a_moment() {
     let mut fleet = Fleet::on(OwnServer::start(&[]), DATABASES);
     let line = Proxy::to_url(&fleet.work.database.url()).expect("a port");
     fleet.master_through(&line);
-    fleet.work.project.migration(
-        "beta/3_create_u",
-        "select pg_sleep(0.3);\ncreate table beta.u (id int);",
-        "drop table beta.u;",
-    );
+    // All but the first database wait until somebody holds a lock: one for those in hand first, one for the last two.
+    let gate = "do $$ begin while current_database() <> 'tenant_0' and not exists (select from pg_locks \
+                where locktype = 'advisory' \
+                and objid = case when current_database() < 'tenant_4' then 4711 else 4712 end) loop perform pg_sleep(0.02); end loop; end $$;";
+    let up = format!("{gate}\ncreate table beta.u (id int);");
+    fleet.work.project.migration("beta/3_create_u", &up, "drop table beta.u;");
     let running = fleet.start(&["fleet", "run", "tenants"]);
     fleet.server.until("select count(*) > 1 from pg_stat_activity where wait_event = 'PgSleep'");
     line.cut();
-    fleet.server.until("select count(*) = 0 from pg_stat_activity where wait_event = 'PgSleep'");
+    let key = fleet.server.hold_open("postgres", "select pg_advisory_lock(4711)");
+    let all = |n: usize| fleet.server.value_in(&format!("tenant_{n}"), "select to_regclass('beta.u')").is_some();
+    becomes("those in hand are done", || (0..4).all(all));
     line.heal();
+    let other_key = fleet.server.hold_open("postgres", "select pg_advisory_lock(4712)");
     let (status, _, said) = running.end();
     assert_eq!(status.code(), Some(0), "{said}");
+    drop((key, other_key));
     fleet.assert_whole();
 }

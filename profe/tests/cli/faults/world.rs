@@ -128,6 +128,15 @@ impl Fleet {
         panic!("it does not come to an end: {}", self.newest());
     }
 
+    /// Why the first database failed that did in the newest run.
+    pub fn newest_failure(&self) -> Value {
+        let newest = self.newest();
+        let told = self.json(&["fleet", "runs", newest["runId"].as_str().expect("a run")]);
+        let targets = told["targets"].as_array().expect("a list");
+        let failed = targets.iter().find(|target| target["state"] == "failed").expect("one failed");
+        failed["error"].clone()
+    }
+
     /// Whatever failed in the newest run says so in a sentence, and what to do.
     pub fn assert_failures_are_told(&self) {
         let newest = self.newest();

@@ -11,33 +11,36 @@ use crate::support::until;
 const ROWS: &str = "insert into alpha.t select g from generate_series(1, 400000) g";
 
 /// The copies, and the database's owner, by whom what is left on the shared server is known.
-struct Place {
-    copies: Copies,
-    user: String,
+pub(super) struct Place {
+    pub(super) copies: Copies,
+    pub(super) user: String,
     url: String,
 }
 
 impl Place {
     fn new() -> Self {
-        let copies = Copies::new().applied();
+        Self::of(Copies::new().applied())
+    }
+
+    pub(super) fn of(copies: Copies) -> Self {
         let (user, url) = copies.place.plain_user();
         copies.place.value(&format!("alter role {user} superuser"));
         Self { copies, user, url }
     }
 
-    fn start(&self) -> (crate::support::Running, u16) {
+    pub(super) fn start(&self) -> (crate::support::Running, u16) {
         self.copies.start_at(&self.url, "20s")
     }
 
     /// How many databases there are with such names, as a condition.
-    fn has(&self, like: &str, how_many: &str) -> String {
+    pub(super) fn has(&self, like: &str, how_many: &str) -> String {
         format!(
             "select count(*) {how_many} from pg_database where datname like '{like}' and datdba = '{}'::regrole",
             self.user
         )
     }
 
-    fn drop_user(&self) {
+    pub(super) fn drop_user(&self) {
         self.copies.place.value(&format!("reassign owned by {} to current_user", self.user));
         self.copies.place.drop_user(&self.user);
     }

@@ -14,7 +14,7 @@ use super::super::view::{BackupStatus, BackupView, VerificationStatus};
 use crate::master::backups::BackupState;
 use crate::operations::{Caller, OperationError, Operations, RefusalCode};
 
-/// What is younger may still be written by somebody.
+/// What is younger, by the storage's clock, may still be written by somebody.
 const LEFTOVERS_FROM: time::Duration = time::Duration::days(1);
 /// The word in place of an environment's name.
 const ALL: &str = "all";
@@ -103,7 +103,7 @@ impl Operations {
                     }
                 }
             }
-            let swept = self.sweep_backups(now).await?;
+            let swept = self.sweep_backups().await?;
             (view.swept_folders, view.swept_temporaries) = (swept.folders, swept.temporaries);
         }
         Ok(view)
@@ -142,13 +142,16 @@ impl Operations {
     ///
     /// # Errors
     /// No storage, or one that cannot be used.
-    pub async fn sweep_backups(&self, now: OffsetDateTime) -> Result<Swept, OperationError> {
+    pub async fn sweep_backups(&self) -> Result<Swept, OperationError> {
         let vault = self.vault()?;
         let records = self.kept(&vault).await?;
         let running: HashSet<String> =
             records.into_iter().filter(|record| record.state == BackupState::Running).map(|record| record.id).collect();
-        let swept = vault.sweep(now - LEFTOVERS_FROM, |id| running.contains(id.as_str())).await;
-        let swept = swept.map_err(|error| self.refused(error))?;
+        let swept = async {
+            let before = vault.storage().now().await? - LEFTOVERS_FROM;
+            vault.sweep(before, |id| running.contains(id.as_str())).await
+        };
+        let swept = swept.await.map_err(|error| self.refused(error))?;
         if swept != Swept::default() {
             tracing::info!(swept.folders, swept.temporaries, "what writers that died had left was removed");
         }

@@ -200,7 +200,7 @@ impl Operations {
         let today = now.replace_time(time::Time::MIDNIGHT);
         // Where the master database is away, others say so.
         let Ok(Some(claim)) = self.master().claim_due(SWEEP, today, now, LEASE).await else { return };
-        let swept = self.sweep_backups(now).await;
+        let swept = self.sweep_backups().await;
         if let Err(error) = &swept {
             tracing::warn!(%error, "the storage of backups could not be swept");
         }
