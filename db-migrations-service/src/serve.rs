@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use runtime::{BoxError, Component, Ready};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use web::{Grace, Readiness};
 
@@ -26,6 +27,12 @@ const LOOK_SOON: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Every so many looks, about once an hour, it is put in order as at the start.
 const TIDY_EVERY: u32 = 360;
+
+/// What is taken back or handed over at the end is written down within this, after the grace time of the runs. A database that
+/// says nothing is not waited for: whoever serves next finds out by itself what became of it.
+const HANDED_OVER_WITHIN: Duration = Duration::from_secs(5);
+/// What the service does by itself – looks, samples, messages – may end within this when all else has.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +113,11 @@ impl Service {
         self.readiness.clone()
     }
 
+    /// How long after its `shutdown` a service has ended by itself.
+    pub fn stops_within(settings: &Settings) -> Duration {
+        settings.run_grace.max(Grace::default().requests) + HANDED_OVER_WITHIN + LAST_WORDS
+    }
+
     /// Serves until `shutdown`; then stops its runs in good order and ends.
     ///
     /// # Errors
@@ -114,23 +126,41 @@ impl Service {
         let router = http::router(self.operations.clone(), &self.settings, self.readiness.clone(), shutdown.clone());
         let stopped = async {
             shutdown.cancelled().await;
-            self.operations.stop_all(self.settings.run_grace).await;
+            let ends = self.operations.stop_all(self.settings.run_grace);
+            if timeout(self.settings.run_grace + HANDED_OVER_WITHIN, ends).await.is_err() {
+                tracing::warn!(
+                    "what is under way could not be written down in time; whoever serves next goes on with it"
+                );
+            }
         };
-        let (served, ..) = tokio::join!(
-            web::serve(self.listener, router, shutdown.clone(), Grace::default()),
-            watch_master(&self.operations, &self.readiness, &shutdown),
-            Box::pin(self.operations.keep_audits(&shutdown)),
-            Box::pin(self.operations.keep_schedules(&shutdown)),
-            Box::pin(self.operations.keep_fleets(&shutdown)),
-            Box::pin(self.operations.keep_runs(&shutdown)),
-            Box::pin(watch_targets(&self.operations, self.settings.watch_interval, &shutdown)),
-            Box::pin(sample_targets(&self.operations, self.settings.sample_interval, &shutdown)),
-            Box::pin(deliver_alerts(&self.operations, self.settings.sample_interval, &shutdown)),
-            Box::pin(self.operations.feed_events(&shutdown)),
-            Box::pin(self.operations.listen_for_releases(&shutdown)),
-            Box::pin(self.operations.call_webhooks(&shutdown)),
-            stopped,
-        );
+        let kept = async {
+            tokio::join!(
+                watch_master(&self.operations, &self.readiness, &shutdown),
+                Box::pin(self.operations.keep_audits(&shutdown)),
+                Box::pin(self.operations.keep_schedules(&shutdown)),
+                Box::pin(self.operations.keep_fleets(&shutdown)),
+                Box::pin(self.operations.keep_runs(&shutdown)),
+                Box::pin(watch_targets(&self.operations, self.settings.watch_interval, &shutdown)),
+                Box::pin(sample_targets(&self.operations, self.settings.sample_interval, &shutdown)),
+                Box::pin(deliver_alerts(&self.operations, self.settings.sample_interval, &shutdown)),
+                Box::pin(self.operations.feed_events(&shutdown)),
+                Box::pin(self.operations.listen_for_releases(&shutdown)),
+                Box::pin(self.operations.call_webhooks(&shutdown)),
+            )
+        };
+        let asked = async {
+            let serving = web::serve(self.listener, router, shutdown.clone(), Grace::default());
+            let (served, ()) = tokio::join!(serving, stopped);
+            served
+        };
+        let (mut asked, mut kept) = (Box::pin(asked), Box::pin(kept));
+        let served = tokio::select! {
+            served = &mut asked => served,
+            _ = &mut kept => return asked.await,
+        };
+        if timeout(LAST_WORDS, kept).await.is_err() {
+            tracing::debug!("something that the service does by itself had not ended and was left");
+        }
         served
     }
 }

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use db_migrations_service::cli::{self, Context, Databases, Exit, Failure};
 use db_migrations_service::operations::{Operations, Recording};
@@ -12,6 +12,9 @@ use embedded_postgres::{Cluster, ClusterOptions, StartError as ClusterError};
 use runtime::{BoxError, CancellationToken, Component, Ready, Supervisor, SupervisorError};
 
 use crate::ready;
+
+/// The parts end by themselves within their times; what has not by then is cut off, on a machine that is not too busy for it.
+const SLACK: Duration = Duration::from_secs(3);
 
 /// The project that is served.
 type Project = Arc<db_migrations_service::Project>;
@@ -61,7 +64,8 @@ impl Stack {
         let service = Service::bind(operations.clone(), &context.settings).await?;
         let (address, web) = (service.address(), service.readiness());
 
-        let mut supervisor = Supervisor::new(shutdown.clone());
+        let patience = Service::stops_within(&context.settings) + SLACK;
+        let mut supervisor = Supervisor::new(shutdown.clone()).stop_within(patience);
         if let Some(cluster) = self.databases.cluster() {
             supervisor.add(Database(Box::pin(cluster.exited())));
         }
