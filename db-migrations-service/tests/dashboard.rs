@@ -10,6 +10,8 @@ mod world;
 mod access;
 #[path = "dashboard/backups.rs"]
 mod backups;
+#[path = "dashboard/edges.rs"]
+mod edges;
 #[path = "dashboard/erd.rs"]
 mod erd;
 #[path = "dashboard/everywhere.rs"]

@@ -2,6 +2,7 @@
 
 import { html, render, useCallback, useEffect, useRef, useState } from './vendor/htm-preact.js';
 import { away, call, get } from './parts/api.js';
+import { forget } from './parts/environment.js';
 import { Session, to, useRoute } from './parts/hooks.js';
 import { choose, lang, t } from './parts/i18n.js';
 import { Icon } from './parts/states.js';
@@ -88,6 +89,8 @@ function Tools({ session, signOut, signIn }) {
 function App() {
   const route = useRoute();
   const [session, setSession] = useState(undefined);
+  const [turn, setTurn] = useState(0);
+  const who = useRef(undefined);
   const [problem, setProblem] = useState(null);
   const [wantsIn, setWantsIn] = useState(false);
   const [open, setOpen] = useState(false);
@@ -95,15 +98,25 @@ function App() {
   const first = useRef(true);
 
   const look = useCallback(async () => {
+    // Another than before: what the page has shown so far was not for them, or is not all that is.
+    const comes = (next) => {
+      const now = JSON.stringify(next);
+      if (who.current !== undefined && who.current !== now) {
+        forget();
+        setTurn((n) => n + 1);
+      }
+      who.current = now;
+      setSession(next);
+    };
     try {
       // The answer to a cookie that is no good takes it away: without it one may be somebody again.
       const stale = (error) => (error.code === 'invalid_token' ? get('api/session') : Promise.reject(error));
-      setSession(await get('api/session').catch(stale));
+      comes(await get('api/session').catch(stale));
       setWantsIn(false);
       setProblem(null);
     } catch (error) {
       if (error.status === 401) {
-        setSession(null);
+        comes(null);
         setProblem(null);
       } else setProblem(error);
     }
@@ -151,13 +164,13 @@ function App() {
     await call('DELETE', 'api/session').catch(() => null);
     look();
   };
-  const known = PAGES.includes(route.page);
+  const known = PAGES.includes(route.page) && (!UNDER[route.page] || Boolean(route.rest[0]));
   const inside = () => {
     if (problem) return html`<${Head} title=${known ? t(`nav.${UNDER[route.page] || route.page}`) : t('page.unknown')} /><${Trouble} problem=${problem} retry=${look} />`;
     // The page begins to load while it is still being found out who looks.
     if (asksIn) return html`<${SignIn} onIn=${look} onBack=${session ? () => setWantsIn(false) : null} />`;
     if (!known) return html`<${Head} title=${t('page.unknown')} /><${Empty} title=${t('page.unknown.next')} icon="search"><a href="#/overview">${t('nav.overview')}</a><//>`;
-    return html`<${Page} name=${route.page} route=${route} key=${place} />`;
+    return html`<${Page} name=${route.page} route=${route} key=${`${turn} ${place}`} />`;
   };
   return html`<${Session.Provider} value=${session}><div class="shell">
     <button type="button" class="skip" onClick=${() => main.current?.focus()}>${t('skip')}</button>

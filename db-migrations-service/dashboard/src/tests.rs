@@ -8,7 +8,7 @@ use tower::ServiceExt as _;
 use super::*;
 
 /// All that a browser fetches for all pages together, compressed; issue 5 allows 300 kB.
-const MOST_BYTES: usize = 100_000;
+const MOST_BYTES: usize = 110_000;
 
 fn text(path: &str) -> &'static str {
     std::str::from_utf8(find(path).unwrap_or_else(|| panic!("{path} is embedded")).plain).expect("text")

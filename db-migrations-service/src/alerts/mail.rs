@@ -13,6 +13,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::Url;
 use rustls::CertificateError;
+use uuid::Uuid;
 
 use super::ways::AlertWays;
 
@@ -24,7 +25,10 @@ pub(super) async fn send(ways: &AlertWays, subject: &str, text: String) -> Resul
     let Some(server) = &ways.smtp else { return Err("no mail server is configured".to_owned()) };
     let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|error| format!("{text}: {error}"));
     let from = ways.mail_from.as_deref().or(ways.mail_to.first().map(String::as_str)).unwrap_or_default();
-    let mut letter = Message::builder().from(mailbox(from)?).subject(subject);
+    let from = mailbox(from)?;
+    // Servers that take letters from others refuse those that have none.
+    let id = format!("<{}@{}>", Uuid::now_v7(), from.email.domain());
+    let mut letter = Message::builder().message_id(Some(id)).from(from).subject(subject);
     for to in &ways.mail_to {
         letter = letter.to(mailbox(to)?);
     }

@@ -6,6 +6,7 @@
 //! somewhere else, whatever its address says. Every guarded route is refused until both steps said yes.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
@@ -13,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, FORWARDED, SET_COOKIE, VIA, WWW_AUTHENTICATE};
 use http::request::Parts;
-use kernel::Actor;
+use kernel::{Actor, Secret};
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr, Required, Response as DocumentedResponse};
@@ -78,6 +79,35 @@ impl<S: Sync> FromRequestParts<S> for Who {
     }
 }
 
+/// How often it is asked whether the token of somebody who stays is still good.
+const STAYS_GOOD: Duration = Duration::from_secs(15);
+
+/// What a caller has shown, for answers that last: a token may expire or be revoked meanwhile.
+#[derive(Debug, Clone)]
+pub(super) struct Shown(Option<Secret>);
+
+impl<S: Sync> FromRequestParts<S> for Shown {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(unauthenticated)
+    }
+}
+
+impl Shown {
+    /// Waits until it is no longer good; for ever, where nothing had to be shown.
+    pub(super) async fn no_longer_good(self, api: Api) {
+        let Some(token) = self.0 else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(STAYS_GOOD).await;
+            // That the master database is away says nothing about the token.
+            if matches!(api.operations.master().verify_token(token.reveal()).await, Ok(None)) {
+                return;
+            }
+        }
+    }
+}
+
 /// Whether the caller may do what only an administrator may, where that depends on the request's body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IsAdmin(bool);
@@ -139,8 +169,9 @@ fn lacking(scope: Scope, what: &str) -> Problem {
 pub(super) async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match recognise(&api, &parts).await {
-        Ok((who, granted)) => {
+        Ok((who, granted, shown)) => {
             parts.extensions.insert(who);
+            parts.extensions.insert(shown);
             parts.extensions.insert(granted);
             parts.extensions.insert(api);
             next.run(Request::from_parts(parts, body)).await
@@ -149,7 +180,7 @@ pub(super) async fn authenticate(State(api): State<Api>, request: Request, next:
     }
 }
 
-async fn recognise(api: &Api, request: &Parts) -> Result<(Who, Granted), Problem> {
+async fn recognise(api: &Api, request: &Parts) -> Result<(Who, Granted, Shown), Problem> {
     let request_id = request.extensions.get::<RequestId>().map(|id| id.as_str().to_owned());
     if let Some(header) = request.headers.get(AUTHORIZATION) {
         let text = header.to_str().unwrap_or_default();
@@ -165,16 +196,17 @@ async fn recognise(api: &Api, request: &Parts) -> Result<(Who, Granted), Problem
         return by_token(api, token, request_id).await.map_err(|problem| problem.header(SET_COOKIE, session::GONE));
     }
     if api.auth == AuthMode::Local && is_local(request) {
-        return Ok((Who(Caller { request_id, ..Caller::unrestricted(Actor::local()) }), Granted(None)));
+        let caller = Caller { request_id, ..Caller::unrestricted(Actor::local()) };
+        return Ok((Who(caller), Granted(None), Shown(None)));
     }
     Err(unauthenticated())
 }
 
-async fn by_token(api: &Api, token: &str, request_id: Option<String>) -> Result<(Who, Granted), Problem> {
-    let token = api.operations.master().verify_token(token).await.map_err(crate::operations::OperationError::from)?;
+async fn by_token(api: &Api, text: &str, request_id: Option<String>) -> Result<(Who, Granted, Shown), Problem> {
+    let token = api.operations.master().verify_token(text).await.map_err(crate::operations::OperationError::from)?;
     let token = token.ok_or_else(invalid_token)?;
     let caller = Caller { actor: Actor::token(&token.name), request_id, services: token.services };
-    Ok((Who(caller), Granted(Some(token.scopes))))
+    Ok((Who(caller), Granted(Some(token.scopes)), Shown(Some(Secret::new(text)))))
 }
 
 fn is_local(request: &Parts) -> bool {

@@ -11,9 +11,14 @@ pub(super) fn size(asked: Option<u32>, usual: u32, longest: u32) -> Result<u32, 
     if (1..=longest).contains(&size) {
         return Ok(size);
     }
+    let cure = if size == 0 {
+        format!("give the parameter \"limit\" as a whole number from 1 to {longest}, or leave it out")
+    } else {
+        "ask for less at once, and for the next page with the parameter \"before\"".to_owned()
+    };
     Err(Problem::new(kinds::INVALID_QUERY)
         .detail(format!("the parameter \"limit\" is {size}, expected 1 to {longest}"))
-        .cure("ask for less at once, and for the next page with the parameter \"before\"")
+        .cure(cure)
         .with("parameter", "limit"))
 }
 

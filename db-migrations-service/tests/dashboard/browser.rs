@@ -88,6 +88,12 @@ impl Browser {
         self.send(Method::POST, "/url", json!({ "url": url })).await;
     }
 
+    /// Another page of the same browser, before the one that was seen so far.
+    pub async fn another(&self) {
+        let made = self.send(Method::POST, "/window/new", json!({ "type": "tab" })).await;
+        self.send(Method::POST, "/window", json!({ "handle": made["handle"] })).await;
+    }
+
     /// The size of the window, CSS pixels.
     pub async fn resize(&self, width: u32, height: u32) {
         // The window itself has a least width; the page's does not.

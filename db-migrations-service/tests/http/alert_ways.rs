@@ -186,6 +186,9 @@ async fn people_are_told_by_mail_that_it_fires_and_that_it_is_over() {
     let subject = "1 migration of alumnos-service failed in development";
     assert!(letters[0].contains(&format!("Subject: [critical] {subject}")), "{}", letters[0]);
     assert!(letters[1].contains(&format!("Subject: [resolved] {subject}")), "{}", letters[1]);
+    let id = |letter: &str| letter.lines().find_map(|line| line.strip_prefix("Message-ID: <").map(str::to_owned));
+    let (first, second) = (id(&letters[0]).expect("an id"), id(&letters[1]).expect("an id"));
+    assert!(first.ends_with("@escuela.example>") && first != second, "{first} {second}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use db_migrations_service::operations::{Caller, Operations, Recording, RunOrder};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Setup, World, world, world_with};
+use crate::listening::{GATE, Listening, gated};
+use crate::world::{Answer, Setup, World, admin, world, world_with};
 
 /// `(id, event, data)` of every message.
 fn messages(text: &str) -> Vec<(Option<u64>, String, Value)> {
@@ -80,6 +82,61 @@ async fn another_process_reads_the_same_events_afterwards() {
     }
     let here: Vec<_> = here.into_iter().filter_map(|(id, name, _)| Some((id?, name))).collect();
     assert_eq!(there, here);
+}
+
+/// What the command line does, and what another copy does, is told by this one until it is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_another_process_is_followed_to_its_end() {
+    let world = world_with(Setup { files: gated(), ..Setup::default() }).await;
+    world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
+    let gate = admin(&format!("dev{}", world.suffix())).await;
+    gate.batch(&format!("SELECT pg_advisory_lock({GATE})")).await.expect("nobody has it");
+    let (project, targets) = (world.operations.project().clone(), world.operations.targets().clone());
+    let elsewhere = Operations::new(project, targets, Recording::Alongside);
+    let order = RunOrder { service: Some("nada-service".to_owned()), ..RunOrder::default() };
+    let caller = Caller::unrestricted(kernel::Actor::cli("prueba"));
+    let mut told = Listening::to(&world, "").await;
+    let run = elsewhere.start_run(order, &caller).await.expect("it starts");
+    // It is on record with its first batch of events.
+    told.until("waiting").await;
+    let path = format!("/api/migrations/runs/{}/events", run.id());
+    let mut stream = world.request(Method::GET, &path).send().await.expect("a stream");
+    let mut text = String::new();
+    while !text.contains("event: waiting") {
+        let piece = stream.chunk().await.expect("it goes on").expect("it is not over");
+        text.push_str(std::str::from_utf8(&piece).expect("text"));
+    }
+    gate.batch(&format!("SELECT pg_advisory_unlock({GATE})")).await.expect("it was had");
+    text.push_str(&stream.text().await.expect("it ends"));
+    let all = messages(&text);
+    let ids: Vec<_> = all.iter().filter_map(|(id, ..)| *id).collect();
+    assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>(), "in order, and nothing twice");
+    let names: Vec<_> = all.iter().map(|(_, name, _)| name.as_str()).collect();
+    assert_eq!(names[names.len() - 2..], ["finished", "end"], "{names:?}");
+    assert_eq!(all.last().expect("messages").2["status"], "completed");
+}
+
+/// Who may no longer call is not told any more, either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_the_token_that_it_was_asked_with() {
+    let world = world().await;
+    let (token, other) = (world.token(&["read"], &[]).await, world.token(&["read"], &["alumnos-service"]).await);
+    let listen = async |token: &str| {
+        let request = world.request(Method::GET, "/api/events").bearer_auth(token);
+        request.send().await.expect("a stream")
+    };
+    let (stream, mut stays) = (listen(&token).await, listen(&other).await);
+    assert_eq!((stream.status().as_u16(), stays.status().as_u16()), (200, 200));
+    let id = token.split('_').nth(1).expect("its id");
+    let caller = Caller::unrestricted(kernel::Actor::cli("prueba"));
+    world.operations.revoke_token(id, &caller).await.expect("it is there");
+    stream.text().await.expect("it ends in good order");
+    world.post("/api/migrations/run", json!({ "service": "alumnos-service", "wait": true })).await.is(200);
+    let mut text = String::new();
+    while !text.contains("event: run_ended") {
+        let piece = stays.chunk().await.expect("it goes on").expect("it is not over");
+        text.push_str(std::str::from_utf8(&piece).expect("text"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -172,6 +172,73 @@ async fn what_would_cross_databases_is_refused_with_its_place() {
 }
 
 #[tokio::test]
+async fn what_a_fleet_would_reference_elsewhere_is_refused_at_validation() {
+    const FLEET: (&str, &str) = (
+        "config/services.toml",
+        r#"
+        [project]
+        name = "escuela"
+        [environments.development]
+        database = "dev{s}"
+        [services.alumnos-service]
+        schemas = ["alumnos{s}"]
+        [services.cursos-service]
+        schemas = ["cursos{s}"]
+        references = ["alumnos{s}"]
+        [fleets.cursos]
+        service = "cursos-service"
+        environment = "development"
+        match = "fleet{s}%"
+        "#,
+    );
+    let crossing = [
+        (
+            "migrations/cursos{s}/2_know_alumno.up.sql",
+            "ALTER TABLE cursos{s}.curso\n  ADD FOREIGN KEY (alumno) REFERENCES alumnos{s}.alumno;",
+        ),
+        (
+            "migrations/cursos{s}/2_know_alumno.down.sql",
+            "ALTER TABLE cursos{s}.curso DROP CONSTRAINT curso_alumno_fkey;",
+        ),
+    ];
+    let files = [FLEET].into_iter().chain(ALUMNO).chain(CURSO).chain(crossing).collect();
+    let world = world_with(Setup { files, empty: true, ..Setup::default() }).await;
+    for (body, databases) in [
+        (json!({}), 2),
+        (json!({ "whole": true }), 2),
+        (json!({ "service": "cursos-service" }), 1),
+        (json!({ "gates": ["stays-home"] }), 2),
+    ] {
+        let report = world.post("/api/migrations/validate", body.clone()).await.is(200);
+        assert_eq!(report["passed"], false, "{body}: {report}");
+        let migrations = report["migrations"].as_array().expect("a list");
+        let of_cursos = migrations.iter().filter(|m| m["service"] == "cursos-service");
+        let findings: Vec<&Value> = of_cursos.flat_map(|m| m["findings"].as_array().expect("a list")).collect();
+        let [finding] = findings.as_slice() else { panic!("{body}: {report}") };
+        assert_eq!(
+            (&finding["code"], &finding["location"]["line"]),
+            (&json!("crosses-databases"), &json!(2)),
+            "{body}"
+        );
+        if databases == 2 {
+            assert_eq!(texts(&report["databases"], "environment"), ["development", "development, fleet cursos"]);
+        }
+    }
+    // Other gates have nothing to look at here; a service that lives in a database is looked at there.
+    for body in [json!({ "gates": ["hazards"] }), json!({ "service": "alumnos-service" })] {
+        assert_eq!(world.post("/api/migrations/validate", body).await.is(200)["passed"], true);
+    }
+    for way in ["up", "down"] {
+        let file = format!("migrations/cursos{}/2_know_alumno.{way}.sql", world.suffix());
+        std::fs::remove_file(world.project.path().join(file)).expect("it is there");
+    }
+    let report = world.post("/api/migrations/validate", json!({ "whole": true })).await.is(200);
+    assert_eq!(report["passed"], true, "{report}");
+    let rehearsed = report["migrations"].as_array().expect("a list").iter().all(|m| m["certificate"].is_object());
+    assert!(rehearsed, "{report}");
+}
+
+#[tokio::test]
 async fn databases_come_in_the_order_in_which_migrations_require_each_other() {
     let world = world_of(&[
         (

@@ -348,3 +348,12 @@ async fn wrong_credentials_for_the_database() {
     let world = world_with(Setup { variables: vec![("DEVELOPMENT_URL", wrong)], ..Setup::default() }).await;
     world.post("/api/migrations/run", json!({})).await.is_problem(503, "authentication_failed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_nothing_is_refused_with_what_to_ask_for() {
+    let world = world().await;
+    for (limit, cure) in [(0, "from 1 to 500"), (501, "ask for less at once")] {
+        let problem = world.get(&format!("/api/alerts?limit={limit}")).await.is_problem(400, "invalid_query");
+        assert!(problem["cure"].as_str().is_some_and(|text| text.contains(cure)), "{problem}");
+    }
+}

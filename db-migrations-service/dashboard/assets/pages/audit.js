@@ -36,7 +36,7 @@ function Drift({ environment }) {
     <p class="hint">${t('drift.how')} ${look?.lookedAt ? html`${t('drift.looked')} <${Ago} at=${look.lookedAt} />` : t('drift.never')}</p>
     <${Trouble} problem=${problem} />
     <${Loaded} from=${loaded} lines=${2}>${({ findings }) => (findings.length === 0
-      ? html`<p class="calm"><${Icon} name="check" /> ${t('drift.none')}</p>`
+      ? look?.lookedAt && html`<p class="calm"><${Icon} name="check" /> ${t('drift.none')}</p>`
       : html`<${Table} label=${t('drift.title')} rows=${findings} keyOf=${(f) => f.id} columns=${[
         { title: t('state'), cell: (f) => (f.resolvedAt ? html`<${State} of="resolved" />` : html`<${State} of=${f.kind} />`) },
         { title: t('drift.what'), kind: 'wide', cell: (f) => html`${said(`found.${f.kind}`) && html`<p>${said(`found.${f.kind}`)}</p>`}<${Verbatim} text=${f.words} />` },

@@ -16,15 +16,51 @@ const orNothing = (promise, nothing) => promise.catch((error) => {
   return { ...nothing, failed: error };
 });
 
+/** A page of a list, and how many pages of one environment are read before it is said that there is no telling. */
+const PAGE = 200;
+const PAGES = 5;
+
+/**
+ * Adds to the newest of all environments, `list[key]`, those of an environment which the others have crowded out: as far
+ * back as it takes until it has what is looked for. `list.cut` are the environments of which there are older ones still.
+ */
+async function completed(path, key, list, environments, has, signal) {
+  if (!list.next) return { ...list, cut: new Set() };
+  const cut = new Set();
+  const more = await Promise.all(environments.filter((env) => !has(env, list[key])).map(async ({ environment, ...env }) => {
+    let found = [];
+    let before;
+    for (let page = 0; page < PAGES; page += 1) {
+      const answer = await get(path, { environment, limit: PAGE, before }, { signal });
+      found = [...found, ...answer[key]];
+      before = answer.next;
+      if (!before || has({ environment, ...env }, found)) break;
+    }
+    if (before) cut.add(environment);
+    return found;
+  }));
+  const known = new Set(list[key].map(idOf));
+  return { ...list, [key]: [...list[key], ...more.flat().filter((one) => !known.has(idOf(one)))], cut };
+}
+
+const idOf = (one) => one.migrationId || one.backupId;
+
+const used = (env) => env.services.filter((service) => service.appliedMigrations > 0);
+
 async function load(signal) {
-  const [status, drift, backups, runs, alerts] = await Promise.all([
+  const [status, drift, newestBackups, newestRuns, alerts] = await Promise.all([
     get('api/migrations/status', { environment: 'all' }, { signal }),
     orNothing(get('api/drift', { state: 'open', limit: 200 }, { signal }), { findings: [], looks: [] }),
-    orNothing(get('api/backup/list', { limit: 200 }, { signal }), { backups: [] }),
-    orNothing(get('api/migrations/runs', { limit: 100 }, { signal }), { runs: [] }),
+    orNothing(get('api/backup/list', { limit: PAGE }, { signal }), { backups: [] }),
+    orNothing(get('api/migrations/runs', { limit: PAGE / 2 }, { signal }), { runs: [] }),
     orNothing(firing(undefined, signal), []),
   ]);
-  return { environments: status.environments, drift, backups: backups.backups, backupsFailed: backups.failed, runs: runs.runs, alerts: Array.isArray(alerts) ? alerts : [] };
+  const { environments } = status;
+  const [backups, runs] = await Promise.all([
+    orNothing(completed('api/backup/list', 'backups', newestBackups, environments, (env, list) => used(env).every((service) => verifiedBackup(list, env.environment, service.name)), signal), newestBackups),
+    orNothing(completed('api/migrations/runs', 'runs', newestRuns, environments, (env, list) => used(env).every((service) => lastRun(list, env.environment, service)), signal), newestRuns),
+  ]);
+  return { environments, drift, backups: backups.backups, backupsFailed: backups.failed, runs: runs.runs, cut: runs.cut || new Set(), alerts: Array.isArray(alerts) ? alerts : [] };
 }
 
 const concerns = (list, service) => !list?.length || list.includes(service);
@@ -32,6 +68,8 @@ const concerns = (list, service) => !list?.length || list.includes(service);
 /** A run that was for the service, or touched one of its schemas. */
 const touches = (run, service) =>
   run.service === service.name || run.migrations.some((id) => service.schemas.includes(id.split('/')[0]));
+
+const lastRun = (runs, environment, service) => runs.find((run) => run.environment === environment && !run.dryRun && touches(run, service));
 
 function verifiedBackup(backups, environment, service) {
   return backups.find((b) => b.environment === environment && b.verification.status === 'verified' && (!service || concerns(b.services, service)));
@@ -125,14 +163,14 @@ function Attention({ items }) {
 
 function Cell({ env, service, data }) {
   if (env.problem) return html`<${State} of="unknown" />`;
-  const run = data.runs.find((r) => r.environment === env.environment && !r.dryRun && touches(r, service));
+  const run = lastRun(data.runs, env.environment, service);
   const backup = verifiedBackup(data.backups, env.environment, service.name);
   const alerts = data.alerts.filter((a) => a.environment === env.environment && a.service === service.name);
   const drifted = data.drift.findings.some((f) => f.environment === env.environment && f.kind === 'drift' && f.service === service.name);
   return html`<a class="cell" href=${to('service', service.name, { env: env.environment })}>
     <span class="cell-top"><${Standing} of=${service.status} alerts=${alerts} text=${service.pendingMigrations && service.status === 'pending' ? tn('pending', service.pendingMigrations) : undefined} />
       ${drifted && html`<${State} of="drift" />`}<span class="dim">${tn('applied', service.appliedMigrations)}</span></span>
-    <span class="cell-facts"><span>${run ? html`${word('kind', run.kind)} <${Ago} at=${run.finishedAt || run.startedAt} />` : t('run.none')}</span>
+    <span class="cell-facts"><span>${run ? html`${word('kind', run.kind)} <${Ago} at=${run.finishedAt || run.startedAt} />` : t(data.cut.has(env.environment) ? 'run.not_lately' : 'run.none')}</span>
       <span><${Icon} name="archive" /> ${backup ? html`<span class="visually-hidden">${t('backup.verified')}</span> <${Ago} at=${backup.createdAt} />` : t('backup.none')}</span></span>
   </a>`;
 }
@@ -147,7 +185,7 @@ function EnvironmentHead({ env, looks, alerts }) {
 
 function Matrix({ data }) {
   const names = [...new Map(data.environments.flatMap((env) => env.services.map((s) => [s.name, s]))).values()];
-  if (!names.length) return html`<${Empty} title=${t('overview.empty')}><code>profe migrate new</code><//>`;
+  if (!names.length) return html`<${Empty} title=${t('overview.empty')}><code>config/services.toml</code><//>`;
   return html`<section aria-labelledby="matrix"><h2 id="matrix">${t('overview.services')}</h2>
     <div class="table-frame"><table class="matrix" role="table" aria-labelledby="matrix">
     <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">${t('service')}</th>

@@ -76,7 +76,15 @@ function Plan({ plan, env, service }) {
     return () => stop.abort();
   }, []);
   if (!plan.total && !plan.preparesTarget) {
-    return html`<${Empty} title=${t('plan.empty', { environment })} icon="check"><p>${t('plan.empty.next')}</p><code>profe migrate new --schema … --name …</code><//>`;
+    return html`<${Empty} title=${t('plan.empty', { environment })} icon="check"><p>${t('plan.empty.next')}</p><code>${'profe migrate new <schema> <intent>'}</code><//>`;
+  }
+  if (!plan.total) {
+    return html`<${Empty} title=${t('plan.prepares', { environment })}><p>${t('plan.prepares.next')}</p>
+        <${Act} scope="migrate" icon="play" kind="primary" busy=${starting} onClick=${() => (env.protected ? setAsking(true) : run(false))}>${t('plan.prepare')}<//><//>
+      <${ScopeNote} scope="migrate" />${!asking && html`<${Trouble} problem=${refused} />`}
+      ${asking && html`<${Confirm} title=${t('plan.prepare')} name=${environment} verb=${t('plan.prepare')} kind="primary" busy=${starting} problem=${refused}
+        onClose=${() => { setAsking(null); forget(); }} onYes=${() => run(false)}>
+        <p class="note"><${Icon} name="lock" /> ${t('plan.confirm.protected', { environment })}</p><//>`}`;
   }
   const proofs = new Map((report?.migrations || []).map((m) => [m.migration, m]));
   const lane = lanes(plan.migrations);

@@ -140,11 +140,14 @@ function Waiting({ event }) {
     ${who.length > 0 && html`<${Blockers} of=${who} title=${event.type === 'yielded' ? t('blockers.victims') : undefined} />`}</section>`;
 }
 
+/** Nobody goes on with what was left behind longer ago. */
+const LEFT_MS = 900_000;
+
 function Watched({ id, run, reload }) {
   const state = useRun(id);
   const running = run.status === 'running' && !state.end;
   const now = useNow(500, running);
-  const current = state.end || run;
+  const current = run.status === 'running' ? state.end || run : run;
   const [cancel, cancelling, problem] = useAction(() => call('POST', `api/migrations/runs/${part(id)}/cancel`));
   const asked = useRef(false);
   useEffect(() => {
@@ -153,6 +156,13 @@ function Watched({ id, run, reload }) {
       reload();
     }
   }, [state.end]);
+  // Another goes on with one whose process died; which, is known a little later.
+  const isLeft = current.status === 'interrupted' && !current.continuedBy && Date.now() - new Date(current.finishedAt) < LEFT_MS;
+  useEffect(() => {
+    if (!isLeft) return undefined;
+    const timer = setInterval(() => document.hidden || reload(), 5000);
+    return () => clearInterval(timer);
+  }, [isLeft]);
   const order = state.order.length ? state.order : current.migrations;
   const done = Object.values(state.by).filter((m) => m.state === 'done').length || (current.kind.startsWith('seed') ? 0 : current.done.length);
   const took = (current.finishedAt ? new Date(current.finishedAt) : now) - new Date(current.startedAt);

@@ -80,7 +80,7 @@ function Details({ environment, service, row, proof }) {
 
 function Migrations({ data, proofs, open, toggle }) {
   if (!data.migrations.length) {
-    return html`<${Empty} title=${t('service.empty')}><code>profe migrate new --schema ${data.schemas[0]} --name …</code><//>`;
+    return html`<${Empty} title=${t('service.empty')}><code>${`profe migrate new ${data.schemas[0]} <intent>`}</code><//>`;
   }
   // The newest comes first, and is the one that counts.
   const byId = new Map([...data.history].reverse().map((entry) => [entry.migration, entry]));

@@ -9,14 +9,21 @@ import { Choice } from './ui.js';
 /** Kept for as long as the dashboard is open: pages need the names, and asking every database for them takes a while. */
 let known = null;
 
+/** Whoever comes next may see more or less. */
+export const forget = () => {
+  known = null;
+};
+
 /** Every environment with its services; the first is the default one. */
 export function useEnvironments() {
   const loaded = useLoad(async (signal) => {
     if (known) return known;
     const status = await get('api/migrations/status', { environment: 'all' }, { signal });
     const own = status.environments.filter((env) => env.environment === status.environment);
-    known = [...own, ...status.environments.filter((env) => env.environment !== status.environment)];
-    return known;
+    const all = [...own, ...status.environments.filter((env) => env.environment !== status.environment)];
+    // What one that does not answer just now would have said is asked for again.
+    if (!all.some((env) => env.problem && env.database)) known = all;
+    return all;
   }, []);
   return known ? { ...loaded, data: known } : loaded;
 }

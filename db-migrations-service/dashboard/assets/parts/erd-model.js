@@ -8,12 +8,13 @@ const SHORT = [
 /** A type as people say it: `varchar(255)`. */
 export const shortType = (type) => SHORT.reduce((text, [long, short]) => text.replace(long, short), type);
 
-const names = (list) => list.split(',').map(unquote);
+/** A list of names; a comma within quotes is a name's own. */
+const names = (list) => (list.match(/(?:"(?:[^"]|"")*"|[^",])+/g) || []).map(unquote);
 const unquote = (name) => name.trim().replace(/^"(.*)"$/, '$1').replaceAll('""', '"');
 
 /** `FOREIGN KEY (a) REFERENCES s.t(b)` in parts; `null` for other constraints. */
 export function foreignKey(definition, schema) {
-  const found = /^FOREIGN KEY \((.+?)\) REFERENCES (?:("(?:[^"]|"")+"|[^\s".(]+)\.)?("(?:[^"]|"")+"|[^\s".(]+)\((.+?)\)/.exec(definition);
+  const found = /^FOREIGN KEY \(((?:"(?:[^"]|"")*"|[^")])+)\) REFERENCES (?:("(?:[^"]|"")+"|[^\s".(]+)\.)?("(?:[^"]|"")+"|[^\s".(]+)\(((?:"(?:[^"]|"")*"|[^")])+)\)/.exec(definition);
   return found && { columns: names(found[1]), table: `${unquote(found[2] || schema)}.${unquote(found[3])}`, to: names(found[4]) };
 }
 
@@ -24,7 +25,7 @@ export function model(details) {
     for (const schema of schemas) {
       for (const table of schema.tables) {
         const keys = table.constraints.map((c) => foreignKey(c.definition, schema.name)).filter(Boolean);
-        const primary = table.constraints.map((c) => /^PRIMARY KEY \((.+?)\)/.exec(c.definition)).find(Boolean);
+        const primary = table.constraints.map((c) => /^PRIMARY KEY \(((?:"(?:[^"]|"")*"|[^")])+)\)/.exec(c.definition)).find(Boolean);
         tables.set(`${schema.name}.${table.name}`, { ...table, id: `${schema.name}.${table.name}`, schema: schema.name, service, keys, primary: primary ? names(primary[1]) : [], by: [] });
       }
     }

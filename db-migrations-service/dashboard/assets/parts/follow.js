@@ -1,7 +1,8 @@
 // A run as its events tell it, folded into what a page shows.
 
 import { useEffect, useReducer } from '../vendor/htm-preact.js';
-import { part } from './api.js';
+import { get, part } from './api.js';
+import { whileSeen } from './hooks.js';
 
 const KINDS = [
   'planned', 'preparing', 'validating', 'validated', 'migration_started', 'statement_started', 'statement_finished', 'waiting', 'yielded', 'in_the_way',
@@ -73,38 +74,73 @@ export function fold(before, event) {
         waiting: null,
         current: null,
       };
+    // Of one whose process died nobody tells how what was in hand ended.
     case 'end':
-      return { ...next, end: event.run, waiting: null, current: null };
+      return { ...(state.current ? change(state.current, { state: 'interrupted', now: null }) : next), end: event.run, waiting: null, current: null };
     default:
       return next;
   }
 }
 
-/** Follows a run from its beginning; the browser comes again by itself where the stream breaks off. */
+/** The pause before a stream that was refused is asked for again. */
+const AGAIN_MS = 2000;
+
+/** Follows a run from its beginning, for as long as the page is seen; events that were seen already are not told twice. */
 export function useRun(id) {
   const [state, tell] = useReducer((now, events) => events.reduce(fold, now), beginning);
   useEffect(() => {
-    const source = new EventSource(`api/migrations/runs/${part(id)}/events`);
     // Many events come at once for a run that is over: shown together, they cost one drawing.
     let waiting = [];
     let drawing = 0;
+    let over = false;
     const draw = () => {
       drawing = 0;
       const events = waiting;
       waiting = [];
       tell(events);
     };
-    for (const kind of KINDS) {
-      source.addEventListener(kind, (message) => {
-        const body = JSON.parse(message.data);
-        waiting.push(kind === 'end' ? { type: 'end', run: body } : { ...body, type: kind });
-        drawing ||= setTimeout(draw, 16);
-        if (kind === 'end') source.close();
-      });
-    }
+    const take = (event) => {
+      over ||= event.type === 'end';
+      waiting.push(event);
+      drawing ||= setTimeout(draw, 16);
+    };
+    const follow = () => {
+      if (over) return () => {};
+      let later = 0;
+      let source = null;
+      const open = () => {
+        source = new EventSource(`api/migrations/runs/${part(id)}/events`);
+        for (const kind of KINDS) {
+          source.addEventListener(kind, (message) => {
+            const body = JSON.parse(message.data);
+            take(kind === 'end' ? { type: 'end', run: body } : { ...body, type: kind });
+            if (kind === 'end') source.close();
+          });
+        }
+        // Where a stream breaks off the browser comes again by itself. It does not where there is nothing more to tell, as of
+        // a run whose process died with what it had not written down, or where something on the way refuses.
+        source.addEventListener('error', () => {
+          if (source.readyState !== EventSource.CLOSED || over) return;
+          later = setTimeout(lookUp, AGAIN_MS);
+        });
+      };
+      const lookUp = async () => {
+        const run = await get(`api/migrations/runs/${part(id)}`).catch(() => null);
+        if (!later) return;
+        if (run && run.status !== 'running') take({ type: 'end', run });
+        else open();
+      };
+      open();
+      return () => {
+        clearTimeout(later);
+        later = 0;
+        source.close();
+      };
+    };
+    const stop = whileSeen(follow);
     return () => {
       clearTimeout(drawing);
-      source.close();
+      stop();
     };
   }, [id]);
   return state;

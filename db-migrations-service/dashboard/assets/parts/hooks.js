@@ -11,10 +11,19 @@ export function useMay() {
   return useCallback((scope) => Boolean(session) && (!session.scopes || session.scopes.includes(scope)), [session]);
 }
 
+/** A part of an address; one that was cut off in the middle of an escape stays as it is. */
+const plain = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
 /** `#/service/auth-service?env=staging` as `{ page, rest, query }`. */
 export function readRoute() {
   const [path, search] = location.hash.replace(/^#\/?/, '').split('?');
-  const [page, ...rest] = path.split('/').map(decodeURIComponent);
+  const [page, ...rest] = path.split('/').map(plain);
   return { page: page || 'overview', rest, query: Object.fromEntries(new URLSearchParams(search)) };
 }
 
@@ -73,10 +82,29 @@ export function useLoad(load, deps, { every } = {}) {
   return { ...state, reload: useCallback(() => again((n) => n + 1), []) };
 }
 
+/**
+ * Does `open` whenever the page comes to be seen, and what that returned when it is hidden or gone: a browser has six
+ * connections for all its pages together, and a stream of events takes one for as long as it is open.
+ */
+export function whileSeen(open) {
+  let close = null;
+  const turn = () => {
+    if (document.hidden) {
+      close?.();
+      close = null;
+    } else close ??= open();
+  };
+  turn();
+  document.addEventListener('visibilitychange', turn);
+  return () => {
+    document.removeEventListener('visibilitychange', turn);
+    close?.();
+  };
+}
+
 /** Calls `tell` soon after something of these types has happened, wherever that was; many at once are one. */
 export function useEvents(environment, types, tell) {
   useEffect(() => {
-    const source = new EventSource(`api/events?${new URLSearchParams({ environment, type: types.join(',') })}`);
     let soon = 0;
     const heard = () => {
       soon ||= setTimeout(() => {
@@ -84,10 +112,17 @@ export function useEvents(environment, types, tell) {
         tell();
       }, 150);
     };
-    for (const type of types) source.addEventListener(type, heard);
+    let missed = false;
+    const stop = whileSeen(() => {
+      const source = new EventSource(`api/events?${new URLSearchParams({ environment, type: types.join(',') })}`);
+      for (const type of types) source.addEventListener(type, heard);
+      if (missed) heard();
+      missed = true;
+      return () => source.close();
+    });
     return () => {
       clearTimeout(soon);
-      source.close();
+      stop();
     };
   }, [environment]);
 }

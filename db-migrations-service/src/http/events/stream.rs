@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use web::{Problem, Query};
 
 use crate::http::Api;
-use crate::http::auth::Who;
+use crate::http::auth::{Shown, Who};
 use crate::operations::{EventOrder, Events, Told};
 
 /// Proxies close what is silent for a minute.
@@ -56,6 +56,7 @@ pub(in crate::http) struct EventsQuery {
 pub(in crate::http) async fn stream_events(
     State(api): State<Api>,
     Who(caller): Who,
+    shown: Shown,
     headers: HeaderMap,
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
@@ -70,7 +71,10 @@ pub(in crate::http) async fn stream_events(
     // The number alone is no event for a browser, but it comes back with it.
     let hello = format!("retry: {RETRY_MS}\n{}", place(&events));
     let first = stream::once(async { Ok::<_, std::convert::Infallible>(Bytes::from(hello)) });
-    let stream = first.chain(rest(events).map(Ok)).take_until(api.shutdown.clone().cancelled_owned());
+    let stream = first
+        .chain(rest(events).map(Ok))
+        .take_until(api.shutdown.clone().cancelled_owned())
+        .take_until(Box::pin(shown.no_longer_good(api)));
     let headers = [(CONTENT_TYPE, "text/event-stream"), (HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((headers, Body::from_stream(stream)).into_response())
 }

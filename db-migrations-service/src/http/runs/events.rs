@@ -14,11 +14,13 @@ use web::{Language, Path, Problem};
 
 use crate::http::Api;
 use crate::http::answer::RunAnswer;
-use crate::http::auth::Who;
+use crate::http::auth::{Shown, Who};
 use crate::operations::{Caller, EventLine, RunEvents, RunState};
 
 /// Proxies close what is silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// What another process does is written down each half second, and read so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A run's progress as it happens
 ///
@@ -36,6 +38,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(in crate::http) async fn run_events(
     State(api): State<Api>,
     Who(caller): Who,
+    shown: Shown,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
@@ -60,7 +63,10 @@ pub(in crate::http) async fn run_events(
     }
     let shutdown = api.shutdown.clone();
     let first = stream::iter(waiting.into_iter().map(|line| Ok(event(&line))));
-    let stream = first.chain(rest(api, caller, id, events, language)).take_until(shutdown.cancelled_owned());
+    let stream = first
+        .chain(rest(api.clone(), caller, id, events, language))
+        .take_until(shutdown.cancelled_owned())
+        .take_until(Box::pin(shown.no_longer_good(api)));
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
@@ -76,7 +82,17 @@ fn rest(api: Api, caller: Caller, id: Uuid, events: RunEvents, language: Languag
                 return Some((stream::iter::<Vec<Sent>>(sent), Some((api, caller, events))));
             }
             Ok(None) => match api.operations.run(id, &caller).await {
+                // Another process does it: the command line, or a copy of the service, which may have died.
+                Ok(record) if record.state == RunState::Running && api.operations.live_run(id).is_none() => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    return Some((stream::iter(Vec::new()), Some((api, caller, events))));
+                }
                 Ok(record) => {
+                    // What was written down before its end, and after it was read.
+                    if let Ok(Some(lines)) = events.next().await {
+                        let sent: Vec<Sent> = lines.iter().map(|line| Ok(event(line))).collect();
+                        return Some((stream::iter(sent), Some((api, caller, events))));
+                    }
                     let answer = api
                         .operations
                         .live_run(id)
