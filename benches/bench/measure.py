@@ -17,11 +17,11 @@ class Outcome:
         return self.printed.get("applying_ms")
 
 
-def run(root, contestant, command, url):
+def run(root, contestant, command, url, folder=None):
     reading, writing = os.pipe()
     measured = [os.path.join(root, "target/bench/peers/measure"), str(writing)] + command
     environment = {**os.environ, **contestant.environment(url), "NO_COLOR": "1"}
-    done = subprocess.run(measured, capture_output=True, text=True, env=environment, pass_fds=(writing,))
+    done = subprocess.run(measured, capture_output=True, text=True, env=environment, pass_fds=(writing,), cwd=folder)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         line = pipe.read()

@@ -10,6 +10,9 @@ import time
 from . import measure, proxy, sets
 from .contestants import Contestant
 
+# How the names of the tools' own tables begin, which some keep in the schema public.
+HISTORIES = ("_sqlx_|refinery_|schema_migrations|alembic_|__diesel_|_yoyo_|yoyo_|pgmigrations|databasechangelog")
+
 
 class Bench:
     def __init__(self, root, cluster, contestants, work, rounds):
@@ -59,17 +62,19 @@ class Bench:
             self.cluster.sql("DO $$ BEGIN CREATE ROLE bench_nobody; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
                              " ALTER SCHEMA migration_service OWNER TO bench_nobody;", database)
         url = self.cluster.url(database, port)
-        return database, measure.run(self.root, contestant, contestant.command(chosen, url), url)
+        return database, measure.run(self.root, contestant, contestant.command(chosen, url), url, contestant.folder(chosen))
+
+    def made(self, chosen, database):
+        """The relations in the set's schemas, as a count and a hash, without the tools' own."""
+        schemas = ",".join(sorted({f"'{m.schema}'" for m in chosen.migrations}))
+        return self.cluster.sql(
+            "SELECT count(*), md5(string_agg(format('%s.%s %s', relnamespace::regnamespace, relname, relkind), ','"
+            " ORDER BY relnamespace::regnamespace::text, relname))"
+            f" FROM pg_class WHERE relnamespace::regnamespace::text IN ({schemas}) AND relname !~ '^({HISTORIES})';", database)
 
     def check(self, contestant, chosen, database):
         """The schema that came out must be the same for everybody."""
-        schemas = ",".join(sorted({f"'{m.schema}'" for m in chosen.migrations}))
-        found = self.cluster.sql(
-            "SELECT count(*), md5(string_agg(format('%s.%s %s', relnamespace::regnamespace, relname, relkind), ','"
-            " ORDER BY relnamespace::regnamespace::text, relname))"
-            f" FROM (SELECT * FROM pg_class WHERE relnamespace::regnamespace::text IN ({schemas}) AND relname NOT IN "
-            "('_sqlx_migrations', '_sqlx_migrations_pkey', 'refinery_schema_history', 'refinery_schema_history_pkey', "
-            "'schema_migrations', 'schema_migrations_pkey', 'alembic_version', 'alembic_version_pkc')) c;", database)
+        found = self.made(chosen, database)
         chosen.expected = chosen.expected or found
         if found != chosen.expected:
             raise SystemExit(f"{contestant.name} left another schema than the first contestant: {found} against {chosen.expected}")
@@ -105,20 +110,48 @@ class Bench:
         for contestant in [c for c in self.contestants if c.nothing and c.installed]:
             database, _ = self.once(contestant, chosen)
             migrated = database if contestant.key == "engine" else migrated
-            runs.append((contestant.key, contestant.name, contestant, contestant.command(chosen, self.cluster.url(database)), database))
+            command = contestant.command(chosen, self.cluster.url(database))
+            runs.append((contestant.key, contestant.name, contestant, command, database, contestant.folder(chosen)))
         if limit and migrated:
             url = self.cluster.url(migrated)
             reader = Contestant("read", "libpq: connects, reads the history", limit.program, None)
-            runs.insert(0, ("read", reader.name, reader, [limit.program, "read", url], migrated))
+            runs.insert(0, ("read", reader.name, reader, [limit.program, "read", url], migrated, None))
         self.cluster.sql("CHECKPOINT;")
         samples = {key: [] for key, *_ in runs}
         for round_number in range(max(20, self.rounds * 4) + 2):
-            for key, _, contestant, command, database in runs:
-                outcome = measure.run(self.root, contestant, command, self.cluster.url(database))
+            for key, _, contestant, command, database, folder in runs:
+                outcome = measure.run(self.root, contestant, command, self.cluster.url(database), folder)
                 if round_number >= 2:
                     samples[key].append(outcome)
         return {"title": chosen.title, "count": len(chosen.migrations),
                 "rows": [{"key": key, "name": name, **summary(samples[key])} for key, name, *_ in runs]}
+
+    def rollback(self, chosen):
+        """All of the set is applied by each tool, which then takes all of it back; only that is timed."""
+        able = [c for c in self.contestants if c.installed and c.back and (c.largest is None or len(chosen.migrations) <= c.largest)]
+        samples = {c.key: [] for c in able}
+        for round_number in range(self.rounds + 1):
+            turn = round_number % len(able)
+            for contestant in able[turn:] + able[:turn]:
+                database, _ = self.once(contestant, chosen)
+                self.check(contestant, chosen, database)
+                self.cluster.sql("CHECKPOINT;")
+                url, folder = self.cluster.url(database), contestant.folder(chosen)
+                outcome = measure.run(self.root, contestant, contestant.back(chosen, url), url, folder)
+                left = self.made(chosen, database)[0]
+                if not left.startswith("0|"):
+                    raise SystemExit(f"{contestant.name} left relations behind: {left}")
+                if round_number:
+                    samples[contestant.key].append(outcome)
+                else:
+                    # Who has taken all back, in its history too, can apply all again.
+                    measure.run(self.root, contestant, contestant.command(chosen, url), url, folder)
+                    self.check(contestant, chosen, database)
+                say(f"back {chosen.name} {round_number} {contestant.key}: {outcome.wall_ms:.0f} ms, taking back {outcome.applying_ms or 0:.0f}, {outcome.rss_mib:.1f} MiB")
+        return {"title": chosen.title, "count": len(chosen.migrations), "rows": [
+            {"key": c.key, "name": c.name, **summary(samples[c.key])} if c.key in samples
+            else {"key": c.key, "name": c.name, "absent": "not installed" if not c.installed else "has no way back"}
+            for c in self.contestants]}
 
     def count(self):
         """Messages, turnarounds and flushes for each further migration: the difference between 40 and 200 of them."""

@@ -1,10 +1,13 @@
-"""The migration sets, and the same SQL in the form that each tool reads."""
+"""The migration sets: the platform's own, and generated ones."""
 
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+
+from . import forms
+from .forms import read, write
 
 SCHEMAS = ["stock", "sales", "people", "ledger"]
 RUN_ID = "00000000-0000-4000-8000-000000000001"
@@ -57,6 +60,11 @@ class Migration:
             f"(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint, '{RUN_ID}')"
         )
 
+    def without_history_row(self):
+        """The least that whoever takes a migration back must do to its history."""
+        return (f"DELETE FROM migration_service.history WHERE schema_name = {quote(self.schema)} AND version = {self.version}"
+                " AND rolled_back_at IS NULL")
+
 
 class Set:
     """One set: a project for the engine, and `path(form)` for the others."""
@@ -64,30 +72,10 @@ class Set:
     def __init__(self, name, title, folder, migrations, project):
         self.name, self.title, self.folder, self.migrations, self.project = name, title, folder, migrations, project
         self.expected = None  # what a migrated database looks like, once somebody has made one
-        self.write_forms()
+        forms.write_all(folder, migrations)
 
     def path(self, form):
         return os.path.join(self.folder, form)
-
-    def write_forms(self):
-        messages, whole = bytearray(), []
-        for number, m in enumerate(self.migrations, 1):
-            owner = f"{m.schema}-service"
-            transaction = f"BEGIN;\n{m.up}\n;{m.history_row(owner)};COMMIT"
-            messages += b"%d\n%s" % (len(transaction.encode()), transaction.encode())
-            whole.append(transaction + ";\n")
-            write(self.path(f"psql/{number:04}.sql"), f"{m.up}\n;{m.history_row(owner)};\n")
-            name = f"{m.schema}_{m.name}"
-            write(self.path(f"sqlx/{number:04}_{name}.up.sql"), m.up)
-            write(self.path(f"sqlx/{number:04}_{name}.down.sql"), m.down)
-            write(self.path(f"refinery/V{number}__{name}.sql"), m.up)
-            write(self.path(f"dbmate/{number:04}_{name}.sql"), f"-- migrate:up\n{m.up}\n-- migrate:down\n{m.down}")
-            write(self.path(f"alembic/versions/v{number:04}.py"), ALEMBIC.format(
-                this=f"v{number:04}", before=repr(f"v{number - 1:04}") if number > 1 else None, up=m.up, down=m.down))
-        write(self.path("messages"), bytes(messages))
-        write(self.path("one.sql"), "".join(whole))
-        write(self.path("alembic/env.py"), ALEMBIC_ENV)
-        write(self.path("alembic/alembic.ini"), "[alembic]\nscript_location = %(here)s\n")
 
     def write_bare(self):
         """A project with this catalogue and one migration that does nothing: it leaves a prepared target."""
@@ -97,25 +85,6 @@ class Set:
         for direction in ("up", "down"):
             write(os.path.join(bare, f"migrations/{schema}/1_nothing.{direction}.sql"), "-- nothing\n")
         return bare
-
-
-ALEMBIC = """\
-from alembic import op
-revision, down_revision = {this!r}, {before}
-def upgrade():
-    op.get_bind().exec_driver_sql({up!r})
-def downgrade():
-    op.get_bind().exec_driver_sql({down!r})
-"""
-ALEMBIC_ENV = """\
-import os
-from alembic import context
-from sqlalchemy import create_engine
-with create_engine(os.environ["DATABASE_URL"]).connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
 
 
 def generated(work, count):
@@ -161,14 +130,3 @@ def platform_order(runner, project, url):
     if done.returncode:
         raise SystemExit(done.stderr)
     return json.loads(done.stdout)["migrations"]
-
-
-def read(path):
-    with open(path) as file:
-        return file.read()
-
-
-def write(path, content):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb" if isinstance(content, bytes) else "w") as file:
-        file.write(content)

@@ -1,6 +1,6 @@
 //! The migration engine alone, for the benchmark: no command line worth the name, no colours, no HTTP.
 //!
-//! `engine-runner run PROJECT URL` applies what is pending, `plan PROJECT URL` only plans it, `validate PROJECT URL`
+//! `engine-runner run PROJECT URL` applies what is pending, `rollback PROJECT URL STEPS` takes back the newest, `plan PROJECT URL` only plans it, `validate PROJECT URL`
 //! rehearses the whole set through every gate, `clone PROJECT URL
 //! COUNT` makes scratch databases. Each prints one line of JSON with its times; failures go to standard error.
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use migration_engine::event::{EventSink, Outcome};
 use migration_engine::proof::ValidateRequest;
-use migration_engine::request::{RunContext, RunRequest, Scope};
+use migration_engine::request::{RollbackRequest, RollbackTo, RunContext, RunRequest, Scope};
 use migration_engine::scratch::Scratch;
 use migration_engine::{Engine, Event, Project, Target};
 use postgres_link::ConnectOptions;
@@ -42,11 +42,12 @@ fn start(words: &[&str], begun: Instant) -> Result<Value, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match *words {
-            ["run", project, url] => run(project, url, begun).await,
+            ["run", project, url] => run(project, url, None, begun).await,
+            ["rollback", project, url, steps] => run(project, url, Some(steps.parse()?), begun).await,
             ["plan", project, url] => plan(project, url, begun).await,
             ["validate", project, url] => validate(project, url).await,
             ["clone", project, url, count] => clone(project, url, count.parse()?).await,
-            _ => Err("usage: engine-runner run|plan|validate PROJECT URL, or clone PROJECT URL COUNT".into()),
+            _ => Err("usage: engine-runner run|plan|validate PROJECT URL, or rollback|clone PROJECT URL COUNT".into()),
         }
     })
 }
@@ -69,7 +70,8 @@ struct Applying {
     last: Option<Duration>,
 }
 
-async fn run(project: &str, url: &str, begun: Instant) -> Result<Value, Failure> {
+/// Applies what is pending, or takes the newest `back` migrations back.
+async fn run(project: &str, url: &str, back: Option<usize>, begun: Instant) -> Result<Value, Failure> {
     let (_, engine) = engine(project, url)?;
     let opened = begun.elapsed();
     let seen = Arc::new(Mutex::new(Applying::default()));
@@ -92,12 +94,22 @@ async fn run(project: &str, url: &str, begun: Instant) -> Result<Value, Failure>
         cancel: CancellationToken::new(),
         wait_for_lock: Duration::ZERO,
     };
-    let request = RunRequest { scope: Scope::All, to: None, dry_run: false, overrides: Vec::new() };
-    let prepared = engine.prepare_run(request, context).await?;
+    let prepared = match back {
+        None => {
+            let request = RunRequest { scope: Scope::All, to: None, dry_run: false, overrides: Vec::new() };
+            engine.prepare_run(request, context).await?
+        }
+        Some(steps) => {
+            let request = RollbackRequest { scope: Scope::All, to: RollbackTo::Steps(steps), dry_run: false };
+            engine.prepare_rollback(request, context).await?
+        }
+    };
     let planned = begun.elapsed();
     let report = prepared.execute().await;
     if report.outcome != Outcome::Completed {
-        return Err(report.error.map_or_else(|| "the run did not complete".into(), |error| format!("{error:#?}").into()));
+        return Err(report
+            .error
+            .map_or_else(|| "the run did not complete".into(), |error| format!("{error:#?}").into()));
     }
     let seen = seen.lock().map_or_else(|_| Applying::default(), |seen| *seen);
     let applying = seen.last.zip(seen.first).map_or(Duration::ZERO, |(last, first)| last.saturating_sub(first));
