@@ -1,12 +1,13 @@
 //! What is ours, and what came from elsewhere.
 
 /// Our own crates, as they stand in paths: only these log more than is worth knowing.
-pub const OURS: [&str; 15] = [
+pub const OURS: [&str; 16] = [
     "backup_vault",
     "dashboard",
     "db_migrations_service",
     "embedded_postgres",
     "foreign_migrations",
+    "identity",
     "kernel",
     "lock_forecast",
     "migration_client",

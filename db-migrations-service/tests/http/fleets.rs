@@ -226,6 +226,35 @@ async fn too_many_failures_stop_it_and_it_goes_on_where_it_stopped() {
     refused.is_problem(409, "run_is_over");
 }
 
+/// Nothing at all goes at once where those that should go first cannot.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_that_the_fleet_does_not_have_is_refused() {
+    let fleet = Fleet::of(1, &[]).await;
+    let mut order = FleetOrder::of("tenants", FleetAim::Forward { to: None });
+    order.canary = Some(Canary::Named(vec![format!("tenant00{}", fleet.world.suffix()), "tenant_zz".to_owned()]));
+    let refused = fleet.world.operations.start_fleet_run(order, &me()).await.expect_err("it is not there");
+    assert_eq!(refused.to_string(), "the fleet \"tenants\" has no tenant_zz, which should go first");
+    assert_eq!(fleet.applied().await, ["0", "0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_never_means_the_databases_of_environments_nor_the_master() {
+    let everything = CATALOGUE.1.replace("match = \"tenant%{s}\"", "match = \"%{s}\"");
+    let fleet = Fleet::of(1, &[("config/services.toml", everything.leak())]).await;
+    let suffix = fleet.world.suffix();
+    let dev = format!("dev{suffix}");
+    connect(&url("postgres"))
+        .await
+        .batch(&format!("CREATE DATABASE {dev} TEMPLATE template0"))
+        .await
+        .expect("it is new");
+    let status = fleet.world.get("/api/fleets/tenants?each=true").await.is(200);
+    let found = status["databases"].as_array().expect("a list").iter();
+    let names: Vec<&str> = found.filter_map(|one| one["name"].as_str()?.rsplit('/').next()).collect();
+    let tenant = format!("tenant00{suffix}");
+    assert_eq!(names, [&tenant, &tenant], "one on each server, and neither {dev} nor the master");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_canary_that_fails_keeps_the_others_as_they_are() {
     let fleet = Fleet::of(3, &[]).await;

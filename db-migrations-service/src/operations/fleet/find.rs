@@ -122,7 +122,7 @@ impl Operations {
         })?;
         let found = match (&fleet.query, &fleet.pattern) {
             (Some(query), _) => self.read(fleet, query, &places).await?,
-            (_, Some(pattern)) => matching(pattern, &places).await?,
+            (_, Some(pattern)) => self.matching(pattern, &places).await?,
             _ => places.listed,
         };
         let mut seen = BTreeSet::new();
@@ -154,22 +154,28 @@ impl Operations {
         }
         Ok(found)
     }
-}
 
-/// The databases of all servers whose names are like the pattern.
-async fn matching(pattern: &str, places: &FleetPlaces) -> Result<Vec<ConnectOptions>, OperationError> {
-    let mut found = Vec::new();
-    for server in &places.servers {
-        let connect = server.clone().with_database("postgres").with_application_name("profe fleet");
-        let session = postgres_link::connect(&connect).await?;
-        let query = format!(
-            "SELECT datname FROM pg_database WHERE datname LIKE {} AND datallowconn AND NOT datistemplate ORDER BY 1",
-            literal(pattern)
-        );
-        let outcome = session.batch(&query).await?;
-        let names = outcome.rows().filter_map(|row| row.first().cloned().flatten());
-        found.extend(names.map(|name| server.clone().with_database(name)));
-        session.close().await;
+    /// The databases of all servers whose names are like the pattern. It means what was made for the fleet: the server's own
+    /// `postgres`, the master database and those of the environments are none of it unless they are listed.
+    async fn matching(&self, pattern: &str, places: &FleetPlaces) -> Result<Vec<ConnectOptions>, OperationError> {
+        let targets = self.targets().all().iter().filter_map(|entry| entry.target.as_ref().ok());
+        let others = targets.map(|target| Member::of(target.connect.clone()).name);
+        let others: BTreeSet<String> = others.chain([self.master().place()]).collect();
+        let mut found = Vec::new();
+        for server in &places.servers {
+            let connect = server.clone().with_database("postgres").with_application_name("profe fleet");
+            let session = postgres_link::connect(&connect).await?;
+            let query = format!(
+                "SELECT datname FROM pg_database WHERE datname LIKE {} AND datname <> 'postgres' AND datallowconn \
+                 AND NOT datistemplate ORDER BY 1",
+                literal(pattern)
+            );
+            let outcome = session.batch(&query).await?;
+            let names = outcome.rows().filter_map(|row| row.first().cloned().flatten());
+            let all = names.map(|name| server.clone().with_database(name));
+            found.extend(all.filter(|connect| !others.contains(&Member::of(connect.clone()).name)));
+            session.close().await;
+        }
+        Ok(found)
     }
-    Ok(found)
 }

@@ -123,11 +123,23 @@ impl KeptOrder {
     }
 }
 
+/// Whether a database, `host:port/name`, is called so, or so without its server.
+fn is_called(name: &str, called: &str) -> bool {
+    name == called || name.rsplit('/').next() == Some(called)
+}
+
+/// Those who should go first and are not there.
+pub(super) fn missing<'a>(names: &[String], canary: &'a Canary) -> Vec<&'a str> {
+    let Canary::Named(first) = canary else { return Vec::new() };
+    let first = first.iter().map(String::as_str);
+    first.filter(|one| !names.iter().any(|name| is_called(name, one))).collect()
+}
+
 /// The wave of each database, by its place in the list: 0 for those that go first.
 pub(super) fn waves(names: &[String], canary: &Canary, size: usize) -> Vec<i32> {
     let first = |place: usize, name: &str| match canary {
         Canary::First(count) => place < *count,
-        Canary::Named(named) => named.iter().any(|one| name == one || name.rsplit('/').next() == Some(one)),
+        Canary::Named(named) => named.iter().any(|one| is_called(name, one)),
     };
     let mut after = 0;
     let mut wave = |place: usize, name: &str| {

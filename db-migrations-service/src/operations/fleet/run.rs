@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::drive::{Drive, LEASE};
 use super::find::Member;
 use super::jobs::FleetHandle;
-use super::order::{FleetOrder, KeptOrder, waves};
+use super::order::{FleetOrder, KeptOrder, missing, waves};
 use super::view::FleetRunView;
 use crate::master::fleets::{FleetClaim, FleetRunRecord, FleetRunState, FleetTargetRecord, FleetTargetState};
 use crate::operations::run::with_reason;
@@ -44,7 +44,14 @@ impl Operations {
         let members = self.members(&order.fleet, fleet).await?;
         let names: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
         let kept = KeptOrder::of(&order, fleet, names.len());
-        let waves = waves(&names, order.canary.as_ref().unwrap_or(&fleet.canary), order.wave.unwrap_or(fleet.wave));
+        let canary = order.canary.as_ref().unwrap_or(&fleet.canary);
+        let missing = missing(&names, canary);
+        if !missing.is_empty() {
+            let message = format!("the fleet {:?} has no {}, which should go first", order.fleet, missing.join(", "));
+            return Err(OperationError::refuse(RefusalCode::InvalidRequest, message)
+                .with_cure("correct its canary in config/services.toml: `profe fleet show` lists its databases"));
+        }
+        let waves = waves(&names, canary, order.wave.unwrap_or(fleet.wave));
         let run = FleetRunRecord {
             id: Uuid::now_v7(),
             fleet: order.fleet.clone(),
