@@ -182,12 +182,12 @@ impl Operations {
         let made = async {
             let Some(making) = &cover.making else { return Ok(true) };
             log.push(Event::BackingUp { backup_id: backup_id.clone(), services: cover.services.clone() });
-            self.while_held(making, run, cancel).await?;
+            self.while_held(cover, making, run, cancel).await?;
             if cover.verify {
                 log.push(Event::VerifyingBackup { backup_id: backup_id.clone() });
                 let verifying =
                     self.start_verification(&backup_id, &for_all(caller)).await.map_err(|e| cover.refused(&e))?;
-                self.while_held(&verifying, run, cancel).await?;
+                self.while_held(cover, &verifying, run, cancel).await?;
                 let found = self.backup(&backup_id, &for_all(caller)).await.map_err(|e| cover.refused(&e))?;
                 if let Some(finding) = found.verification.findings.first() {
                     return Err(cover.unproven(&backup_id, finding));
@@ -215,14 +215,14 @@ impl Operations {
     /// Waits for a job as long as the run keeps its lock and nobody stops it.
     async fn while_held(
         &self,
+        cover: &Cover,
         job: &BackupHandle,
         run: &PreparedRun,
         cancel: &CancellationToken,
     ) -> Result<(), Box<EngineError>> {
-        let environment = job.record().map(|record| record.environment).unwrap_or_default();
         let stopped = tokio::select! {
             ended = job.finished() => {
-                return ended.map_err(|error| Box::new(into_engine(required(&environment, &error))));
+                return ended.map_err(|error| cover.refused(&error));
             }
             () = cancel.cancelled() => cancelled(),
             lost = run.hold() => lost,
