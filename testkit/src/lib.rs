@@ -6,13 +6,24 @@
 //!
 //! Panics are the errors here: a test that cannot have its database has failed.
 
+mod document;
 pub mod faults;
+mod issuer;
 mod kill;
+pub mod matrix;
+pub mod people;
+mod platform;
 mod project;
+mod served;
 mod server;
 
+pub use document::document;
+pub use issuer::Issuer;
 pub use kill::{moments, processes_with, seed};
+pub use people::Person;
+pub use platform::Platform;
 pub use project::{TestProject, platform_project};
+pub use served::{Seen, Served};
 pub use server::{Server, TestDb, VARIABLE, server, start_cluster};
 
 /// Runs a future on a small runtime of its own, for tests that are not async themselves.

@@ -29,7 +29,7 @@ pub struct Terms {
 }
 
 /// What a token says of somebody who has signed in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
     /// Who.
     pub user: UserId,
@@ -97,6 +97,19 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Terms {
+    /// Who issues the platform's tokens where nothing else is said: the auth service by its address on one machine, below which
+    /// its keys are published. It is a name that is compared and not called, so a service on another port keeps it.
+    pub const ISSUER: &str = "http://localhost:3001";
+    /// For whom they are where nothing else is said.
+    pub const AUDIENCE: &str = "profe";
+    /// The bound of ADR 23 for what a token cannot know.
+    pub const LIFETIME: Duration = Duration::minutes(10);
+
+    /// The terms of the platform where nothing else is said: the same for who issues and for who believes.
+    pub fn platform() -> Self {
+        Self { issuer: Self::ISSUER.to_owned(), audience: Self::AUDIENCE.to_owned(), lifetime: Self::LIFETIME }
+    }
+
     /// A token for `access`, from `now` on. `None` where it cannot be signed, which a key that was read cannot do.
     pub fn issue(&self, access: &Access, key: &SigningKey, now: OffsetDateTime) -> Option<String> {
         let now = now.unix_timestamp();
@@ -119,18 +132,25 @@ impl Terms {
 
     /// Who presents `token` at `now`.
     pub fn believe(&self, token: &str, keys: &KeySet, now: OffsetDateTime) -> Result<Access, Refused> {
+        self.believe_until(token, keys, now).map(|(access, _)| access)
+    }
+
+    /// As [`believe`](Self::believe), and from when on it is not believed any more, Unix seconds: for who remembers.
+    pub fn believe_until(&self, token: &str, keys: &KeySet, now: OffsetDateTime) -> Result<(Access, i64), Refused> {
         let members = read(token, keys)?;
         let now = now.unix_timestamp();
         if members.iss != self.issuer || members.aud != self.audience {
             return Err(Refused::NotForUs);
         }
-        if now >= members.exp.saturating_add(LEEWAY.whole_seconds()) {
+        let over = members.exp.saturating_add(LEEWAY.whole_seconds());
+        if now >= over {
             return Err(Refused::Expired);
         }
         if now < members.nbf.saturating_sub(LEEWAY.whole_seconds()) {
             return Err(Refused::NotYet);
         }
-        Ok(Access { user: members.sub, session: members.sid, organization: members.org, role: members.role })
+        let access = Access { user: members.sub, session: members.sid, organization: members.org, role: members.role };
+        Ok((access, over))
     }
 }
 

@@ -8,9 +8,9 @@ use crate::session::{AdminConn, BatchError};
 
 /// One kind of such databases: its number is the first half of that of each lock, the other is of the database's name.
 #[derive(Debug, Clone, Copy)]
-pub struct Claims(i32);
+pub struct DatabaseClaims(i32);
 
-impl Claims {
+impl DatabaseClaims {
     /// The kind of this number, which no other kind has.
     pub const fn of(number: i32) -> Self {
         Self(number)

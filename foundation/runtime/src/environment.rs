@@ -22,6 +22,8 @@ pub use error::{ConfigError, ConfigErrors, is_secret};
 pub struct Environment {
     process: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
+    /// What the program itself knows, where nobody says otherwise.
+    usual: BTreeMap<String, String>,
 }
 
 impl Environment {
@@ -50,13 +52,20 @@ impl Environment {
         };
         let malformed = |(line, reason)| ConfigError::DotenvLine { path: file.to_owned(), line, reason };
         let file = dotenv::parse(&text).map_err(|lines| ConfigErrors(lines.into_iter().map(malformed).collect()))?;
-        Ok(Self { process: process.into_iter().collect(), file })
+        Ok(Self { process: process.into_iter().collect(), file, usual: BTreeMap::new() })
     }
 
     /// Only these variables; for tests.
     pub fn of<const N: usize>(variables: [(&str, &str); N]) -> Self {
         let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { process: owned.into(), file: BTreeMap::new() }
+        Self { process: owned.into(), ..Self::default() }
+    }
+
+    /// With these values where nothing is set: what a program that composes several parts knows of each for the others.
+    #[must_use]
+    pub fn or_usually(mut self, values: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.usual.extend(values);
+        self
     }
 
     /// The value of `NAME`, or the content of the file `NAME_FILE` names, without the line break at its end.
@@ -65,7 +74,7 @@ impl Environment {
     /// Both are set, or the file cannot be read.
     pub fn get(&self, name: &str) -> Result<Option<String>, ConfigError> {
         let file_name = format!("{name}_FILE");
-        for layer in [&self.process, &self.file] {
+        for layer in [&self.process, &self.file, &self.usual] {
             let set = |name: &str| layer.get(name).filter(|value| !value.is_empty());
             match (set(name), set(&file_name)) {
                 (Some(_), Some(_)) => return Err(ConfigError::Both { name: name.to_owned() }),
@@ -113,7 +122,11 @@ impl Environment {
 /// Names, never values.
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Environment").field("process", &self.process.keys()).field("file", &self.file.keys()).finish()
+        f.debug_struct("Environment")
+            .field("process", &self.process.keys())
+            .field("file", &self.file.keys())
+            .field("usual", &self.usual.keys())
+            .finish()
     }
 }
 

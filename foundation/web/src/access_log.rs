@@ -9,11 +9,11 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
+use kernel::RequestId;
 use runtime::trace;
 use tracing::Instrument;
 
 use crate::problem::Code;
-use crate::request_id::RequestId;
 
 /// The trace that the caller has begun, <https://www.w3.org/TR/trace-context/>.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

@@ -27,6 +27,7 @@ pub struct Door {
     hosts: Vec<String>,
     origins: Vec<String>,
     open_paths: &'static [&'static str],
+    is_wide: bool,
 }
 
 impl Door {
@@ -39,7 +40,19 @@ impl Door {
         origins: Vec<String>,
         open_paths: &'static [&'static str],
     ) -> Arc<Self> {
-        Arc::new(Self { bind, hosts, origins, open_paths })
+        Arc::new(Self { bind, hosts, origins, open_paths, is_wide: false })
+    }
+
+    /// For a service that believes nothing but a bearer's token, which no browser sends by itself: whoever can reach it may ask, by
+    /// any name. Pages of other origins still read nothing, for none is told that it may.
+    pub fn for_bearers() -> Arc<Self> {
+        Arc::new(Self {
+            bind: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            open_paths: &[],
+            is_wide: true,
+        })
     }
 
     fn allows_host(&self, authority: &str) -> bool {
@@ -131,7 +144,7 @@ pub fn host_name(authority: &str) -> &str {
 }
 
 pub(crate) async fn layer(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    if door.open_paths.contains(&request.uri().path()) {
+    if door.is_wide || door.open_paths.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     if let Err(problem) = door.check(&request) {

@@ -1,20 +1,34 @@
 //! The problems that any service can have before its own code is reached. Their codes are stable.
 
-use http::StatusCode;
-
-use crate::problem::Kind;
-
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal, $es:literal, $en:literal;)+) => {
-        $($(#[$doc])* pub const $name: Kind =
-            Kind { code: $code, status: StatusCode::$status, title: $title, es: $es, en: $en };)+
-
+/// Constants of [`Kind`](crate::Kind), each with its code, status, title and sentences in both languages; with `pub const ALL;` first also
+/// the list of them, with `pub const;` without it.
+#[macro_export]
+macro_rules! problem_kinds {
+    ($vis:vis const ALL; $($rest:tt)+) => {
+        $crate::problem_kinds! { @each ($vis) $($rest)+ }
+        $crate::problem_kinds! { @list $($rest)+ }
+    };
+    (@each ($vis:vis) $($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal, $es:literal, $en:literal;)+) => {
+        $($(#[$doc])* $vis const $name: $crate::Kind = $crate::Kind {
+            code: $code,
+            status: ::http::StatusCode::$status,
+            title: $title,
+            es: $es,
+            en: $en,
+        };)+
+    };
+    (@list $($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal, $es:literal, $en:literal;)+) => {
         /// All of them.
-        pub const ALL: &[Kind] = &[$($name),+];
+        pub const ALL: &[$crate::Kind] = &[$($name),+];
+    };
+    ($vis:vis const; $($rest:tt)+) => {
+        $crate::problem_kinds! { @each ($vis) $($rest)+ }
     };
 }
 
-kinds! {
+crate::problem_kinds! {
+    pub const ALL;
+
     /// No route for the path.
     NOT_FOUND = "not_found", NOT_FOUND, "No such path",
         "Lo que buscas no existe.", "What you are looking for does not exist.";

@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_TYPE, VARY};
 use http::request::Parts as RequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use kernel::RequestId;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::language::Language;
-use crate::request_id::RequestId;
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";

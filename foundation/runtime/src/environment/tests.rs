@@ -148,3 +148,14 @@ fn good_values_build_the_section() {
     assert_eq!(values.finish(|| a), Ok(1));
     assert!(environment.collector().finish(|| None::<u8>).is_err(), "a forgotten `required` is no panic");
 }
+
+#[test]
+fn what_a_program_knows_counts_where_nobody_says_otherwise() {
+    let environment = Environment::of([("PORT", "8080"), ("EMPTY", "")]);
+    let usual = [("PORT", "3000"), ("EMPTY", "x"), ("NAME", "profe")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+    let environment = environment.or_usually(usual);
+    let value = |name: &str| environment.get(name).expect("readable");
+    assert_eq!(value("PORT").as_deref(), Some("8080"));
+    assert_eq!(value("EMPTY").as_deref(), Some("x"), "an empty value counts as not set");
+    assert_eq!(value("NAME").as_deref(), Some("profe"));
+}
