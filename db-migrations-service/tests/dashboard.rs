@@ -16,6 +16,8 @@ mod edges;
 mod erd;
 #[path = "dashboard/everywhere.rs"]
 mod everywhere;
+#[path = "dashboard/fleets.rs"]
+mod fleets;
 #[path = "dashboard/inspection.rs"]
 mod inspection;
 #[path = "dashboard/runs.rs"]

@@ -44,16 +44,20 @@ pub fn query(layout: Layout, table: &str) -> Option<String> {
         Layout::Numbered => return None,
     };
     let order = match layout {
+        Layout::Sqlx => "installed_on, version",
         Layout::Goose => "id",
         Layout::Flyway => "installed_rank",
-        Layout::Prisma => "started_at",
+        Layout::Diesel => "run_on, version",
+        Layout::Refinery => "applied_on::timestamptz, version",
+        Layout::Prisma => "started_at, migration_name",
         Layout::Sqitch => "committed_at",
-        _ => "version",
+        Layout::GolangMigrate | Layout::Dbmate | Layout::Numbered => "version",
     };
     Some(format!("SELECT {columns} FROM {table} ORDER BY {order}"))
 }
 
-/// Holds the rows against the folder. `read` gives a file's text by its path relative to the folder.
+/// Holds the rows against the folder. `read` gives a file's text by its path relative to the folder. What was applied comes in the
+/// order in which it was, where the tool keeps that, else in that of the folder.
 ///
 /// # Errors
 /// A migration that failed or is unfinished, one without its file, one whose file is another now.
@@ -76,7 +80,9 @@ pub fn read(
         Layout::Sqitch => history.sqitch(rows),
         Layout::Numbered => Ok(Vec::new()),
     }?;
-    applied.sort_by_key(|one| one.index);
+    if !layout.keeps_order() {
+        applied.sort_by_key(|one| one.index);
+    }
     Ok(applied)
 }
 

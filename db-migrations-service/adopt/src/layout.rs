@@ -82,6 +82,11 @@ impl Layout {
         matches!(self, Self::Dbmate | Self::Diesel | Self::Prisma)
     }
 
+    /// Its history says in which order it has applied them.
+    pub fn keeps_order(self) -> bool {
+        !matches!(self, Self::GolangMigrate | Self::Dbmate | Self::Numbered)
+    }
+
     /// Reads files in folders below, whatever they are called.
     pub(crate) fn looks_below(self) -> bool {
         matches!(self, Self::Flyway | Self::Refinery)

@@ -9,16 +9,17 @@ use crate::object::is_plain;
 /// SQL as the server deparsed it, in its canonical wording.
 pub(crate) fn sql(text: &str) -> String {
     let text = text.trim().trim_end_matches(';').trim_end();
-    if !text.contains(['"', '\n', '\t']) && !text.contains("  ") && !text.contains(CAST_ARRAY) {
+    let is_plain = !text.contains(['"', '\n', '\t']) && !text.contains("  ") && !text.contains(CAST_ARRAY);
+    if is_plain && !text.contains("((") {
         return text.to_owned();
     }
-    casts_within(&tokens(text)).concat()
+    flattened(&casts_within(&tokens(text)))
 }
 
 /// The same for the definition of a view.
 pub(crate) fn view(text: &str) -> String {
     let tokens = tokens(text.trim().trim_end_matches(';').trim_end());
-    casts_within(&unqualified(&tokens).unwrap_or(tokens)).concat()
+    flattened(&casts_within(&unqualified(&tokens).unwrap_or(tokens)))
 }
 
 const CAST_ARRAY: &str = "(ARRAY[";
@@ -68,6 +69,88 @@ fn cast_array(tokens: &[String]) -> Option<(String, usize)> {
         })
         .collect();
     Some((format!("ARRAY[{}]", members?.join(", ")), end + 2))
+}
+
+/// `((a OR b) OR c)` is what the comparison of two rows becomes where it is written first; once it was dumped and restored it is
+/// `(a OR b OR c)`, since the parser makes one of what follows one another. The same holds of AND.
+fn flattened(tokens: &[String]) -> String {
+    // What is no expression stays as it is written.
+    let mut depth = 0_i32;
+    let closes_all = tokens.iter().all(|token| {
+        depth += i32::from(token == "(") - i32::from(token == ")");
+        depth >= 0
+    });
+    if !closes_all || depth != 0 {
+        return tokens.concat();
+    }
+    let mut at = 0;
+    let nodes = nodes(tokens, &mut at);
+    let mut out = String::new();
+    write(&nodes, &mut out);
+    out
+}
+
+enum Node<'a> {
+    Token(&'a str),
+    Group(Vec<Node<'a>>),
+}
+
+/// What stands up to the next closing parenthesis.
+fn nodes<'a>(tokens: &'a [String], at: &mut usize) -> Vec<Node<'a>> {
+    let mut nodes = Vec::new();
+    while let Some(token) = tokens.get(*at) {
+        *at += 1;
+        match token.as_str() {
+            "(" => {
+                let within = self::nodes(tokens, at);
+                nodes.push(Node::Group(within));
+            }
+            ")" => return nodes,
+            token => nodes.push(Node::Token(token)),
+        }
+    }
+    nodes
+}
+
+fn write(nodes: &[Node<'_>], out: &mut String) {
+    let connective = connective(nodes);
+    for (at, node) in nodes.iter().enumerate() {
+        match node {
+            Node::Token(token) => out.push_str(token),
+            Node::Group(within) => {
+                let joins = |node: Option<&Node<'_>>| match node {
+                    None => true,
+                    Some(Node::Token(word)) => Some(*word) == connective,
+                    Some(Node::Group(_)) => false,
+                };
+                let is_space = |node: &&Node<'_>| matches!(node, Node::Token(" "));
+                let before = nodes[..at].iter().rev().find(|node| !is_space(node));
+                let after = nodes[at + 1..].iter().find(|node| !is_space(node));
+                let is_part =
+                    connective.is_some() && self::connective(within) == connective && joins(before) && joins(after);
+                if is_part {
+                    write(within, out);
+                } else {
+                    out.push('(');
+                    write(within, out);
+                    out.push(')');
+                }
+            }
+        }
+    }
+}
+
+/// The one word that joins what stands here, if there is only one.
+fn connective<'a>(nodes: &[Node<'a>]) -> Option<&'a str> {
+    let words = nodes.iter().filter_map(|node| match node {
+        Node::Token(word @ ("AND" | "OR")) => Some(*word),
+        Node::Token(_) | Node::Group(_) => None,
+    });
+    let mut words = words.peekable();
+    let first = *words.peek()?;
+    // Whatever else a clause is made of – SELECT, WHERE, BETWEEN – has words of its own beside them.
+    let is_bare = nodes.iter().all(|node| matches!(node, Node::Group(_) | Node::Token(" " | "AND" | "OR")));
+    (is_bare && words.all(|word| word == first)).then_some(first)
 }
 
 /// White space is a token of its own, one space.
@@ -219,6 +302,13 @@ mod tests {
                 "(k)::text = ANY (ARRAY[('a, b'::character varying)::text, ('c'::character varying)::text])",
             ),
             ("(ARRAY[x, 'c'::text])::text[]", "(ARRAY[x, 'c'::text])::text[]"),
+            ("((((a = 1) OR (b = 2)) OR (c = 3)))", "(((a = 1) OR (b = 2) OR (c = 3)))"),
+            ("(((a) AND (b)) AND ((c) OR (d)))", "((a) AND (b) AND ((c) OR (d)))"),
+            ("((NOT ((a) OR (b))) OR (c))", "((NOT ((a) OR (b))) OR (c))"),
+            ("(f((a) OR (b)) OR (c))", "(f((a) OR (b)) OR (c))"),
+            ("'((a) OR (b)) OR (c)'", "'((a) OR (b)) OR (c)'"),
+            ("(((a) OR (b)) OR (c)", "(((a) OR (b)) OR (c)"),
+            ("((a) OR (b))) OR (c)", "((a) OR (b))) OR (c)"),
         ] {
             assert_eq!(sql(text), canonical);
         }

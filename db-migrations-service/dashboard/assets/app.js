@@ -15,14 +15,16 @@ const NAVIGATION = [
   ['plan', 'play'],
   ['rollback', 'undo'],
   ['backups', 'archive'],
+  ['fleets', 'servers'],
+  ['releases', 'tag'],
   ['database', 'chart'],
   ['erd', 'graph'],
   ['audit', 'eye'],
   ['alerts', 'bell'],
 ];
-const PAGES = [...NAVIGATION.map(([name]) => name), 'service', 'run'];
+const PAGES = [...NAVIGATION.map(([name]) => name), 'service', 'run', 'fleet'];
 /** Under which entry a page that has none stands. */
-const UNDER = { service: 'overview', run: 'plan' };
+const UNDER = { service: 'overview', run: 'plan', fleet: 'fleets' };
 
 /** A page is fetched when it is first gone to. */
 function Page({ name, route }) {

@@ -5,6 +5,7 @@
 
 mod elsewhere;
 mod guard;
+mod order;
 mod propose;
 mod record;
 mod theirs;
@@ -14,7 +15,7 @@ pub use propose::{Wanted, propose};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use postgres_link::AdminConn;
 use schema_catalog::Fingerprint;
@@ -26,12 +27,12 @@ use crate::engine::Target;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::MigrationId;
 use crate::project::{Migration, Project};
-use crate::proof::adoption::Replayed;
+use crate::proof::report::Finding;
 use crate::request::RunContext;
 use crate::target::session::own_statement;
-use crate::target::store::State;
 use crate::target::{lock, session, store};
 use crate::{audit, compare};
+pub use order::Order;
 use theirs::Theirs;
 
 /// What to adopt. The folder is the one that the project's catalogue names for the service.
@@ -84,7 +85,9 @@ pub struct AdoptionReport {
     pub history_table: Option<String>,
     /// Nothing was written.
     pub dry_run: bool,
-    /// What the history takes over, in order.
+    /// In which order the files were proven to make the live schema, and are recorded.
+    pub order: Order,
+    /// What the history takes over, in that order.
     pub adopted: Vec<AdoptedMigration>,
     /// What it had taken over before.
     pub already: Vec<MigrationId>,
@@ -96,6 +99,8 @@ pub struct AdoptionReport {
     pub aligned: Vec<String>,
     /// Of the service's schemas, live and as the files make them; absent where there was nothing to adopt.
     pub fingerprint: Option<Fingerprint>,
+    /// What to know of it: that a fresh database, which is migrated by version, comes out otherwise.
+    pub findings: Vec<Finding>,
     /// Wall time, milliseconds.
     pub duration_ms: u64,
 }
@@ -139,12 +144,14 @@ impl<'a> Subject<'a> {
             path: self.folder.path.clone(),
             history_table: theirs.table.clone(),
             dry_run: request.dry_run,
+            order: Order::Version,
             adopted: Vec::new(),
             already: Vec::new(),
             taken_back: Vec::new(),
             pending: Vec::new(),
             aligned: Vec::new(),
             fingerprint: None,
+            findings: Vec::new(),
             duration_ms: 0,
         }
     }
@@ -182,7 +189,11 @@ pub(crate) async fn adopt(
     let beyond = subject.migrations.iter().enumerate().filter(|(at, _)| !theirs_all.contains(at));
     report.pending = beyond.map(|(_, m)| m.id.clone()).filter(|id| !state.applied.contains_key(id)).collect();
     if !report.adopted.is_empty() {
-        prove_and_record(&conn, &subject, target, &state, &theirs, &mut report, context).await?;
+        let work = order::Work { conn: &conn, subject: &subject, target, state: &state, theirs: &theirs, context };
+        work.prove_and_record(&mut report).await?;
+        if !report.dry_run {
+            audit::try_seal(&conn).await;
+        }
     }
     conn.close().await;
     guard.close().await;
@@ -227,51 +238,4 @@ async fn taken_back(conn: &AdminConn, installed: bool) -> Result<BTreeSet<Migrat
         store::migration_id(schema, &version)
     })
     .collect()
-}
-
-async fn prove_and_record(
-    conn: &AdminConn,
-    subject: &Subject<'_>,
-    target: &Target,
-    state: &State,
-    theirs: &Theirs,
-    report: &mut AdoptionReport,
-    context: &RunContext,
-) -> Result<(), EngineError> {
-    let ids: Vec<MigrationId> = report.adopted.iter().map(|one| one.migration.clone()).collect();
-    elsewhere::refuse(subject, &ids)?;
-    let replayed = Replayed::make(subject.project, target, conn, &ids, context).await?;
-    let recorded = with_retries(conn, subject, state, theirs, report, &replayed, context).await;
-    replayed.strike().await?;
-    recorded?;
-    if !report.dry_run {
-        audit::try_seal(conn).await;
-    }
-    Ok(())
-}
-
-/// Locks that do not come in time are asked for again, as a run does; each time it is the whole transaction.
-async fn with_retries(
-    conn: &AdminConn,
-    subject: &Subject<'_>,
-    state: &State,
-    theirs: &Theirs,
-    report: &mut AdoptionReport,
-    replayed: &Replayed,
-    context: &RunContext,
-) -> Result<(), EngineError> {
-    let run = &subject.project.catalogue.run;
-    let mut attempt = 1;
-    loop {
-        let tried = record::record(conn, subject, state, theirs, report, replayed, context).await;
-        let Err(error) = tried else { return Ok(()) };
-        if !conn.is_closed() {
-            let _ = conn.batch("ROLLBACK").await;
-        }
-        if error.code != ErrorCode::LockTimeout || attempt >= run.lock_attempts || context.cancel.is_cancelled() {
-            return Err(error);
-        }
-        tokio::time::sleep(Duration::from_millis(run.delay_after_ms(attempt))).await;
-        attempt += 1;
-    }
 }

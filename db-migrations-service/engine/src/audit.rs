@@ -26,7 +26,7 @@ pub(crate) use adoption::tell as tell_adoption;
 pub(crate) use chain::try_seal;
 pub(crate) use install::{off, tell_preparation};
 pub use marker::told_by_caller;
-pub(crate) use marker::{Telling, asks_whether_it_stands, begin, mark, open};
+pub(crate) use marker::{Telling, asks_whether_it_stands, begin, mark, mark_of, open, stands};
 
 use crate::engine::Engine;
 use crate::error::EngineError;

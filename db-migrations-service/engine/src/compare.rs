@@ -7,7 +7,7 @@ use crate::error::{EngineError, ErrorCode};
 use crate::migration::{MigrationId, Version};
 use crate::project::Project;
 use crate::status::{BackfillStatus, MigrationState, MigrationStatus, ServiceStatus};
-use crate::target::store::{Direction, State};
+use crate::target::store::{self, Direction, State};
 
 /// The state of each file of the project, in the project's order, and the applied migrations without a file.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &Sta
             service: migration.service.clone(),
             name: migration.name.clone(),
             state: *file_state,
-            applied_at: applied.and_then(|a| time_of(a.since_us)),
+            applied_at: applied.and_then(|a| store::time_of(&a.since)),
             error: state.failures.get(&migration.id).and_then(|json| serde_json::from_str(json).ok()),
             backfills: backfills(state, &migration.id),
         });
@@ -149,7 +149,7 @@ pub(crate) fn by_service(project: &Project, comparison: &Comparison, state: &Sta
             service: applied.service.clone(),
             name: applied.name.clone(),
             state: MigrationState::Missing,
-            applied_at: time_of(applied.since_us),
+            applied_at: store::time_of(&applied.since),
             error: None,
             backfills: backfills(state, id),
         });

@@ -136,7 +136,7 @@ impl Engine {
         let (hashes, conn) = tokio::join!(hashes, conn);
         let (hashes, conn) = (hashes?, conn?);
         let Begun { mut state, is_locked, audit_stands } = match &conn {
-            Some(conn) if self.spares_sessions => at_once::begin(conn).await?,
+            Some(conn) if self.spares_sessions => at_once::begin(conn, &self.project.catalogue).await?,
             Some(conn) => Begun { state: store::read(conn).await?, ..Begun::default() },
             None => Begun::default(),
         };
@@ -286,7 +286,8 @@ impl Engine {
         let name = lock::session_name("rollback", &context.actor, context.run_id);
         let conn = session::open(&self.target, &name).await?;
         session::check_writable(&conn, &self.target)?;
-        let begun = if self.spares_sessions { at_once::begin(&conn).await? } else { Begun::default() };
+        let begun =
+            if self.spares_sessions { at_once::begin(&conn, &self.project.catalogue).await? } else { Begun::default() };
         let sessions = self.lock(conn, &name, &context, begun.is_locked).await?;
         let conn = &sessions.conn;
         let state = if begun.is_locked { begun.state } else { store::read(conn).await? };
@@ -353,7 +354,7 @@ impl Engine {
     }
 
     fn is_prepared(&self, state: &State) -> bool {
-        state.catalogue.as_deref() == Some(prepare::fingerprint(&self.project.catalogue).as_str())
+        state.is_prepared_for(&self.project.catalogue)
     }
 
     /// Takes the target's lock where `conn` does not have it yet, and makes `conn` the session that works under it.

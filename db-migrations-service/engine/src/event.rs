@@ -31,10 +31,15 @@ pub struct Blocker {
 }
 
 impl Blocker {
+    /// It vacuums or analyses a table by itself.
+    pub(crate) fn is_autovacuum(&self) -> bool {
+        self.query.as_deref().is_some_and(|query| query.starts_with("autovacuum:"))
+    }
+
     /// In a few words: `a long report (pid 42)`, `autovacuum: VACUUM plans.plans (pid 43)`.
     pub(crate) fn in_words(&self) -> String {
         let named = self.application.as_deref().filter(|name| !name.is_empty());
-        let vacuums = self.query.as_deref().filter(|query| query.starts_with("autovacuum:"));
+        let vacuums = self.query.as_deref().filter(|_| self.is_autovacuum());
         format!("{} (pid {})", vacuums.or(named).unwrap_or("a session"), self.pid)
     }
 }
@@ -277,6 +282,31 @@ pub enum Event {
 }
 
 impl Event {
+    /// The types of all events, as they are told.
+    pub const TYPES: &[&str] = &[
+        "planned",
+        "backing_up",
+        "verifying_backup",
+        "backed_up",
+        "preparing",
+        "validating",
+        "validated",
+        "migration_started",
+        "statement_started",
+        "statement_finished",
+        "waiting",
+        "yielded",
+        "in_the_way",
+        "retrying",
+        "repaired",
+        "backfill_progress",
+        "backfill_paused",
+        "not_tried",
+        "migration_finished",
+        "migration_failed",
+        "finished",
+    ];
+
     /// Whether it is one of the many that nobody needs to be told one by one: a short statement begins or ends. What is
     /// told of a later one tells that it is done.
     pub fn is_brief(&self) -> bool {
@@ -334,5 +364,25 @@ impl EventSink {
 impl fmt::Debug for EventSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EventSink")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_its_type_in_the_list() {
+        let (_, body) = include_str!("event.rs").split_once("pub enum Event {").expect("it is here");
+        let (body, _) = body.split_once("\n}\n").expect("it ends");
+        let variants = body.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {"));
+        let named = variants.filter(|name| name.starts_with(char::is_uppercase)).map(|name| {
+            let words = name.char_indices().map(|(at, c)| match c {
+                c if c.is_uppercase() && at > 0 => format!("_{}", c.to_lowercase()),
+                c => c.to_lowercase().to_string(),
+            });
+            words.collect::<String>()
+        });
+        assert_eq!(named.collect::<Vec<_>>(), Event::TYPES);
     }
 }

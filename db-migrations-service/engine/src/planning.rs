@@ -18,7 +18,6 @@ use crate::plan::{Plan, PlannedMigration};
 use crate::project::{Migration, Project, Script};
 use crate::request::Scope;
 use crate::status::MigrationState;
-use crate::target::prepare;
 use crate::target::quote::{literal, qualified};
 use crate::target::session::own_statement;
 use crate::target::store::{Direction, State};
@@ -35,10 +34,7 @@ pub(crate) async fn plan(
     if let Scope::Service(name) = scope {
         project.catalogue.service(name)?;
     }
-    let mut plan = Plan {
-        prepares_target: state.catalogue.as_deref() != Some(prepare::fingerprint(&project.catalogue).as_str()),
-        ..Plan::default()
-    };
+    let mut plan = Plan { prepares_target: !state.is_prepared_for(&project.catalogue), ..Plan::default() };
     note_missing(comparison, &mut plan);
     crossing::note_moved(project, state, &mut plan);
     let open: Vec<(&Migration, MigrationState)> = project

@@ -151,7 +151,7 @@ async fn apply(hands: &Hands<'_>, project: &Project, seed: &Seed, script: Script
         record: Record::RolledBack { row: 0 },
         has_leftovers: false,
     };
-    let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, &closing);
+    let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, context.run_id, &closing);
     match hands.send_quietly(&step, &envelope).await {
         Ok(outcome) => {
             let own = outcome.statements.iter().skip(PRELUDE).zip(&step.script().statements);

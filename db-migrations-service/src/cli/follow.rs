@@ -96,6 +96,8 @@ pub async fn show(output: Output, doing: Doing, run: &RunHandle, stop: &Cancella
             }
         };
         let Some(events) = next else { break };
+        // One thread does all: what the run has just written to the server goes out before this is shown.
+        tokio::task::yield_now().await;
         for recorded in events {
             let line = EventLine::from(&*recorded);
             output.json_line(&json!({ "seq": line.seq, "at": rfc3339(line.at), "event": line.event }));

@@ -8,11 +8,13 @@
 mod feed;
 mod happening;
 mod hub;
+mod kinds;
 mod listener;
 mod redis;
 
 pub use feed::Feed;
 pub use happening::{Happening, Wanted};
 pub use hub::Hub;
+pub use kinds::kinds;
 pub use listener::{Heard, Listener};
 pub use redis::{Redis, RedisState};

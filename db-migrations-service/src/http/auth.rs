@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, FORWARDED, SET_COOKIE, VIA, WWW_AUTHENTICATE};
 use http::request::Parts;
@@ -23,7 +24,7 @@ use web::{Problem, RequestId};
 
 use super::answer::RunProblemDocument;
 use super::{Api, codes, idempotency, session};
-use crate::operations::Caller;
+use crate::operations::{Caller, Operations};
 use crate::settings::AuthMode;
 
 /// What a token may be allowed to do.
@@ -98,13 +99,16 @@ impl Shown {
     /// Waits until it is no longer good; for ever, where nothing had to be shown.
     pub(super) async fn no_longer_good(self, api: Api) {
         let Some(token) = self.0 else { return std::future::pending().await };
-        loop {
-            tokio::time::sleep(STAYS_GOOD).await;
-            // That the master database is away says nothing about the token.
-            if matches!(api.operations.master().verify_token(token.reveal()).await, Ok(None)) {
-                return;
+        let look = |token: Secret, operations: Operations| async move {
+            loop {
+                tokio::time::sleep(STAYS_GOOD).await;
+                // That the master database is away says nothing about the token.
+                if matches!(operations.master().verify_token(token.reveal()).await, Ok(None)) {
+                    return;
+                }
             }
-        }
+        };
+        api.stays.join(&token, || look(token.clone(), api.operations.clone()).boxed()).await;
     }
 }
 

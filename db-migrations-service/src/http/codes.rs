@@ -4,22 +4,14 @@
 //! that is not there, 409 for a state of the target that has to change first, 422 for files that have to change first,
 //! 503 for what may be better in a moment.
 
-use http::StatusCode;
 use migration_engine::ErrorCode;
 use web::Kind;
 
 use crate::operations::RefusalCode;
 
-macro_rules! kinds {
-    ($($name:ident = $code:literal, $status:ident, $title:literal, $es:literal, $en:literal;)+) => {
-        $(pub(super) const $name: Kind = Kind { code: $code, status: StatusCode::$status, title: $title, es: $es, en: $en };)+
+web::problem_kinds! {
+    pub(super) const ALL;
 
-        /// All of them.
-        pub const ALL: &[Kind] = &[$($name),+];
-    };
-}
-
-kinds! {
     // -- the door ------------------------------------------------------------------------------------------------
     UNAUTHENTICATED = "unauthenticated", UNAUTHORIZED, "Token needed",
         "Necesitas un token para hacer esto.", "You need a token to do this.";

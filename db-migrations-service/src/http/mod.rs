@@ -27,6 +27,7 @@ mod schemas;
 mod seeds;
 mod service;
 mod session;
+mod stays;
 mod tokens;
 mod webhooks;
 
@@ -50,6 +51,7 @@ const LIVENESS: &[&str] = &["/health"];
 struct Api {
     operations: Operations,
     auth: AuthMode,
+    stays: stays::Stays,
     shutdown: CancellationToken,
 }
 
@@ -73,7 +75,7 @@ pub fn router(
     shutdown: CancellationToken,
 ) -> Router {
     let door = Door::new(settings.bind, settings.allowed_hosts.clone(), settings.allowed_origins.clone(), LIVENESS);
-    let api = Api { operations, auth: settings.auth, shutdown };
+    let api = Api { operations, auth: settings.auth, stays: stays::Stays::default(), shutdown };
     let (open, mut document) = routes::open(readiness).split_for_parts();
     let (guarded, rest) = routes::guarded().split_for_parts();
     let (door_routes, door_document) = routes::door().split_for_parts();

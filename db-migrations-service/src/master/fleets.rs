@@ -152,6 +152,19 @@ pub struct FleetTargetRecord {
     pub error: Option<Value>,
 }
 
+/// So many databases of a wave and a server stand so.
+#[derive(Debug, Clone)]
+pub struct FleetCount {
+    /// The wave; 0 are those that go first.
+    pub wave: i32,
+    /// `host:port`.
+    pub server: String,
+    /// How they stand.
+    pub state: String,
+    /// How many.
+    pub targets: i64,
+}
+
 /// The right to do a run, until it is given back or lapses.
 #[derive(Debug, Clone, Copy)]
 pub struct FleetClaim {
@@ -315,6 +328,20 @@ impl Master {
             )
             .await?;
         Ok(!rows.is_empty())
+    }
+
+    /// How many databases of a run stand how, by wave and server.
+    pub async fn fleet_counts(&self, run: Uuid) -> Result<Vec<FleetCount>, MasterError> {
+        let rows = self
+            .query(
+                "SELECT wave, regexp_replace(name, '/[^/]*$', '') AS server, state, count(*) \
+                 FROM migration_service.fleet_target WHERE run = $1 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+                &[(&run, Type::UUID)],
+            )
+            .await?;
+        let count =
+            |row: &Row| FleetCount { wave: row.get(0), server: row.get(1), state: row.get(2), targets: row.get(3) };
+        Ok(rows.iter().map(count).collect())
     }
 
     /// The runs that nobody does although they are not over.

@@ -160,6 +160,18 @@ impl Master {
         Ok((rows.iter().filter_map(record).collect(), counted.first().map_or(0, |row| row.get(0))))
     }
 
+    /// Whether any run of `environment` is covered by a backup that was made and not deleted since.
+    pub async fn has_backups_of_runs(&self, environment: &str) -> Result<bool, MasterError> {
+        let rows = self
+            .query(
+                "SELECT EXISTS (SELECT FROM migration_service.run r JOIN migration_service.backup b ON b.id = r.backup_id \
+                 WHERE r.environment = $1 AND b.state = 'ready')",
+                &[(&environment, Type::TEXT)],
+            )
+            .await?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
+    }
+
     /// The backups that cover these runs, of those that were made and not deleted since.
     pub async fn backups_of_runs(&self, runs: &[Uuid]) -> Result<Vec<(Uuid, String)>, MasterError> {
         let rows = self

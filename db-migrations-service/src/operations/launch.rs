@@ -336,16 +336,18 @@ impl Operations {
         if record.state != RunState::Completed {
             runtime::trace::fail(&Span::current());
         }
-        if recorded {
-            self.keep_audit_of(&record.environment, &end).await;
-        }
-        *run.0.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
-        let written = async {
-            let (finished, counted) =
-                tokio::join!(self.0.master.finish_run(&record), self.monitor().meters().settle(self.master()));
+        let written = if recorded {
+            let ((), finished, counted) = tokio::join!(
+                self.keep_audit_of(&record.environment, &end),
+                self.0.master.finish_run(&record),
+                self.monitor().meters().settle(self.master())
+            );
             finished.and(counted)
+        } else {
+            Ok(())
         };
-        if recorded && let Err(error) = written.await {
+        *run.0.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+        if let Err(error) = written {
             tracing::error!(run = %run.id(), %error, "the end of the run could not be written to the master database");
             // Whoever serves has time; a command has none, and another process settles its run.
             if matches!(self.0.recording, Recording::First) {

@@ -58,8 +58,8 @@ pub use database::{
 pub use error::{OperationError, RefusalCode};
 pub use events::{Follower, Recorded};
 pub use fleet::{
-    FleetAim, FleetHandle, FleetOrder, FleetPlan, FleetPlanGroup, FleetRunView, FleetStatus, FleetTargetStatus,
-    FleetView, VersionCount,
+    FleetAim, FleetHandle, FleetOrder, FleetPlan, FleetPlanGroup, FleetProgress, FleetRunView, FleetStatus,
+    FleetTargetStatus, FleetView, VersionCount,
 };
 pub use history::{HistoryOrder, parse_migration};
 pub(crate) use homes::alone_of;

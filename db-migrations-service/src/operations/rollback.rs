@@ -163,6 +163,9 @@ impl Operations {
         let (engine, engine_target) = (self.engine(Some(&environment))?, self.target(Some(&environment))?);
         let id = order.continuation.map_or_else(Uuid::now_v7, |run| run.id);
         let opening = Opening::new(id, self.monitor().run(&environment));
+        // It is asked next, and connecting takes as long as what the engine does meanwhile.
+        let master = self.master().clone();
+        tokio::spawn(async move { master.ping().await });
         let prepared = engine
             .prepare_rollback(order.request(to.clone()), opening.context(caller, order.wait_for_lock))
             .instrument(opening.span())

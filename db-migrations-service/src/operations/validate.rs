@@ -9,7 +9,7 @@ use migration_engine::proof::drift::adopt::{Adoption, Undoing};
 use migration_engine::proof::drift::{DriftReport, Fingerprints};
 use migration_engine::proof::report::{Gate, Report};
 use migration_engine::request::RunContext;
-use migration_engine::{Engine, EngineError, ErrorCode, EventSink, MigrationId, Target};
+use migration_engine::{Engine, EventSink, MigrationId, Target};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -151,11 +151,7 @@ impl Operations {
             }
             (target, _) => target?.clone(),
         };
-        let project = self.current_project()?.of_fleet(fleet).ok_or_else(|| {
-            let message = format!("the fleet {fleet:?} is gone from the catalogue");
-            EngineError::new(ErrorCode::CatalogueInvalid, message).cure("start the service again")
-        })?;
-        let engine = Engine::new(project, target);
+        let engine = Engine::new(self.project_of_fleet(fleet)?, target);
         let validated = tokio::spawn(async move { Ok(Box::pin(engine.validate(&request, &context)).await?) });
         let mut report: Report = joined(validated).await?;
         report.environment = format!("{environment}, fleet {fleet}");

@@ -4,6 +4,9 @@ use migration_engine::Catalogue;
 use migration_engine::catalogue::Fleet;
 use postgres_link::{ConnectOptions, Lookup};
 
+/// What a fleet whose server nobody knows needs.
+const NO_SERVER: &str = "give its environment a database, or name `servers`";
+
 /// The servers of a fleet, and those of its databases that the catalogue lists.
 #[derive(Debug, Clone)]
 pub struct FleetPlaces {
@@ -33,8 +36,9 @@ impl FleetPlaces {
             Some(at) => self.servers.iter().find(|server| server.host_summary() == at),
         };
         let known = || self.servers.iter().map(ConnectOptions::host_summary).collect::<Vec<_>>().join(", ");
-        let server = server.ok_or_else(|| {
-            format!("{word:?} is on {:?}, which is not among the fleet's servers ({})", at.unwrap_or_default(), known())
+        let server = server.ok_or_else(|| match at {
+            None => format!("nobody knows on which server {word:?} is: {NO_SERVER}"),
+            Some(at) => format!("{word:?} is on {at}, which is not among the fleet's servers ({})", known()),
         })?;
         Ok(server.clone().with_database(word))
     }
@@ -84,7 +88,7 @@ fn places_of(
     }
     places.listed = listed;
     if places.servers.is_empty() && places.listed.is_empty() {
-        return Err(format!("the fleet {name:?} has no server: give its environment a database, or name `servers`"));
+        return Err(format!("the fleet {name:?} has no server: {NO_SERVER}"));
     }
     Ok(places)
 }

@@ -1,10 +1,12 @@
 //! What holds on every page: nothing serious for axe, nothing wider than the screen, no error in the console, nothing
 //! from elsewhere; and both languages and themes.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::browser::Browser;
+use crate::fleets::{PLAN, with_a_fleet};
 use crate::walk;
 use crate::world::{World, world};
 
@@ -13,7 +15,12 @@ const AXE: &str = include_str!("axe.min.js");
 
 /// A world with something on every page: applied, pending and failed migrations, a backup that was restored, an audit, samples.
 pub async fn lived_in() -> (World, Vec<String>) {
-    let world = world().await;
+    let world = with_a_fleet(PLAN, &["uno", "dos"]).await;
+    // One of its databases is not there.
+    let fleet = world.post("/api/fleets/inquilinos/run", json!({ "wait": true })).await.is(200);
+    let register = json!({ "environment": "development", "release": "2.4.1", "needs": [] });
+    let request = world.request(Method::PUT, "/api/releases/alumnos-service/alumnos-1").json(&register);
+    assert!(request.send().await.expect("an answer").status().is_success());
     let to = format!("{}/20260102000000", world.schema);
     world.post("/api/migrations/run", json!({ "to": to, "wait": true })).await.is(200);
     let made = world.post("/api/backup/create", json!({ "wait": true })).await.is(200);
@@ -45,6 +52,9 @@ pub async fn lived_in() -> (World, Vec<String>) {
         format!("run/{run}"),
         "rollback".to_owned(),
         "backups".to_owned(),
+        "fleets".to_owned(),
+        format!("fleet/{}", fleet["runId"].as_str().expect("an id")),
+        "releases".to_owned(),
         "database".to_owned(),
         "erd".to_owned(),
         format!("erd?table={table}"),

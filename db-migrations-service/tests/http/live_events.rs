@@ -105,6 +105,18 @@ async fn listeners_get_what_they_ask_for_and_may_see() {
     world.get("/api/events?service=nadie").await.is_problem(404, "unknown_service");
     world.get("/api/events?environment=luna").await.is_problem(404, "unknown_environment");
     world.get("/api/events?color=rojo").await.is_problem(400, "invalid_query");
+    let unknown = world.get("/api/events?type=corrida,fin").await.is_problem(400, "invalid_query");
+    let cure = unknown["cure"].as_str().expect("a cure");
+    assert!(cure.contains("run_started") && cure.contains("migration_finished"), "{unknown}");
+    // A page of a newer copy may ask for what this one does not tell yet.
+    let query = "/api/events?type=run_ended,fleet%0Aended&lastEventId=0";
+    let mut newer = world.request(Method::GET, query).send().await.expect("an answer");
+    let mut text = String::new();
+    while !text.contains("event: run_ended") {
+        let chunk = tokio::time::timeout(PATIENCE, newer.chunk()).await.expect("in time").expect("a stream");
+        text.push_str(std::str::from_utf8(&chunk.expect("it goes on")).expect("text"));
+    }
+    assert!(text.starts_with(": not told here: fleet\\nended\n"), "{text}");
     let wrong = world.request(Method::GET, "/api/events").header("Last-Event-ID", "ayer");
     Answer::of(wrong).await.is_problem(400, "invalid_header");
     let other = world.token(&["migrate"], &[]).await;

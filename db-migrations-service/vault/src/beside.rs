@@ -3,7 +3,7 @@
 //! Each has a name of its own and is claimed by an advisory lock, held by a session of whoever works on it. One that nobody claims was
 //! left behind.
 
-use postgres_link::claims::Claims;
+use postgres_link::claims::DatabaseClaims;
 use postgres_link::quote::literal;
 use postgres_link::{AdminConn, ConnectOptions};
 
@@ -21,7 +21,7 @@ pub(crate) const REHEARSING: &str = "profe_rehearsing_";
 pub(crate) const BESIDE: &str = "profe_beside_";
 
 /// "prof" in ASCII.
-const CLAIMS: Claims = Claims::of(0x7072_6F66);
+const CLAIMS: DatabaseClaims = DatabaseClaims::of(0x7072_6F66);
 
 /// PostgreSQL's names are not longer, bytes.
 const LONGEST: usize = 63;

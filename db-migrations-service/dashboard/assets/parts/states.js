@@ -29,6 +29,8 @@ const PATHS = {
   save: 'M8 2v8M4.5 7 8 10.5 11.5 7M3 13.5h10',
   key: 'M5.5 6a3 3 0 1 1 0 4.2A3 3 0 0 1 5.5 6ZM8.3 8.1H14v2.4M11.5 8.1v1.8',
   lock: 'M4 7.5h8v6H4ZM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5',
+  servers: 'M2.5 3h11v4h-11ZM2.5 9h11v4h-11ZM5 5v.1M5 11v.1',
+  tag: 'M2.5 2.5h5l6 6-5 5-6-6ZM5.2 5.2v.1',
   refresh: 'M13 8a5 5 0 1 1-1.5-3.6M13 2v3h-3',
 };
 
@@ -36,10 +38,10 @@ export const Icon = ({ name }) => html`
   <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d=${PATHS[name] || PATHS.dot} /></svg>`;
 
 const LOOKS = {
-  ok: ['check', 'up_to_date healthy applied completed verified ready ok holds resolved intact done'],
+  ok: ['check', 'up_to_date healthy applied completed verified ready ok holds resolved intact done rolled_back delivered'],
   info: ['clock', 'pending running scheduled'],
   warn: ['alert', 'waiting late unverified degraded cancelled changed warning alert_warning retrying yielded drift missing_backup old_backup'],
-  bad: ['cross', 'failed edited missing interrupted unavailable damaged error refused firing alert_critical audit unreachable'],
+  bad: ['cross', 'failed edited missing interrupted unavailable damaged error refused firing alert_critical audit unreachable stopped given_up'],
   none: ['minus', 'unknown deleted skipped none notice unconfigured not_created taken_back'],
 };
 

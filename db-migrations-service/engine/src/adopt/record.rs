@@ -37,13 +37,14 @@ pub(super) async fn record(
     audit::mark(conn, context.run_id, audit::Telling::Engine).await;
     let timeout = catalogue.run.lock_timeout_ms;
     send(conn, &format!("BEGIN; SET LOCAL lock_timeout = {timeout}")).await?;
-    if state.catalogue.as_deref() != Some(prepare::fingerprint(catalogue).as_str()) {
+    if !state.is_prepared_for(catalogue) {
         prepare::prepare_inside(conn, catalogue, state.installed, state.catalogue.is_some()).await?;
     }
     report.aligned = align(conn, subject, replayed).await?;
     send(conn, &format!("SET LOCAL lock_timeout = {timeout}")).await?;
-    for rows in report.adopted.chunks(ROWS) {
-        send(conn, &insert(subject, rows, context)?).await?;
+    let late = late(state, &report.adopted);
+    for (rows, late) in report.adopted.chunks(ROWS).zip(late.chunks(ROWS)) {
+        send(conn, &insert(subject, rows, late, context)?).await?;
     }
     let ids: Vec<MigrationId> = report.adopted.iter().map(|one| one.migration.clone()).collect();
     let from = format!(
@@ -111,7 +112,7 @@ async fn look(conn: &AdminConn, subject: &Subject<'_>) -> Result<Snapshot, Engin
     })
 }
 
-fn within(mut differences: Vec<Difference>, subject: &Subject<'_>) -> Vec<Difference> {
+pub(super) fn within(mut differences: Vec<Difference>, subject: &Subject<'_>) -> Vec<Difference> {
     let schemas = &subject.service.schemas;
     differences.retain(|d| d.object.schema.as_ref().is_some_and(|schema| schemas.contains(schema)));
     differences
@@ -184,10 +185,28 @@ fn differs(subject: &Subject<'_>, differences: &[Difference]) -> EngineError {
     error
 }
 
+/// Which of them come after a newer one of their schema.
+fn late(state: &State, rows: &[AdoptedMigration]) -> Vec<bool> {
+    let schema = rows.first().map(|row| &row.migration.schema);
+    let mut newest = state.applied.keys().filter(|id| Some(&id.schema) == schema).map(|id| id.version).max();
+    let is_late = |row: &AdoptedMigration| {
+        let version = Some(row.migration.version);
+        let late = version < newest;
+        newest = newest.max(version);
+        late
+    };
+    rows.iter().map(is_late).collect()
+}
+
 /// The statement that writes history rows, with the tool's own times.
-fn insert(subject: &Subject<'_>, rows: &[AdoptedMigration], context: &RunContext) -> Result<String, EngineError> {
+fn insert(
+    subject: &Subject<'_>,
+    rows: &[AdoptedMigration],
+    late: &[bool],
+    context: &RunContext,
+) -> Result<String, EngineError> {
     let project = subject.project;
-    let values = rows.iter().map(|row| {
+    let values = rows.iter().zip(late).map(|(row, late)| {
         let missing = || EngineError::new(ErrorCode::Internal, format!("{} is gone", row.migration));
         let migration = project.migration(&row.migration).ok_or_else(missing)?;
         let (up_sql, down_sql) = (project.up_sql(migration)?, project.down_sql(migration)?);
@@ -198,7 +217,7 @@ fn insert(subject: &Subject<'_>, rows: &[AdoptedMigration], context: &RunContext
             },
         );
         Ok(format!(
-            "({}, {}, {}, {}, {}, {}, {}, {}, false, {at}, {}, 0, '{}')",
+            "({}, {}, {}, {}, {}, {}, {}, {}, {late}, {at}, {}, 0, '{}')",
             literal(&migration.service),
             literal(&row.migration.schema),
             row.migration.version,

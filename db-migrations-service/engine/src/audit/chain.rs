@@ -16,6 +16,8 @@ use crate::target::store;
 
 /// Rows that are read at once.
 pub(super) const PAGE: usize = 500;
+/// Rows that are sealed in one transaction: a run of a thousand migrations in one.
+const SEALED_AT_ONCE: usize = 2_000;
 
 /// Everything that the log says, in a form that no setting changes. New columns go to the end, and only where they are not
 /// null, so that what was sealed before stays what it was.
@@ -101,7 +103,7 @@ pub(crate) async fn try_seal(conn: &AdminConn) -> Option<AuditHead> {
 pub(super) async fn seal(conn: &AdminConn, reach: Reach) -> Result<Option<AuditHead>, EngineError> {
     loop {
         match seal_page(conn, reach).await {
-            Ok(Sealed { rows, head }) if rows < PAGE => return Ok(head),
+            Ok(Sealed { rows, head }) if rows < SEALED_AT_ONCE => return Ok(head),
             Ok(_) => {}
             Err(error) => {
                 // A lost session was rolled back by the server.
@@ -131,7 +133,7 @@ async fn seal_page(conn: &AdminConn, reach: Reach) -> Result<Sealed, EngineError
     let query = format!(
         "BEGIN; SET LOCAL lock_timeout = '5s'; LOCK TABLE migration_service.audit_chain IN SHARE ROW EXCLUSIVE MODE; {TELL}; {HEAD}; \
          SELECT {CELLS} FROM migration_service.audit_entry e \
-          WHERE NOT EXISTS (SELECT FROM migration_service.audit_chain c WHERE c.entry_id = e.id) {recent} ORDER BY e.id LIMIT {PAGE}"
+          WHERE NOT EXISTS (SELECT FROM migration_service.audit_chain c WHERE c.entry_id = e.id) {recent} ORDER BY e.id LIMIT {SEALED_AT_ONCE}"
     );
     let outcome = conn.batch(&query).await.map_err(own)?;
     let [.., heads, entries] = outcome.statements.as_slice() else { return Ok(Sealed { rows: 0, head: None }) };

@@ -1,6 +1,6 @@
 //! The log's tables, function and event triggers on a target.
 
-use postgres_link::AdminConn;
+use postgres_link::{AdminConn, BatchOutcome};
 use uuid::Uuid;
 
 use super::marker::{self, Telling};
@@ -12,6 +12,9 @@ use crate::target::store;
 const TABLES: &str = include_str!("schema.sql");
 const BODY: &str = include_str!("trigger.sql");
 
+/// The event triggers, with what they fire at.
+const TRIGGERS: [(&str, &str); 2] =
+    [("migration_service_audit", "ddl_command_end"), ("migration_service_audit_drops", "sql_drop")];
 /// What stands in the target's memory where the log is kept.
 const ON: &str = "on";
 const NEEDS_SUPERUSER: &str = "event triggers need a superuser; run `profe migrate run` once as one";
@@ -49,13 +52,12 @@ pub(super) async fn install(conn: &AdminConn, superuser: bool, run_id: Uuid) -> 
 /// The statements of an installation, for a superuser's transaction that somebody else ends.
 pub(super) fn inside(run_id: Uuid) -> String {
     format!(
-        "SET LOCAL backtrace_functions = '{}';\n{TABLES}\n{};\n{};\n{};\n\
+        "SET LOCAL backtrace_functions = '{}';\n{TABLES}\n{};\n{};\n\
          INSERT INTO migration_service.audit_entry (event, command, acting_role, objects, via_service, run_id) \
          VALUES ('installation', 'INSTALL', current_user, '[]', true, '{run_id}');\n{}",
         marker::value(run_id, Telling::Engine),
         function(),
-        trigger("migration_service_audit", "ddl_command_end"),
-        trigger("migration_service_audit_drops", "sql_drop"),
+        TRIGGERS.map(|(name, event)| trigger(name, event)).join(";\n"),
         store::set_meta("audit", ON),
     )
 }
@@ -93,6 +95,28 @@ pub(super) fn health() -> String {
 /// tenth of a millisecond, and what [`health`] joins costs more than the migration.
 pub(super) fn stands() -> String {
     include_str!("stands.sql").replace("{body}", &literal(BODY))
+}
+
+/// What records, shown for [`is_shown`]: nothing is compared there, since each kind of comparison costs a new session more than all that is
+/// compared.
+pub(super) const SHOWN: &str = "SELECT evtname, evtevent, evtenabled, evttags, pg_get_functiondef(evtfoid), \
+    pg_get_userbyid((SELECT proowner FROM pg_proc WHERE oid = evtfoid)), to_regclass('migration_service.audit_entry'), \
+    to_regclass('migration_service.audit_chain') FROM pg_event_trigger";
+
+/// Whether all is there that records, as this program installs it, the function being `owner`'s.
+pub(super) fn is_shown(shown: &BatchOutcome, owner: &str) -> bool {
+    let function = format!(
+        "CREATE OR REPLACE FUNCTION migration_service.audit_ddl()\n RETURNS event_trigger\n LANGUAGE plpgsql\n SECURITY DEFINER\n \
+         SET search_path TO 'pg_catalog', 'pg_temp'\nAS $function${BODY}$function$\n"
+    );
+    TRIGGERS.iter().all(|(name, event)| {
+        let wanted = [Some(*name), Some(*event), Some("A"), None, Some(function.as_str()), Some(owner)];
+        let is_it = |row: &[Option<String>]| {
+            let (trigger, tables) = row.split_at(wanted.len());
+            trigger.iter().map(Option::as_deref).eq(wanted) && tables.iter().all(Option::is_some)
+        };
+        shown.rows().any(is_it)
+    })
 }
 
 /// The query for why nothing is recorded. No row: nobody has looked yet.

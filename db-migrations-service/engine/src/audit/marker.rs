@@ -4,7 +4,7 @@
 //! server's log, and there is none of the name that stands in it. A migration's code runs as an owner role that is no superuser,
 //! so it cannot set it; `RESET ALL` takes it away, and then more is recorded, not less.
 
-use postgres_link::{AdminConn, Flight};
+use postgres_link::{AdminConn, BatchOutcome, Flight};
 use uuid::Uuid;
 
 use super::{history, install};
@@ -35,9 +35,14 @@ pub(crate) async fn begin(conn: &AdminConn, run_id: Uuid) -> bool {
     }
 }
 
-/// The question whether [`begin`] would find all that records, for a session that may ask it.
-pub(crate) fn asks_whether_it_stands(conn: &AdminConn) -> Option<String> {
-    is_superuser(conn).then(|| format!("SELECT {}", install::stands()))
+/// The question to which [`stands`] is given the answer, for a session that may ask it.
+pub(crate) fn asks_whether_it_stands(conn: &AdminConn) -> Option<&'static str> {
+    is_superuser(conn).then_some(install::SHOWN)
+}
+
+/// Whether [`begin`] would find all that records. It does not say so where the function belongs to another superuser than the session's.
+pub(crate) fn stands(conn: &AdminConn, shown: &BatchOutcome) -> bool {
+    conn.parameter("session_authorization").is_some_and(|user| install::is_shown(shown, &user))
 }
 
 /// What a run says of itself and its session's mark, on their way: whatever is sent after it is already the marked session's.
@@ -99,6 +104,12 @@ pub fn told_by_caller(id: Uuid) -> (&'static str, String) {
 
 pub(super) fn is_superuser(conn: &AdminConn) -> bool {
     conn.parameter("is_superuser").as_deref() == Some("on")
+}
+
+/// What stands on both sides of a statement that the run passes through a door: it quotes it, and no author of a migration knows a
+/// run's number beforehand.
+pub(crate) fn mark_of(run_id: Uuid) -> String {
+    format!("$profe_{}$", run_id.simple())
 }
 
 pub(super) fn value(run_id: Uuid, telling: Telling) -> String {

@@ -1,21 +1,33 @@
 
 DECLARE
   marker  pg_catalog.text := pg_catalog.current_setting('backtrace_functions');
+  mark    pg_catalog.text;
   stack   pg_catalog.text;
   done    pg_catalog.jsonb;
   nested  pg_catalog.bool;
-  told    pg_catalog.bool := pg_catalog."right"(marker, 5) OPERATOR(pg_catalog.=) '_told';
+  told    pg_catalog.bool := pg_catalog.split_part(marker, '_', 3) OPERATOR(pg_catalog.=) 'told';
   via     pg_catalog.bool;
   actor   pg_catalog.text;
   message pg_catalog.text;
   shown   pg_catalog.text;
 BEGIN
+  -- Up to where a run's own statements return, the same few functions and operators do all: each further one costs a new session two pages.
   -- One line is this function's own; what a function or a body runs has more.
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  nested := pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.>) 0;
+  nested := NOT pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.=) 0;
   -- The way of every statement of a run: it must be short.
   IF told AND NOT nested THEN
     RETURN;
+  END IF;
+  -- What the run itself passes through a door has two more: the statement, as it stands between the run's marks in its message, and the
+  -- door. Whatever is run by that statement has these and further ones, and so is longer than what it is compared with.
+  IF told THEN
+    mark := '$profe_' OPERATOR(pg_catalog.||) pg_catalog.split_part(marker, '_', 2) OPERATOR(pg_catalog.||) '$';
+    IF stack OPERATOR(pg_catalog.=) (pg_catalog.split_part(stack, E'\n', 1)
+         OPERATOR(pg_catalog.||) E'\nSQL statement "' OPERATOR(pg_catalog.||) pg_catalog.split_part(pg_catalog.current_query(), mark, 2)
+         OPERATOR(pg_catalog.||) E'"\n' OPERATOR(pg_catalog.||) pg_catalog.split_part(stack, E'\n', -1)) THEN
+      RETURN;
+    END IF;
   END IF;
   via := marker OPERATOR(pg_catalog.~) '^profe_[0-9a-f]{32}';
   actor := pg_catalog.current_setting('role');

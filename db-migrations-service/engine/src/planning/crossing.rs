@@ -42,9 +42,8 @@ pub(super) fn note_moved(project: &Project, state: &State, plan: &mut Plan) {
     }
     for (schema, count) in left {
         let Some(there) = project.catalogue.elsewhere(schema) else { continue };
-        plan.notes.push(format!(
-            "{count} migrations of {schema} are applied here, and {} lives in {} now",
-            there.service, there.place
-        ));
+        let what = if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") };
+        plan.notes
+            .push(format!("{} lives in {} now; of {schema}, {what} stayed applied here", there.service, there.place));
     }
 }

@@ -17,6 +17,9 @@ use crate::migration::MigrationId;
 use crate::project::Project;
 use crate::request::RunContext;
 
+/// What a refusal begins with whose reason follows.
+const NOT_APPLIED: &str = "the files cannot be applied to an empty database: ";
+
 /// The schemas that the project manages.
 pub(crate) fn managed(project: &Project) -> Schemas {
     rehearsal::managed(project)
@@ -25,6 +28,27 @@ pub(crate) fn managed(project: &Project) -> Schemas {
 /// One difference, as a finding; `words` say from what to what.
 pub(crate) fn differs(words: String) -> Finding {
     Finding::new(Gate::Rehearsed, "drift", Severity::Error, words)
+}
+
+/// A fresh database, which is migrated by version, is another than the live one.
+pub(crate) fn fresh_differs(late: &str, count: usize, told: &[String], cure: String) -> Finding {
+    let what = if count == 1 { "1 difference".to_owned() } else { format!("{count} differences") };
+    let more = if count > told.len() { "; …" } else { "" };
+    let words = format!(
+        "{late}, which matters: a fresh database is migrated by version and gets another schema, {what}: {}{more}",
+        told.join("; ")
+    );
+    Finding::new(Gate::Rehearsed, "order-matters", Severity::Warning, words).cure(cure)
+}
+
+/// By version the files cannot be run at all.
+pub(crate) fn fresh_fails(late: &str, error: &EngineError, cure: String) -> Finding {
+    let why = error.message.strip_prefix(NOT_APPLIED).unwrap_or(&error.message);
+    let words = format!("{late}, which matters: a fresh database is migrated by version, and that fails: {why}");
+    let mut finding = Finding::new(Gate::Rehearsed, "order-matters", Severity::Warning, words).cure(cure);
+    finding.location.clone_from(&error.location);
+    finding.migration.clone_from(&error.migration);
+    finding
 }
 
 /// The scratch database; whoever makes one strikes it, whatever came out.
@@ -78,10 +102,7 @@ impl Replayed {
 }
 
 fn not_applied(error: EngineError) -> EngineError {
-    let mut told = EngineError::new(
-        ErrorCode::NotAdoptable,
-        format!("the files cannot be applied to an empty database: {}", error.message),
-    );
+    let mut told = EngineError::new(ErrorCode::NotAdoptable, format!("{NOT_APPLIED}{}", error.message));
     // What is right for a run is not for this: nothing is to be corrected that the tool has applied.
     let own = error.cure.filter(|_| error.code != ErrorCode::MigrationFailed);
     told.cure = Some(own.unwrap_or_else(|| {

@@ -136,7 +136,7 @@ pub(crate) async fn drift(
         expected: expected.fingerprint_of(&schemas),
         live: live.fingerprint_of(&schemas),
         agrees: differences.is_empty(),
-        prepared: state.catalogue.as_deref() == Some(prepare::fingerprint(&project.catalogue).as_str()),
+        prepared: state.is_prepared_for(&project.catalogue),
         schemas: schemas.iter().map(of_schema).collect(),
         differences: differences
             .into_iter()

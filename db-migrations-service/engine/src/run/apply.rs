@@ -20,7 +20,7 @@ pub(crate) enum StepEnd {
 pub(crate) async fn apply(hands: &Hands<'_>, step: &Step) -> Result<u64, StepEnd> {
     let begun = Instant::now();
     let closing = step.record_sql(&hands.context.actor, hands.context.run_id, None);
-    let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, &closing);
+    let envelope = step.envelope(Part::Whole, hands.settings.lock_timeout_ms, hands.context.run_id, &closing);
     match hands.send_step(step, &envelope).await {
         Ok(_) => Ok(begun.elapsed().as_millis() as u64),
         Err(stopped) => Err(ended(stopped, step, |error| step.refusal(error, &envelope))),
@@ -35,16 +35,7 @@ pub(crate) fn ended(
 ) -> StepEnd {
     match stopped {
         Stopped::Cancelled => StepEnd::Cancelled,
-        Stopped::GuardLost(why) => StepEnd::Failed(Box::new(
-            EngineError::new(
-                ErrorCode::DatabaseUnavailable,
-                format!("the session that holds the migration lock and looks after the statement was lost: {why}"),
-            )
-            .cure(
-                "see that the server runs, then run again: what was in hand is either whole or not there, and the next run knows which",
-            )
-            .migration(&step.id),
-        )),
+        Stopped::GuardLost(error) => StepEnd::Failed(Box::new(error.migration(&step.id))),
         Stopped::Failed(error) => StepEnd::Failed(Box::new(refusal(&error))),
         Stopped::Yielded { error, victims, behind } => {
             let mut refused = refusal(&error);

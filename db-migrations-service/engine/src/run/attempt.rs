@@ -11,6 +11,7 @@ use super::envelope::{Envelope, Part};
 use super::steps::Step;
 use super::telling::Telling;
 use crate::catalogue::RunSettings;
+use crate::error::{EngineError, ErrorCode};
 use crate::event::{Blocker, Event};
 use crate::migration::MigrationId;
 use crate::request::RunContext;
@@ -66,7 +67,14 @@ pub(crate) enum Stopped {
     /// The run was cancelled, and the message with it.
     Cancelled,
     /// The session that holds the migration lock is gone, and another runner may be at work; or there is none that could look.
-    GuardLost(String),
+    GuardLost(Box<EngineError>),
+}
+
+fn guard_lost(why: &str) -> Box<EngineError> {
+    let message = format!("the session that holds the migration lock and looks after the statement was lost: {why}");
+    Box::new(EngineError::new(ErrorCode::DatabaseUnavailable, message).cure(
+        "see that the server runs, then run again: what was in hand is either whole or not there, and the next run knows which",
+    ))
 }
 
 impl Hands<'_> {
@@ -114,7 +122,7 @@ impl Hands<'_> {
             return Err((Stopped::Cancelled, blockers));
         }
         if self.beside.holder().is_some_and(AdminConn::is_closed) {
-            return Err((Stopped::GuardLost("its connection has ended".to_owned()), blockers));
+            return Err((Stopped::GuardLost(guard_lost("its connection has ended")), blockers));
         }
         let mut begun = Instant::now();
         // Four looks within the budget, so that what is seen late is still seen in time.
@@ -131,7 +139,7 @@ impl Hands<'_> {
         let mut outcome = BatchOutcome::default();
         let guard_closed = self.beside.lost();
         tokio::pin!(guard_closed);
-        let (mut cancelled, mut guard_lost, mut yielded) = (false, None, None);
+        let (mut cancelled, mut lost, mut yielded) = (false, None, None);
         let result = loop {
             let due = telling.as_ref().and_then(Telling::due);
             if let Some(due) = due
@@ -156,8 +164,8 @@ impl Hands<'_> {
                     cancelled = true;
                     self.cancel_statement().await;
                 }
-                closed = &mut guard_closed, if guard_lost.is_none() => {
-                    guard_lost = Some(closed);
+                closed = &mut guard_closed, if lost.is_none() => {
+                    lost = Some(guard_lost(&closed));
                     self.cancel_statement().await;
                 }
                 () = &mut lasts, if due.is_some() => {
@@ -167,14 +175,14 @@ impl Hands<'_> {
                 }
                 _ = look.tick() => {
                     // A cancellation that comes between two messages is lost: say it again until it is heard.
-                    if cancelled || guard_lost.is_some() || yielded.is_some() {
+                    if cancelled || lost.is_some() || yielded.is_some() {
                         self.cancel_statement().await;
                     } else {
                         let watch = match self.beside.watch().await {
                             Ok(watch) => watch,
                             // Nobody would see whom it keeps waiting.
                             Err(error) => {
-                                guard_lost = Some(error.message);
+                                lost = Some(Box::new(error));
                                 self.cancel_statement().await;
                                 continue;
                             }
@@ -190,7 +198,7 @@ impl Hands<'_> {
                         }
                         let found = lock::blockers_of(watch, self.conn.backend_pid()).await;
                         if !found.is_empty() {
-                            if budget.is_some() {
+                            if budget.is_some() && found.iter().any(Blocker::is_autovacuum) {
                                 lock::dismiss_autovacuum(watch, self.conn.backend_pid()).await;
                             }
                             let statement = telling.as_ref().map_or(sending.statement, Telling::statement);
@@ -210,7 +218,7 @@ impl Hands<'_> {
             Ok(outcome) => return Ok(outcome),
             Err(error) => error,
         };
-        let stopped = match (guard_lost, error.sqlstate()) {
+        let stopped = match (lost, error.sqlstate()) {
             (Some(why), _) => Stopped::GuardLost(why),
             (None, Some("57014")) if let Some((victims, behind)) = yielded => {
                 Stopped::Yielded { error, victims, behind }

@@ -48,10 +48,13 @@ impl Beside {
     }
 
     /// The session, opened now where it was not.
+    ///
+    /// # Errors
+    /// None can be had; the cure is that of the connection.
     pub(crate) async fn watch(&self) -> Result<&AdminConn, EngineError> {
         let open = || async {
             match &self.later {
-                Some((target, name)) => Box::pin(session::open(target, name)).await,
+                Some((target, name)) => Box::pin(session::open(target, name)).await.map_err(unwatched),
                 None => Err(session::lost("the session beside the run is gone")),
             }
         };
@@ -63,4 +66,9 @@ impl Beside {
             conn.close().await;
         }
     }
+}
+
+fn unwatched(mut error: EngineError) -> EngineError {
+    error.message = format!("the second session, which looks after what lasts, could not be opened: {}", error.message);
+    error
 }

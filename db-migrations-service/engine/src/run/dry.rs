@@ -59,7 +59,7 @@ async fn steps(run: &PreparedRun, hands: &Hands<'_>, result: &mut StepsEnd) -> R
         }
         run.announce(index);
         let begun = std::time::Instant::now();
-        let envelope = step.inside(hands.settings.lock_timeout_ms);
+        let envelope = step.inside(hands.settings.lock_timeout_ms, hands.context.run_id);
         match hands.try_step(&step, &envelope).await {
             Ok(_) => {
                 let duration_ms = begun.elapsed().as_millis() as u64;

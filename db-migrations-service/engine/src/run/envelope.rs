@@ -8,10 +8,12 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use postgres_link::{BatchError, BatchOutcome};
+use uuid::Uuid;
 
 use super::pieces::{Cut, pieces};
 use super::steps::{LEAVE, Step};
-use crate::target::confine::through_door;
+use crate::audit;
+use crate::target::confine::sent_through_door;
 
 /// Which part of a step's SQL an envelope carries.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +39,14 @@ pub(crate) struct Message {
     ahead: usize,
     /// Where in the message each stretch of the step's SQL begins.
     stretches: Vec<Stretch>,
+}
+
+/// What the engine puts around a step's SQL.
+struct Around<'a> {
+    begin: &'a str,
+    /// Follows the SQL where it may run code of its author.
+    after_code: &'a str,
+    closing: &'a str,
 }
 
 /// A piece of the SQL in a message: as it stands in the file, or wrapped in a call.
@@ -84,14 +94,14 @@ impl Message {
     }
 
     /// Appends `range` of the step's SQL, with what may run code passed through the door.
-    fn push(&mut self, step: &Step, range: Range<usize>) {
+    fn push(&mut self, step: &Step, range: Range<usize>, mark: &str) {
         let sql = &step.text.sql;
         let mut at = range.start;
         for cut in step.text.cuts[self.statements.clone()].iter().filter(|cut| cut.runs_code) {
             self.stretches.push(Stretch { in_message: self.sql.len(), in_sql: at, verbatim: true });
             self.sql.push_str(&sql[at..cut.range.start]);
             self.stretches.push(Stretch { in_message: self.sql.len(), in_sql: cut.range.start, verbatim: false });
-            self.sql.push_str(&through_door(&step.owner, &sql[cut.range.clone()]));
+            self.sql.push_str(&sent_through_door(&step.owner, &sql[cut.range.clone()], mark));
             at = cut.range.end;
         }
         self.stretches.push(Stretch { in_message: self.sql.len(), in_sql: at, verbatim: true });
@@ -111,19 +121,22 @@ impl Message {
 }
 
 impl Step {
-    /// The part as one transaction: role, SQL, history, commit.
-    pub(crate) fn envelope(&self, part: Part, lock_timeout_ms: u64, closing: &str) -> Envelope {
-        self.wrap("BEGIN", part, lock_timeout_ms, &self.bring_forward(), &format!("{closing};COMMIT"))
+    /// The part as one transaction of the run: role, SQL, history, commit.
+    pub(crate) fn envelope(&self, part: Part, lock_timeout_ms: u64, run_id: Uuid, closing: &str) -> Envelope {
+        let around =
+            Around { begin: "BEGIN", after_code: &self.bring_forward(), closing: &format!("{closing};COMMIT") };
+        self.wrap(part, lock_timeout_ms, run_id, &around)
     }
 
     /// The step inside a transaction that somebody else rolls back.
-    pub(crate) fn inside(&self, lock_timeout_ms: u64) -> Envelope {
-        self.wrap("SAVEPOINT step", Part::Whole, lock_timeout_ms, "", "SELECT 1")
+    pub(crate) fn inside(&self, lock_timeout_ms: u64, run_id: Uuid) -> Envelope {
+        let around = Around { begin: "SAVEPOINT step", after_code: "", closing: "SELECT 1" };
+        self.wrap(Part::Whole, lock_timeout_ms, run_id, &around)
     }
 
-    /// `after_code` follows the SQL where it may run code of its author.
-    fn wrap(&self, begin: &str, part: Part, lock_timeout_ms: u64, after_code: &str, closing: &str) -> Envelope {
-        let (sql, cuts) = (&self.text.sql, &self.text.cuts);
+    fn wrap(&self, part: Part, lock_timeout_ms: u64, run_id: Uuid, around: &Around<'_>) -> Envelope {
+        let (sql, cuts, mark) = (&self.text.sql, &self.text.cuts, audit::mark_of(run_id));
+        let Around { begin, after_code, closing } = *around;
         let (pieces, bytes) = match part {
             Part::Whole => (pieces(cuts.len()), 0..sql.len()),
             #[expect(clippy::single_range_in_vec_init, reason = "one piece, of one statement")]
@@ -138,7 +151,7 @@ impl Step {
             } else {
                 Message::new(String::with_capacity(to - from), piece.clone(), 0)
             };
-            message.push(self, from..to);
+            message.push(self, from..to, &mark);
             messages.push(message);
         }
         let runs_code = pieces.iter().any(|piece| cuts[piece.clone()].iter().any(|cut| cut.runs_code));

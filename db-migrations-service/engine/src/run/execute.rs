@@ -216,7 +216,7 @@ impl PreparedRun {
                 opened.await;
                 // It commits in the middle, and what it did is looked up from beside.
                 if let Err(error) = hands.beside.watch().await {
-                    self.failed(&mut result, &planned.migration, Box::new(error));
+                    self.failed(&mut result, &planned.migration, Box::new(error.migration(&planned.migration)));
                     return result;
                 }
                 // What stays of it should it stop in the middle is recorded command by command.

@@ -106,7 +106,7 @@ pub(super) const LEAVE: &str = "SET LOCAL ROLE NONE;SET LOCAL search_path=pg_cat
 /// `set_config` in a body, does not reach the next one. The audit's mark stays: nobody but a superuser can have set it.
 const RESET_ALL: &str = "DO $do$DECLARE mark pg_catalog.text := pg_catalog.current_setting('backtrace_functions');\
     BEGIN RESET ALL;\
-    IF pg_catalog.current_setting('backtrace_functions') OPERATOR(pg_catalog.<>) mark THEN \
+    IF NOT pg_catalog.current_setting('backtrace_functions') OPERATOR(pg_catalog.=) mark THEN \
     PERFORM pg_catalog.set_config('backtrace_functions', mark, false);END IF;END$do$;";
 
 impl Step {

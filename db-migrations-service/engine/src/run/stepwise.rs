@@ -114,7 +114,8 @@ pub(super) fn check_unchanged(
 async fn in_transaction(hands: &Hands<'_>, step: &Step, index: usize) -> Result<u64, StepEnd> {
     let checksum = step.script().statement_checksum(index);
     let journal = store::journal(&step.id, step.direction, index, &checksum, true, hands.context.run_id);
-    let envelope = step.envelope(Part::Statement(index), hands.settings.lock_timeout_ms, &journal);
+    let envelope =
+        step.envelope(Part::Statement(index), hands.settings.lock_timeout_ms, hands.context.run_id, &journal);
     match hands.send_step(step, &envelope).await {
         Ok(outcome) => Ok(envelope.messages[0].rows(step, &outcome)),
         Err(stopped) => Err(ended(stopped, step, |error| step.refusal(error, &envelope))),

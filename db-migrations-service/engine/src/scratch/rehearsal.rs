@@ -1,6 +1,6 @@
 //! The throwaway databases of rehearsals: claimed by a session as long as somebody works on them, and swept when nobody does.
 
-use postgres_link::claims::{Claims, drop_database};
+use postgres_link::claims::{DatabaseClaims, drop_database};
 use postgres_link::{AdminConn, ConnectOptions};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::target::quote::identifier;
 /// What their names begin with; twelve hexadecimal digits follow.
 const PREFIX: &str = "scratch_rehearsal_";
 /// "reh" and a number.
-const CLAIMS: Claims = Claims::of(0x7265_6801);
+const CLAIMS: DatabaseClaims = DatabaseClaims::of(0x7265_6801);
 
 /// A database that is somebody's. The session that says so also makes and drops it.
 pub(crate) struct Rehearsal {
@@ -24,6 +24,10 @@ impl Rehearsal {
     /// An empty one on the server of `server`.
     pub(crate) async fn empty(server: &ConnectOptions) -> Result<Self, EngineError> {
         let claimed = Self::claim(server).await?;
+        // Where no copy of the service serves, nobody else does it.
+        if let Err(error) = abandoned(&claimed.claim).await {
+            tracing::debug!(%error, "databases of rehearsals could not be looked for");
+        }
         let created = run(&claimed.claim, &format!("CREATE DATABASE {}", identifier(&claimed.name))).await;
         match created {
             Err(error) if error.code == ErrorCode::InsufficientPrivilege => Err(error.cure(format!(
@@ -66,11 +70,15 @@ impl Rehearsal {
 /// A server that does not answer, or refuses.
 pub async fn sweep(server: &ConnectOptions) -> Result<usize, EngineError> {
     let session = maintenance(server).await?;
+    let dropped = abandoned(&session).await?;
+    session.close().await;
+    Ok(dropped)
+}
+
+async fn abandoned(session: &AdminConn) -> Result<usize, EngineError> {
     let dropping = |name: &str| {
         tracing::warn!(database = name, "dropping the database of a rehearsal whose process is gone");
     };
-    let swept = CLAIMS.sweep(&session, &format!("datname ~ '^{PREFIX}[0-9a-f]{{12}}$'"), dropping).await;
-    let dropped = swept.map_err(|error| refused(&error))?;
-    session.close().await;
-    Ok(dropped)
+    let swept = CLAIMS.sweep(session, &format!("datname ~ '^{PREFIX}[0-9a-f]{{12}}$'"), dropping).await;
+    swept.map_err(|error| refused(&error))
 }

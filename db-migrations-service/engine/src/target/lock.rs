@@ -123,7 +123,8 @@ pub(crate) async fn victims_of(conn: &AdminConn, pid: i32, longest: Duration) ->
 
 /// Ends the autovacuum that `pid` waits for, as the server itself does for whoever has waited `deadlock_timeout`: a second,
 /// and ours keep nobody waiting so long. It comes again within the minute. One that prevents wraparound is left alone.
-/// Superusers may; on PostgreSQL 18 members of `pg_signal_autovacuum_worker` too. For all others it stays in the way.
+/// Superusers may; on PostgreSQL 18 members of `pg_signal_autovacuum_worker` too, who see it as members of `pg_read_all_stats`. For
+/// all others it stays in the way.
 pub(crate) async fn dismiss_autovacuum(conn: &AdminConn, pid: i32) {
     let dismiss = format!(
         "SELECT pg_cancel_backend(a.pid) FROM pg_stat_activity a WHERE a.backend_type = 'autovacuum worker' \

@@ -20,7 +20,7 @@ use crate::catalogue::{Catalogue, Service};
 use crate::error::{EngineError, ErrorCode};
 
 /// Changes whenever the statements below do, so that targets are prepared anew.
-const RECIPE: u32 = 4;
+const RECIPE: u32 = 6;
 
 /// Roles belong to the whole cluster: two targets on it that are prepared at once may collide, and try again.
 const ATTEMPTS: u32 = 20;
@@ -213,7 +213,10 @@ fn roles(catalogue: &Catalogue) -> BTreeSet<String> {
 
 fn statements(catalogue: &Catalogue, standing: &Standing, installed: bool, prepared_before: bool) -> Vec<String> {
     let mut out = Vec::new();
-    if !installed {
+    if installed {
+        // What was made by an older program has none.
+        out.push(store::DEFAULT_DURATION.to_owned());
+    } else {
         out.extend(split(store::CREATE));
     }
     for (role, entry) in &catalogue.roles {

@@ -21,7 +21,7 @@ CREATE TABLE migration_service.history (
     late            boolean     NOT NULL,
     applied_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     applied_by      text        NOT NULL,
-    duration_ms     bigint      NOT NULL,
+    duration_ms     bigint      NOT NULL DEFAULT (extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000),
     run_id          uuid        NOT NULL,
     blessed_at      timestamptz,
     blessed_by      text,

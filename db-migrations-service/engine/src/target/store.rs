@@ -1,12 +1,15 @@
 //! Reading and writing the engine's own tables.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use postgres_link::{AdminConn, BatchError, BatchOutcome, StatementOutcome};
+use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 use uuid::Uuid;
 
-use super::quote::literal;
+use super::prepare;
+use super::quote::{identifier, literal};
 use super::session::own_statement;
+use crate::catalogue::Catalogue;
 use crate::error::{EngineError, ErrorCode};
 use crate::migration::{MigrationId, Version};
 use crate::run::backfill::journal as backfill;
@@ -20,6 +23,10 @@ pub(crate) const FORGET_CATALOGUE: &str = "DELETE FROM migration_service.meta WH
 /// Creates the engine's tables.
 pub(crate) const CREATE: &str = include_str!("schema.sql");
 
+/// What [`CREATE`] has, for tables that were made before it had it.
+pub(crate) const DEFAULT_DURATION: &str = "ALTER TABLE migration_service.history ALTER duration_ms \
+    SET DEFAULT (extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)";
+
 /// A migration that stands in the target.
 #[derive(Debug, Clone)]
 pub(crate) struct Applied {
@@ -27,8 +34,8 @@ pub(crate) struct Applied {
     pub name: String,
     pub checksum: String,
     pub file_hash: String,
-    /// Microseconds since 1970.
-    pub since_us: i64,
+    /// When, as the server writes it ([`time_of`]): what computes with it there costs a new session more than the row.
+    pub since: String,
     /// The history row.
     pub row: i64,
 }
@@ -69,6 +76,8 @@ pub(crate) struct State {
     pub failures: HashMap<MigrationId, String>,
     /// The hash of the catalogue that the target was prepared with.
     pub catalogue: Option<String>,
+    /// The schemas that the database has.
+    pub schemas: BTreeSet<String>,
     /// What the target remembers of its audit.
     pub audit: Option<String>,
 }
@@ -85,6 +94,13 @@ impl State {
         up.filter(|begun| !self.applied.contains_key(&begun.id))
     }
 
+    /// Roles, schemas and grants were made as `catalogue` has them, and none of its schemas was dropped since.
+    pub(crate) fn is_prepared_for(&self, catalogue: &Catalogue) -> bool {
+        let mut owned = catalogue.services.values().flat_map(|service| &service.schemas);
+        self.catalogue.as_deref() == Some(prepare::fingerprint(catalogue).as_str())
+            && owned.all(|schema| self.schemas.contains(schema))
+    }
+
     /// Rows of an unfinished attempt that success must clear.
     pub(crate) fn has_leftovers(&self, id: &MigrationId) -> bool {
         self.failures.contains_key(id)
@@ -97,11 +113,30 @@ impl State {
 pub(crate) const READ: &str = "\
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT key, value FROM migration_service.meta;
-SELECT schema_name, version, service, name, checksum, file_hash, (extract(epoch FROM applied_at) * 1000000)::bigint, id
-  FROM migration_service.history WHERE rolled_back_at IS NULL;
+SELECT nspname FROM pg_catalog.pg_namespace;
+SELECT schema_name, version, service, name, checksum, file_hash, applied_at, id FROM migration_service.history WHERE rolled_back_at IS NULL;
 SELECT schema_name, version, direction, statement, statement_checksum, state FROM migration_service.journal;
 SELECT schema_name, version, error FROM migration_service.failure;
 COMMIT";
+
+/// The same where nothing has ever failed or stopped in the middle, which the size of a file tells, and as far as `catalogue` goes: a
+/// session that has read nothing yet needs half as long for it. Where something has, no size is zero and [`READ`] has to be sent.
+pub(crate) fn read_sparing(catalogue: &Catalogue) -> String {
+    let schemas = catalogue.services.values().flat_map(|service| &service.schemas);
+    let ask = |name: &String| {
+        format!("SELECT {} WHERE to_regnamespace({}) IS NOT NULL", literal(name), literal(&identifier(name)))
+    };
+    let schemas: Vec<String> = schemas.map(ask).collect();
+    let standing = if schemas.is_empty() { "SELECT WHERE false".to_owned() } else { schemas.join(" UNION ALL ") };
+    format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT key, value FROM migration_service.meta;
+{standing};
+SELECT schema_name, version, service, name, checksum, file_hash, applied_at, id FROM migration_service.history WHERE rolled_back_at IS NULL;
+SELECT pg_relation_size('migration_service.journal'), pg_relation_size('migration_service.failure');
+COMMIT"
+    )
+}
 
 /// Reads the state. A target without the engine's tables is a fresh one.
 pub(crate) async fn read(conn: &AdminConn) -> Result<State, EngineError> {
@@ -123,23 +158,8 @@ pub(crate) async fn understand(
         }
         Err(error) => return Err(own_statement(&error, "reading the migration history")),
     };
-    let [_begin, meta, history, journal, failures, _commit] = statements(outcome)?;
-    let mut state = State { installed: true, ..State::default() };
-    for row in meta.rows {
-        let [key, value] = cells(row)?;
-        match key.as_str() {
-            "schema_version" => check_version(&value)?,
-            "catalogue" => state.catalogue = Some(value),
-            "audit" => state.audit = Some(value),
-            _ => {}
-        }
-    }
-    state.applied.reserve(history.rows.len());
-    for row in history.rows {
-        let [schema, version, service, name, checksum, file_hash, at, id] = cells(row)?;
-        let applied = Applied { service, name, checksum, file_hash, since_us: number(&at)?, row: number(&id)? };
-        state.applied.insert(migration_id(schema, &version)?, applied);
-    }
+    let [_begin, meta, schemas, history, journal, failures, _commit] = statements(outcome)?;
+    let mut state = standing(meta, schemas, history)?;
     for row in journal.rows {
         let [schema, version, direction, statement, checksum, done] = cells(row)?;
         let direction = if direction == "up" { Direction::Up } else { Direction::Down };
@@ -156,6 +176,65 @@ pub(crate) async fn understand(
         state.backfills = backfill::read(conn).await?;
     }
     Ok(state)
+}
+
+/// What `conn` answered to [`read_sparing`]; where that does not tell, it is asked for all.
+pub(crate) async fn understand_sparing(
+    conn: &AdminConn,
+    answer: Result<BatchOutcome, BatchError>,
+) -> Result<State, EngineError> {
+    let outcome = match answer {
+        Ok(outcome) => outcome,
+        Err(error) => return understand(conn, Err(error)).await,
+    };
+    let [_begin, meta, schemas, history, sizes, _commit] = statements(outcome)?;
+    let is_empty = |size: &Option<String>| size.as_deref() == Some("0");
+    if sizes.rows.iter().flatten().all(is_empty) { standing(meta, schemas, history) } else { read(conn).await }
+}
+
+/// The state where nothing is in the middle.
+fn standing(
+    meta: StatementOutcome,
+    schemas: StatementOutcome,
+    history: StatementOutcome,
+) -> Result<State, EngineError> {
+    let mut state = State { installed: true, ..State::default() };
+    state.schemas = schemas.rows.into_iter().flatten().flatten().collect();
+    for row in meta.rows {
+        let [key, value] = cells(row)?;
+        match key.as_str() {
+            "schema_version" => check_version(&value)?,
+            "catalogue" => state.catalogue = Some(value),
+            "audit" => state.audit = Some(value),
+            _ => {}
+        }
+    }
+    state.applied.reserve(history.rows.len());
+    for row in history.rows {
+        let [schema, version, service, name, checksum, file_hash, at, id] = cells(row)?;
+        let applied = Applied { service, name, checksum, file_hash, since: at, row: number(&id)? };
+        state.applied.insert(migration_id(schema, &version)?, applied);
+    }
+    Ok(state)
+}
+
+/// A time as the server writes it in a session of ours: `2026-01-31 08:30:00.25+01`.
+pub(crate) fn time_of(text: &str) -> Option<OffsetDateTime> {
+    let (date, rest) = text.split_once(' ')?;
+    let (time, offset) = rest.split_at(rest.find(['+', '-'])?);
+    let numbers = |text: &str, between: char| text.split(between).map(str::parse).collect::<Result<Vec<i32>, _>>().ok();
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let (date, time, offset) =
+        (numbers(date, '-')?, numbers(seconds, ':')?, (numbers(&offset[1..], ':')?, &offset[..1]));
+    let ([year, month, day], [hour, minute, second]) =
+        (<[i32; 3]>::try_from(date).ok()?, <[i32; 3]>::try_from(time).ok()?);
+    let small = |number: i32| u8::try_from(number).ok();
+    let date = Date::from_calendar_date(year, Month::try_from(small(month)?).ok()?, small(day)?).ok()?;
+    let micros = format!("{fraction:0<6}").parse().ok()?;
+    let time = Time::from_hms_micro(small(hour)?, small(minute)?, small(second)?, micros).ok()?;
+    let ahead = offset.0.iter().fold((0, 3_600), |(sum, unit), part| (sum + part * unit, unit / 60)).0;
+    let ahead = UtcOffset::from_whole_seconds(if offset.1 == "-" { -ahead } else { ahead }).ok()?;
+    Some(date.with_time(time).assume_offset(ahead).to_offset(UtcOffset::UTC))
 }
 
 fn check_version(value: &str) -> Result<(), EngineError> {
@@ -202,16 +281,14 @@ pub(crate) struct NewRow<'a> {
     pub late: bool,
     pub actor: &'a str,
     pub run_id: Uuid,
-    /// Milliseconds; `None` takes the time since the transaction began.
+    /// Milliseconds; `None` takes the time since the transaction began, as the column has it: a default's functions are found, while
+    /// those of a statement are looked up.
     pub duration_ms: Option<u64>,
 }
 
 /// The statement that writes a history row.
 pub(crate) fn insert(row: &NewRow<'_>) -> String {
-    let duration = row.duration_ms.map_or_else(
-        || "(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint".to_owned(),
-        |ms| ms.to_string(),
-    );
+    let duration = row.duration_ms.map_or_else(|| "DEFAULT".to_owned(), |ms| ms.to_string());
     format!(
         "INSERT INTO migration_service.history (service, schema_name, version, name, checksum, file_hash, up_sql, down_sql, \
          late, applied_by, duration_ms, run_id) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {duration}, '{}')",
@@ -315,4 +392,25 @@ pub(crate) fn seed(service: &str, schema: &str, name: &str, checksum: &str, acto
         literal(checksum),
         literal(actor),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time_of;
+
+    #[test]
+    fn a_time_is_what_the_server_wrote() {
+        let utc = |text: &str| time_of(text).map(|time| time.to_string());
+        for (written, time) in [
+            ("2026-01-31 08:30:00.25+01", "2026-01-31 7:30:00.25 +00:00:00"),
+            ("2026-12-31 20:00:00-05:30", "2027-01-01 1:30:00.0 +00:00:00"),
+            ("2026-11-23 16:58:33.123456+00", "2026-11-23 16:58:33.123456 +00:00:00"),
+            ("1850-01-01 00:00:00+00:09:21", "1849-12-31 23:50:39.0 +00:00:00"),
+        ] {
+            assert_eq!(utc(written).as_deref(), Some(time), "{written}");
+        }
+        for other in ["infinity", "", "2026-13-01 00:00:00+00", "2026-01-01 00:00:00"] {
+            assert_eq!(utc(other), None, "{other}");
+        }
+    }
 }

@@ -91,6 +91,20 @@ async fn a_run_and_its_rollback_are_told_to_the_audit_as_any_other() {
     assert_eq!(w.engine().verify_audit(&[]).await.unwrap().findings, []);
 }
 
+/// Whether there is anything to be read of it is told by the size of a file.
+#[tokio::test]
+async fn what_failed_before_is_known_and_forgotten_when_it_succeeds() {
+    let w = one_behind().await;
+    w.project.migration("alpha/2_ix", "CREATE INDEX t_id ON alpha.t (nothing);", "DROP INDEX alpha.t_id;");
+    let report = try_run(&w).await.unwrap();
+    assert_eq!(report.error.map(|error| error.code), Some(ErrorCode::MigrationFailed));
+    let failures = || w.db.value("SELECT count(*) FROM migration_service.failure");
+    assert_eq!(failures().await.as_deref(), Some("1"));
+    w.project.migration("alpha/2_ix", "CREATE INDEX t_id ON alpha.t (id);", "DROP INDEX alpha.t_id;");
+    assert_eq!(run(&w).await, ["alpha/2"]);
+    assert_eq!(failures().await.as_deref(), Some("0"));
+}
+
 #[tokio::test]
 async fn whatever_was_done_to_what_records_is_seen_and_put_right() {
     for tampering in [

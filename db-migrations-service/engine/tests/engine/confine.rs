@@ -3,6 +3,7 @@
 //! The tests connect as a superuser, so that any way out would be a way to everything.
 
 use migration_engine::ErrorCode;
+use migration_engine::audit::AuditFilter;
 
 use crate::help::World;
 
@@ -254,4 +255,29 @@ async fn nor_the_next_one_that_is_taken_back_or_tried_nor_the_next_seed() {
     w.project.write("seeds/alpha/01_sets.sql", SETS);
     w.project.write("seeds/alpha/02_reads.sql", refused);
     w.engine().seed(&migration_engine::request::Scope::All, w.context()).await.expect("a seed");
+}
+
+/// A statement that may run code is passed through a function; it is the run's own all the same.
+#[tokio::test]
+async fn what_a_run_passes_through_a_door_is_its_own_and_what_that_calls_is_not() {
+    let w = World::new().await;
+    w.project
+        .migration("alpha/1_t", "CREATE TABLE alpha.t (v text);", "DROP TABLE alpha.t;")
+        .migration(
+            "alpha/2_own",
+            "INSERT INTO alpha.t VALUES ('x');\nALTER TABLE alpha.t ADD COLUMN n int DEFAULT 1,\n  ADD CHECK (n > 0);\nCREATE TABLE alpha.c AS SELECT 'it''s' AS \"$$\";\nALTER TABLE alpha.t ALTER n TYPE bigint;",
+            "ALTER TABLE alpha.t DROP n; DROP TABLE alpha.c;",
+        )
+        .migration(
+            "alpha/3_calls",
+            "CREATE FUNCTION alpha.make() RETURNS int LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE alpha.deep (); RETURN 1; END $$;
+             ALTER TABLE alpha.t ADD COLUMN m int DEFAULT alpha.make();",
+            "SELECT 1;",
+        );
+    assert_eq!(w.run_ok().await, ["alpha/1", "alpha/2", "alpha/3"]);
+    let entries = w.engine().audit(&AuditFilter::default()).await.unwrap().entries;
+    let of = |event: &str| entries.iter().filter(|e| e.event == event).collect::<Vec<_>>();
+    let seen: Vec<_> = of("ddl_command_end").iter().map(|e| e.objects[0]["identity"].as_str().unwrap()).collect();
+    assert_eq!(seen, ["alpha.deep"], "{entries:#?}");
+    assert_eq!((of("sql_drop").len(), of("error").len(), of("migration").len()), (0, 0, 3), "{entries:#?}");
 }

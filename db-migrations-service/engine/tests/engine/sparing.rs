@@ -111,11 +111,13 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(work).await.expect("no panic")
 }
 
-fn assert_told(error: Option<Box<EngineError>>, cure: &str) {
+fn assert_told(error: Option<Box<EngineError>>, migration: &str) {
     let error = error.expect("nobody would see whom it keeps waiting");
     assert_eq!(error.code, ErrorCode::DatabaseUnavailable, "{error:#?}");
     assert!(error.message.contains("too many clients"), "{error:#?}");
-    assert!(error.cure.as_deref().is_some_and(|told| told.contains(cure)), "{error:#?}");
+    assert!(error.message.contains("the second session"), "{error:#?}");
+    assert!(error.cure.as_deref().is_some_and(|told| told.contains("raise max_connections")), "{error:#?}");
+    assert_eq!(error.migration.map(|id| id.to_string()).as_deref(), Some(migration));
 }
 
 /// The statement lasts, so that a second session is wanted.
@@ -127,7 +129,7 @@ async fn a_server_that_has_no_second_session_takes_a_migration_back_and_the_lock
     full.world.project.migration("alpha/2_slow", slow, "DROP TABLE alpha.slow;");
     let (full, report, there) = full.run_crowded().await;
     assert_eq!((report.outcome, names(&report.done)), (Outcome::Failed, vec!["alpha/1".to_owned()]));
-    assert_told(report.error, "run again");
+    assert_told(report.error, "alpha/2");
     assert_eq!(there.as_deref(), Some("t 0 0"), "what was in hand, and the lock");
 
     full.world.project.migration("alpha/2_slow", "CREATE TABLE alpha.slow ();", "DROP TABLE alpha.slow;");
@@ -144,7 +146,7 @@ async fn a_server_that_has_no_second_session_begins_nothing_that_commits_in_the_
     full.world.project.migration("alpha/2_ix", index, "DROP INDEX alpha.t_x;");
     let (full, report, there) = full.run_crowded().await;
     assert_eq!((report.outcome, names(&report.done)), (Outcome::Failed, vec!["alpha/1".to_owned()]));
-    assert_told(report.error, "raise max_connections");
+    assert_told(report.error, "alpha/2");
     assert_eq!(there.as_deref(), Some("t 0 0"), "nothing of it, and the lock");
     let again = full.engine().prepare_run(all(), full.world.context()).await.unwrap().execute().await;
     assert_eq!(names(&again.done), ["alpha/2"], "{:#?}", again.error);

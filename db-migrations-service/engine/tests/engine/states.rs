@@ -105,3 +105,25 @@ async fn what_is_run_is_what_was_planned() {
     assert_eq!(w.relations().await, ["alpha.a"]);
     assert_eq!(w.run_ok().await, ["alpha/2"]);
 }
+
+/// The catalogue says which schemas there are; whoever drops one by hand is told by the drift, and the next run makes it again.
+#[tokio::test]
+async fn a_schema_that_was_dropped_by_hand_is_made_again_with_its_grants() {
+    let w = World::new().await;
+    w.project.migration("alpha/1_a", "CREATE TABLE alpha.a ();", "DROP TABLE alpha.a;");
+    w.run_ok().await;
+    assert!(w.engine().status().await.unwrap().prepared);
+    let owner = w.db.value("SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'beta'").await;
+    w.db.value("DROP SCHEMA beta CASCADE").await;
+    assert!(!w.engine().status().await.unwrap().prepared);
+    // With what is pending in it …
+    w.project.migration("beta/1_b", "CREATE TABLE beta.b ();", "DROP TABLE beta.b;");
+    assert_eq!(w.run_ok().await, ["beta/1"]);
+    let made = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'beta' AND nspacl::text LIKE '%beta_service%'";
+    assert_eq!(w.db.value(made).await, owner);
+    // … and where nothing is.
+    w.db.value("DROP SCHEMA beta CASCADE").await;
+    assert!(w.run_ok().await.is_empty());
+    assert_eq!(w.db.value(made).await, owner);
+    assert!(w.engine().status().await.unwrap().prepared);
+}

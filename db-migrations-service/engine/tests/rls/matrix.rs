@@ -9,17 +9,24 @@ use crate::people::{ACTORS, short};
 
 /// Every table, its key, and the change that stands for UPDATE: to a constant, of a column that `app_user` may write
 /// where there is one, and such that the policy lets it through (a session can only be ended).
-pub const TABLES: [(&str, &str, &str); 28] = [
+pub const TABLES: [(&str, &str, &str); 35] = [
     ("public.roles", "name", "description = 'x'"),
+    ("public.idempotent_answers", "key", "status = 200"),
     ("auth.users", "id", "is_active = false"),
     ("auth.sessions", "id", "is_active = false"),
     ("auth.password_resets", "id", "used_at = now()"),
+    ("auth.email_verifications", "id", "used_at = now()"),
+    ("auth.signing_keys", "key_id", "published_until = now()"),
+    ("auth.limits", "key", "full_until = now()"),
+    ("auth.errands", "id", "attempts = 7"),
+    ("auth.sign_in_events", "id", "outcome = 'blocked'"),
     ("organizations.organizations", "id", "name = 'x'"),
     ("organizations.organization_configs", "id", "config_value = '0'"),
     ("users.user_roles", "id", "is_active = false"),
     ("users.user_profiles", "id", "first_name = 'x'"),
     ("users.user_preferences", "id", "theme = 'x'"),
     ("users.guardianships", "id", "is_active = false"),
+    ("users.members", "id", "subjects = '{x}'"),
     ("academic.subjects", "id", "name = 'x'"),
     ("academic.courses", "id", "name = 'x'"),
     ("academic.teacher_courses", "id", "is_active = false"),

@@ -1,7 +1,7 @@
 //! Who asks, and for what: the people and rows of the development seeds by the numbers their ids carry.
 
 /// The tables, by the number that stands first in the ids of their rows.
-const KINDS: [(&str, u32); 27] = [
+const KINDS: [(&str, u32); 29] = [
     ("user", 1),
     ("session", 2),
     ("password_reset", 3),
@@ -29,6 +29,8 @@ const KINDS: [(&str, u32); 27] = [
     ("permission", 25),
     ("guardianship", 26),
     ("enrolment", 27),
+    ("sign_in_event", 32),
+    ("member", 33),
 ];
 
 /// `user 1.21` as the id of that row; `None` for any other words.
@@ -107,7 +109,7 @@ const fn database(name: &'static str, db_role: &'static str) -> Actor {
 }
 
 /// Everybody in the matrix.
-pub const ACTORS: [Actor; 24] = [
+pub const ACTORS: [Actor; 26] = [
     user("admin 1.1", "1.1", "1", "admin"),
     user("teacher 1.11", "1.11", "1", "teacher"),
     user("teacher 1.12", "1.12", "1", "teacher"),
@@ -126,6 +128,8 @@ pub const ACTORS: [Actor; 24] = [
     user("parent 1.31 in 2", "1.31", "2", "parent"),
     user("teacher 1.11 nowhere", "1.11", "", "teacher"),
     user("teacher 1.13 nowhere", "1.13", "", "teacher"),
+    user("platform 0.1", "0.1", "", "admin"),
+    user("admin 1.1 nowhere", "1.1", "", "admin"),
     user("unknown 9.9 as hacker", "9.9", "1", "hacker"),
     database("no claims", "app_user"),
     database("owner", "{service}_owner"),

@@ -40,6 +40,7 @@ fn beneficiaries(policy: &str) -> Vec<&'static str> {
         "owner" => vec!["owner"],
         "service" => vec!["service"],
         "admin" => vec!["admin 1.1"],
+        "platform" => vec!["platform 0.1"],
         "self" => vec!["teacher 1.11", "student 1.21"],
         role @ ("teacher" | "student" | "parent") => {
             actors.filter(|actor| actor.starts_with(&format!("{role} 1."))).collect()

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use owo_colors::OwoColorize;
+use serde_json::Value;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::migrate::stop_on_signals;
-use crate::cli::show::{BAD, DIM, GOOD, WARN};
+use crate::cli::show::{BAD, DIM, GOOD, WARN, count};
 use crate::master::fleets::FleetTargetState;
 use crate::operations::{FleetHandle, FleetRunView, OperationError, Operations};
 
@@ -52,15 +53,14 @@ pub(super) async fn follow(
         let why = target.error.as_ref().and_then(|error| error["message"].as_str()).unwrap_or_default();
         context.output.line(format!("{} {}: {why}", "✗".style(BAD), target.name));
     }
-    let cures: BTreeSet<&str> = failed
-        .iter()
-        .filter_map(|target| target.error.as_ref()?["cure"].as_str())
-        .filter(|cure| !cure.is_empty())
-        .collect();
-    for cure in cures {
+    for cure in cures(failed.iter().filter_map(|target| target.error.as_ref())) {
         context.output.line(format!("  {}", cure.style(DIM)));
     }
     let some_failed = !failed.is_empty();
+    let more = run.counts.get("failed").map_or(0, |failed| failed - i64::from(NAMED));
+    if more > 0 {
+        context.output.line(format!("  and {more} more: profe fleet runs {}", run.run_id));
+    }
     context.output.line(sentence(&run));
     if run.state != "completed" || some_failed {
         context.output.line(format!("To go on: profe fleet resume {}", run.run_id));
@@ -74,12 +74,31 @@ pub(super) async fn follow(
 
 /// How a run stands, in one sentence.
 pub(super) fn sentence(run: &FleetRunView) -> String {
-    let parts: Vec<String> = run.counts.iter().map(|(state, n)| format!("{n} {}", state.replace('_', " "))).collect();
+    let counted = FleetTargetState::ALL.into_iter().filter_map(|state| Some((state, run.counts.get(state.as_str())?)));
+    let parts: Vec<String> = counted.map(|(state, n)| format!("{n} {}", word(state))).collect();
     let style = match run.state {
         "completed" if !run.counts.contains_key("failed") => GOOD,
         "stopped" => BAD,
         _ => WARN,
     };
     let why = run.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    format!("{}{why}: {} of {} databases.", run.state.style(style), parts.join(", "), run.targets)
+    let databases = count(usize::try_from(run.targets).unwrap_or_default(), "database");
+    format!("{}{why}, {databases}: {}.", run.state.style(style), parts.join(", "))
+}
+
+/// How a database stands, in words.
+pub(super) fn word(state: FleetTargetState) -> &'static str {
+    match state {
+        FleetTargetState::Pending => "pending",
+        FleetTargetState::Running => "running",
+        FleetTargetState::Applied => "applied",
+        FleetTargetState::RolledBack => "rolled back",
+        FleetTargetState::Skipped => "with nothing to do",
+        FleetTargetState::Failed => "failed",
+    }
+}
+
+/// What to do about what failed, each said once.
+pub(super) fn cures<'a>(errors: impl Iterator<Item = &'a Value>) -> BTreeSet<&'a str> {
+    errors.filter_map(|error| error["cure"].as_str()).filter(|cure| !cure.is_empty()).collect()
 }

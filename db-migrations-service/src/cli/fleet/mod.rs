@@ -1,5 +1,6 @@
 //! `profe fleet …`
 
+mod cancel;
 mod follow;
 mod list;
 mod plan;
@@ -28,6 +29,8 @@ pub enum Command {
     Run(run::Run),
     /// Go on with a run where it stopped; what failed is tried again
     Resume(resume::Resume),
+    /// Stop a run, whoever does it; what is in hand is taken back, what is done stands
+    Cancel(cancel::Cancel),
     /// Take a fleet back, in waves
     Rollback(rollback::Rollback),
     /// The runs over fleets, or what became of each database of one
@@ -42,6 +45,7 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Run(command) => command.run(context),
             Self::Resume(command) => command.run(context),
+            Self::Cancel(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
             Self::Runs(command) => command.run(context),
         }

@@ -3,6 +3,7 @@
 use clap::Args;
 use owo_colors::OwoColorize;
 
+use super::follow::cures;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -41,6 +42,9 @@ fn print(context: &Context, plan: &FleetPlan) {
         if group.is_empty {
             output.line(format!("  {}", "nothing to do".style(GOOD)));
         }
+        if group.plan["preparesTarget"] == true {
+            output.line(format!("  {}", "roles, schemas and grants of the catalogue".style(DIM)));
+        }
         for migration in group.plan["migrations"].as_array().into_iter().flatten() {
             let word = |member: &str| migration[member].as_str().unwrap_or_default().to_owned();
             output.line(format!("  {} {}", word("migration"), word("name")));
@@ -53,5 +57,8 @@ fn print(context: &Context, plan: &FleetPlan) {
         let (name, why) = (&problem["name"], &problem["error"]["message"]);
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         output.line(format!("{} {}: {}", "✗".style(BAD), text(name), text(why)));
+    }
+    for cure in cures(plan.problems.iter().map(|problem| &problem["error"])) {
+        output.line(format!("  {}", cure.style(DIM)));
     }
 }

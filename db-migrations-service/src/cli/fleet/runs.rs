@@ -1,14 +1,15 @@
 //! `profe fleet runs`
 
 use clap::Args;
+use owo_colors::OwoColorize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::follow::sentence;
+use super::follow::{cures, sentence, word};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::show::{Table, Tone, time};
+use crate::cli::show::{GOOD, Table, Tone, time};
 use crate::master::fleets::FleetTargetState;
 
 /// All databases of a run.
@@ -42,7 +43,10 @@ impl Runs {
         })?;
         context.output.document(&runs);
         if runs.is_empty() {
-            context.output.line("No fleet was ever run.");
+            context.output.line(match &self.fleet {
+                Some(fleet) => format!("The fleet {fleet:?} was never run."),
+                None => "No fleet was ever run.".to_owned(),
+            });
         }
         for run in &runs {
             context.output.line(format!("{} {} {} {} UTC", run.run_id, run.fleet, run.kind, time(run.started_at)));
@@ -59,7 +63,7 @@ fn one(context: &Context, id: Uuid) -> Result<Exit, Failure> {
         Ok((run, operations.fleet_run_targets(id, None, None, ALL, &caller).await?))
     })?;
     context.output.document(&json!({ "run": run, "targets": targets }));
-    let mut table = Table::new(&["DATABASE", "WAVE", "STATE", "AT"]).right(&[1]);
+    let mut table = Table::new(&["DATABASE", "WAVE", "STATE", "AT, OR WHY"]).right(&[1]);
     for target in &targets {
         let tone = match target.state {
             FleetTargetState::Applied | FleetTargetState::RolledBack => Tone::Good,
@@ -70,12 +74,15 @@ fn one(context: &Context, id: Uuid) -> Result<Exit, Failure> {
         let why = target.error.as_ref().and_then(|error| error["message"].as_str()).map(str::to_owned);
         table.row([
             (target.name.clone(), None),
-            (target.wave.to_string(), None),
-            (target.state.as_str().replace('_', " "), Some(tone)),
+            (if target.wave == 0 { "first".to_owned() } else { target.wave.to_string() }, None),
+            (word(target.state).to_owned(), Some(tone)),
             (why.or_else(|| target.version.clone()).unwrap_or_default(), None),
         ]);
     }
     context.output.line(table.to_string());
+    for cure in cures(targets.iter().filter_map(|target| target.error.as_ref())) {
+        context.output.line(format!("{}: {cure}", "help".style(GOOD)));
+    }
     context.output.line(sentence(&run));
     Ok(Exit::Ok)
 }

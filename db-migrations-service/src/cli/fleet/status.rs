@@ -30,19 +30,22 @@ impl Status {
         })?;
         context.output.document(&status);
         print(context, &status);
-        Ok(if self.exit_code && status.pending > 0 { Exit::Pending } else { Exit::Ok })
+        Ok(match status {
+            _ if status.unavailable > 0 => Exit::Unavailable,
+            _ if self.exit_code && status.pending > 0 => Exit::Pending,
+            _ => Exit::Ok,
+        })
     }
 }
 
 fn print(context: &Context, status: &FleetStatus) {
     let output = context.output;
-    let databases = |n: usize| if n == 1 { "1 database".to_owned() } else { format!("{n} databases") };
     output.line(format!(
         "{} · {} · {} · {}\n",
         status.fleet.style(BOLD),
         status.service,
         status.environment,
-        databases(status.targets)
+        count(status.targets, "database")
     ));
     let mut table = Table::new(&["DATABASES", "AT"]).right(&[0]);
     for version in &status.versions {
@@ -71,8 +74,11 @@ fn print(context: &Context, status: &FleetStatus) {
     let words: Vec<String> = there.map(|(n, word, style)| format!("{n} {word}").style(style).to_string()).collect();
     output.line(format!("\n{}.", words.join(", ")));
     if status.pending > 0 {
-        let what = count(status.versions.len(), "version");
-        output
-            .line(format!("At {what}; `profe fleet run {}` brings them forward.", status.fleet).style(DIM).to_string());
+        let cure = format!("`profe fleet run {}` brings forward what is pending.", status.fleet);
+        output.line(cure.style(DIM).to_string());
+    }
+    if status.degraded + status.unavailable > 0 && status.databases.is_empty() {
+        let which = format!("`profe fleet status {} --each` says which and why.", status.fleet);
+        output.line(which.style(DIM).to_string());
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use migration_engine::adopt::{AdoptionReport, Wanted};
+use migration_engine::adopt::{AdoptionReport, Order, Wanted};
 use migration_engine::{Layout, MigrationId};
 use owo_colors::OwoColorize;
 
@@ -11,7 +11,7 @@ use super::{confirm, parse_duration, stop_on_signals};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::show::{DIM, GOOD, Output, WARN, count, duration};
+use crate::cli::show::{DIM, GOOD, Output, WARN, count, duration, findings};
 use crate::operations::{AdoptOrder, AdoptionView};
 
 /// Arguments.
@@ -103,7 +103,11 @@ impl Adopt {
 fn print(output: Output, view: &AdoptionView) {
     let report = &view.report;
     let table = report.history_table.as_ref().map_or_else(|| "a baseline".to_owned(), Clone::clone);
-    output.line(format!("{} {}/ of {}, by {table}", report.service, report.path, report.layout));
+    let order = match report.order {
+        Order::History => ", in the order in which it has applied them",
+        Order::Version => "",
+    };
+    output.line(format!("{} {}/ of {}, by {table}{order}", report.service, report.path, report.layout));
     for one in &report.adopted {
         let when = one.applied_at.map_or_else(String::new, |at| format!(" on {}", at.date()));
         let back = if one.reversible { "" } else { ", no way back" };
@@ -123,6 +127,9 @@ fn print(output: Output, view: &AdoptionView) {
     listed(output, "Adopted before", &report.already);
     listed(output, "Rolled back here since it was adopted, and left so", &report.taken_back);
     listed(output, "Pending, for the next run", &report.pending);
+    if !report.findings.is_empty() {
+        output.line(format!("\n{}", findings(&report.findings)));
+    }
     output.line(String::new() + "\n" + &verdict(report));
     if view.catalogue_written {
         output.line(format!("{} config/services.toml:\n\n{}", "wrote".style(GOOD), view.catalogue));

@@ -14,6 +14,7 @@ use serde_json::json;
 use utoipa::IntoParams;
 use web::{Problem, Query};
 
+use crate::events::kinds;
 use crate::http::Api;
 use crate::http::auth::{Shown, Who};
 use crate::operations::{EventOrder, Events, Told};
@@ -31,7 +32,8 @@ pub(in crate::http) struct EventsQuery {
     environment: Option<String>,
     /// Only this service.
     service: Option<String>,
-    /// Only these types, separated by commas.
+    /// Only these types, separated by commas. Where none of them is known, the request is refused; where some are not, a comment
+    /// at the beginning of the stream names them.
     #[param(example = "run_started,run_ended")]
     r#type: Option<String>,
     /// As the header `Last-Event-ID`, for who cannot send one; the header goes first.
@@ -46,7 +48,7 @@ pub(in crate::http) struct EventsQuery {
 /// `migration_finished`, `migration_failed`, `finished`, `run_ended`, …), with `seq` their place in the run;
 /// `backup_started`, `backup_finished`, `backup_failed`, `backup_cancelled`, and the same of `verification` and
 /// `restore`; `backup_interrupted` and `restore_interrupted`, when a process that died is noticed; `drift_found`, `drift_resolved`, `audit_found`, `audit_resolved`; `alert_fired` and `alert_resolved`, with
-/// `alert` as `GET /api/alerts` lists it. Events are kept for 30 days; where some
+/// `alert` as `GET /api/alerts` lists it; `release_started` and `release_ended`. Events are kept for 30 days; where some
 /// after `Last-Event-ID` are gone, `gap` says so. Whoever reads too slowly is sent `resume` and disconnected, and goes on
 /// with `Last-Event-ID`. Who may touch only some services is shown what concerns one of them.
 #[utoipa::path(get, path = "/api/events", tag = "events",
@@ -60,16 +62,18 @@ pub(in crate::http) async fn stream_events(
     headers: HeaderMap,
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
-    let kinds = query.r#type.as_deref().unwrap_or_default().split(',');
+    let types = query.r#type.as_deref().unwrap_or_default().split(',');
+    let types: Vec<String> = types.map(str::trim).filter(|kind| !kind.is_empty()).map(str::to_owned).collect();
+    let unknown = unknown(&types)?;
     let order = EventOrder {
         environment: query.environment,
         service: query.service,
-        kinds: kinds.map(str::trim).filter(|kind| !kind.is_empty()).map(str::to_owned).collect(),
+        kinds: types.into_iter().collect(),
         after: last_event_id(&headers)?.or(query.last_event_id).map(|id| id.max(0)),
     };
     let events = api.operations.listen(order, &caller).await?;
     // The number alone is no event for a browser, but it comes back with it.
-    let hello = format!("retry: {RETRY_MS}\n{}", place(&events));
+    let hello = format!("{unknown}retry: {RETRY_MS}\n{}", place(&events));
     let first = stream::once(async { Ok::<_, std::convert::Infallible>(Bytes::from(hello)) });
     let stream = first
         .chain(rest(events).map(Ok))
@@ -77,6 +81,24 @@ pub(in crate::http) async fn stream_events(
         .take_until(Box::pin(shown.no_longer_good(api)));
     let headers = [(CONTENT_TYPE, "text/event-stream"), (HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// A type that this release does not tell may be one of a newer copy, whose page comes here for a while; it is said in a comment of
+/// the stream. Whoever asks for nothing else would listen in silence, and is refused.
+fn unknown(types: &[String]) -> Result<String, Problem> {
+    let unknown: Vec<&str> =
+        types.iter().map(String::as_str).filter(|kind| !kinds().any(|known| known == *kind)).collect();
+    if unknown.is_empty() {
+        return Ok(String::new());
+    }
+    if unknown.len() == types.len() {
+        let known = kinds().collect::<Vec<_>>().join(", ");
+        return Err(Problem::new(web::kinds::INVALID_QUERY)
+            .detail(format!("type={}: no such event is told here", unknown.join(",")))
+            .cure(format!("name some of these, or leave it out: {known}")));
+    }
+    // What was given has no line break: it came in a URL's query, and one that was encoded is shown as it was.
+    Ok(format!(": not told here: {}\n", unknown.join(", ").escape_debug()))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {

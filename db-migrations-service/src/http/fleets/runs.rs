@@ -8,7 +8,7 @@ use web::{Json, Path, Problem, Query};
 
 use crate::http::auth::Who;
 use crate::http::{Api, page};
-use crate::operations::FleetRunView;
+use crate::operations::{FleetProgress, FleetRunView};
 
 const PAGE: u32 = 50;
 const LONGEST_PAGE: u32 = 500;
@@ -53,11 +53,11 @@ pub(in crate::http) async fn list_fleet_runs(
 /// One run over a fleet
 #[utoipa::path(get, path = "/api/fleets/runs/{id}", tag = "fleets",
     params(("id" = Uuid, Path, description = "A run over a fleet")),
-    responses((status = 200, description = "How it stands", body = FleetRunView)))]
+    responses((status = 200, description = "How it stands, wave by wave and server by server", body = FleetProgress)))]
 pub(in crate::http) async fn get_fleet_run(
     State(api): State<Api>,
     Who(caller): Who,
     Path(id): Path<Uuid>,
-) -> Result<Json<FleetRunView>, Problem> {
-    Ok(Json(api.operations.fleet_run(id, &caller).await?))
+) -> Result<Json<FleetProgress>, Problem> {
+    Ok(Json(api.operations.fleet_progress(id, &caller).await?))
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use migration_engine::adopt::AdoptedMigration;
+use migration_engine::proof::report::Finding;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use web::{Json, Problem};
@@ -48,7 +49,10 @@ pub(in crate::http) struct AdoptAnswer {
     history_table: Option<String>,
     /// Nothing was written.
     dry_run: bool,
-    /// What the history takes over, in order.
+    /// `version`, or `history` where the tool applied some after newer ones: in which order the files were proven, and are recorded.
+    #[schema(example = "version")]
+    order: &'static str,
+    /// What the history takes over, in that order.
     adopted: Vec<AdoptedAnswer>,
     /// What it had taken over before.
     already: Vec<String>,
@@ -60,6 +64,9 @@ pub(in crate::http) struct AdoptAnswer {
     aligned: Vec<String>,
     /// Of the service's schemas, live and as the files make them; null where there was nothing to adopt.
     fingerprint: Option<String>,
+    /// What to know of it, as validations tell it: that a fresh database, which is migrated by version, comes out otherwise.
+    #[schema(value_type = Vec<Object>)]
+    findings: Vec<Finding>,
     /// Wall time, milliseconds.
     duration_ms: u64,
 }
@@ -126,12 +133,14 @@ pub(in crate::http) async fn adopt_migrations(
         path: report.path,
         history_table: report.history_table,
         dry_run: report.dry_run,
+        order: report.order.as_str(),
         adopted: report.adopted.into_iter().map(AdoptedAnswer::from).collect(),
         already: names(report.already),
         taken_back: names(report.taken_back),
         pending: names(report.pending),
         aligned: report.aligned,
         fingerprint: report.fingerprint.map(|fingerprint| fingerprint.to_string()),
+        findings: report.findings,
         duration_ms: report.duration_ms,
     }))
 }

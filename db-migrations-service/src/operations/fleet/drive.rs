@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use futures_util::stream;
 use migration_engine::{EngineError, ErrorCode, Project};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::find::Member;
@@ -17,8 +18,9 @@ use super::jobs::FleetHandle;
 use super::order::KeptOrder;
 use super::run::by_name;
 use super::target::{Came, Work};
+use crate::master::MasterError;
 use crate::master::fleets::{FleetClaim, FleetRunRecord, FleetRunState, FleetTargetRecord, FleetTargetState};
-use crate::operations::Operations;
+use crate::operations::{Operations, Recording};
 
 /// A claim outlives what may keep its holder from prolonging it; for so long a run rests when its process dies.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -27,6 +29,8 @@ const PROLONG_EVERY: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What came of databases is written down so often: one statement for all of them.
 const WRITE_EVERY: Duration = Duration::from_millis(200);
+/// How it ended is tried to be written down so often while the master database is away.
+const WRITE_AGAIN: Duration = Duration::from_secs(2);
 
 /// A run with all that it needs.
 pub(super) struct Drive {
@@ -73,20 +77,25 @@ impl Drive {
         let stopped = road.all_waves().await;
         drop(road);
         let is_ours = writing.await.unwrap_or(false);
+        // Taken back because nothing could be written down: somebody is to go on with it.
+        let was_cut_off = stop.is_cancelled() && !handle.stop.is_cancelled();
         let end = match stopped {
-            _ if handle.hand_over.is_cancelled() => None,
+            _ if handle.hand_over.is_cancelled() || was_cut_off => None,
             _ if handle.stop.is_cancelled() => Some((FleetRunState::Cancelled, None)),
             Some(why) => Some((FleetRunState::Stopped, Some(why))),
             None => Some((FleetRunState::Completed, None)),
         };
         if !is_ours {
-            tracing::warn!(run = %claim.run, "the claim to a run over a fleet was lost; another process goes on with it");
+            tracing::warn!(run = %claim.run, "a run over a fleet is not this process's any more; another one goes on with it");
             return;
         }
         let (state, why) = end.map_or((None, None), |(state, why)| (Some(state), why));
-        let master = self.work.operations.master();
-        if let Err(error) = master.release_fleet_run(claim, state, why.as_deref()).await {
-            tracing::error!(run = %claim.run, %error, "the end of a run over a fleet could not be written down");
+        let operations = &self.work.operations;
+        while let Err(error) = operations.master().release_fleet_run(claim, state, why.as_deref()).await {
+            if !tries_again(operations, handle, &error).await {
+                tracing::error!(run = %claim.run, %error, "the end of a run over a fleet could not be written down");
+                return;
+            }
         }
     }
 }
@@ -113,10 +122,11 @@ impl Road<'_> {
     fn too_many(&self, wave: i32) -> Option<String> {
         let failed = self.failed.load(Ordering::Relaxed);
         if wave == 0 && failed > 0 {
-            return Some(format!("{failed} of those that go first failed"));
+            return Some(format!("{failed} of those that go first failed, and all of them must succeed"));
         }
         let may = self.drive.failures;
-        (failed > may).then(|| format!("{failed} failed, and {may} may"))
+        let most = if may == 0 { "none may".to_owned() } else { format!("at most {may} may") };
+        (failed > may).then(|| format!("{failed} failed, and {most}"))
     }
 
     async fn one_wave(&self, wave: i32, targets: Vec<&FleetTargetRecord>) {
@@ -162,7 +172,10 @@ impl Road<'_> {
             Came::Cancelled => self.tell(target, FleetTargetState::Pending, |_| {}),
             Came::Failed(error) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(run = %self.drive.work.run, database = target.name, %error, "a database of a fleet failed");
+                // A command says it at its end.
+                if self.drive.work.operations.0.recording == Recording::First {
+                    tracing::warn!(run = %self.drive.work.run, database = target.name, %error, "a database of a fleet failed");
+                }
                 self.tell(target, FleetTargetState::Failed, |record| record.error = serde_json::to_value(&error).ok());
             }
         }
@@ -186,20 +199,18 @@ async fn write_down(
     let mut prolong = tokio::time::interval(PROLONG_EVERY);
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut write = tokio::time::interval(WRITE_EVERY);
+    write.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut waiting: BTreeMap<i32, FleetTargetRecord> = BTreeMap::new();
     let mut lost_since: Option<tokio::time::Instant> = None;
     loop {
-        let mut is_last = false;
         let kept = tokio::select! {
             told = heard.recv() => {
-                if let Some(record) = told {
-                    waiting.insert(record.place, record);
-                    continue;
-                }
-                is_last = true;
-                keep(&operations, claim, &mut waiting).await
+                let Some(record) = told else { break };
+                waiting.insert(record.place, record);
+                continue;
             }
-            _ = write.tick() => keep(&operations, claim, &mut waiting).await,
+            // Where there is nothing to write nobody was asked, and the claim may be lost all the same.
+            _ = write.tick(), if !waiting.is_empty() => keep(&operations, claim, &mut waiting).await,
             _ = prolong.tick() => operations.master().prolong_fleet_run(claim, LEASE).await,
             _ = look.tick() => operations.master().is_fleet_asked_to_cancel(claim.run).await.map(|asked| {
                 if asked {
@@ -223,17 +234,35 @@ async fn write_down(
                 }
             }
         }
-        if is_last {
-            return waiting.is_empty();
+    }
+    loop {
+        match keep(&operations, claim, &mut waiting).await {
+            Ok(is_ours) => return is_ours,
+            Err(error) if tries_again(&operations, &handle, &error).await => {}
+            Err(error) => {
+                tracing::error!(run = %claim.run, %error, "what came of the last databases of a fleet could not be written down");
+                return false;
+            }
         }
     }
+}
+
+/// Whether what could not be written down is tried again, after a while. Whoever serves has time; a command has none, and another
+/// process goes on with its run.
+async fn tries_again(operations: &Operations, handle: &FleetHandle, error: &MasterError) -> bool {
+    let is_patient = operations.0.recording == Recording::First && !handle.hand_over.is_cancelled();
+    if error.unavailable && is_patient {
+        tracing::warn!(run = %handle.run(), %error, "how a run over a fleet ended is not written down yet");
+        return handle.hand_over.run_until_cancelled(tokio::time::sleep(WRITE_AGAIN)).await.is_some();
+    }
+    false
 }
 
 async fn keep(
     operations: &Operations,
     claim: FleetClaim,
     waiting: &mut BTreeMap<i32, FleetTargetRecord>,
-) -> Result<bool, crate::master::MasterError> {
+) -> Result<bool, MasterError> {
     if waiting.is_empty() {
         return Ok(true);
     }

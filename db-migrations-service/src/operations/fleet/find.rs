@@ -24,6 +24,8 @@ pub struct FleetView {
     pub service: String,
     /// The environment whose settings hold for it.
     pub environment: String,
+    /// That environment is protected.
+    pub protected: bool,
     /// Its servers, `host:port`; empty where each database is given by its own URL.
     pub servers: Vec<String>,
     /// How its databases are found: `databases`, `query` or `match`.
@@ -85,6 +87,7 @@ impl Operations {
             fleet: name.to_owned(),
             service: fleet.service.clone(),
             environment: fleet.environment.clone(),
+            protected: self.is_fleet_protected(name),
             servers: servers.iter().map(ConnectOptions::host_summary).collect(),
             found_by,
             problem: places.and_then(|places| places.as_ref().err().cloned()),
@@ -103,22 +106,24 @@ impl Operations {
                 .with_cure(cure));
         };
         caller.check(Some(&fleet.service))?;
-        let project = match self.project().root() {
-            Some(root) => Arc::new(Project::open(root)?),
-            None => Arc::clone(self.project()),
-        };
-        let project = project.of_fleet(name).ok_or_else(|| {
+        Ok((fleet, self.project_of_fleet(name)?))
+    }
+
+    /// The files as the databases of a fleet see them.
+    pub(in crate::operations) fn project_of_fleet(&self, name: &str) -> Result<Arc<Project>, OperationError> {
+        let project = self.current_project()?.of_fleet(name).ok_or_else(|| {
             let message = format!("the fleet {name:?} is gone from the catalogue");
             EngineError::new(ErrorCode::CatalogueInvalid, message).cure("start the service again")
         })?;
-        Ok((fleet, project))
+        Ok(project)
     }
 
     /// The databases that a fleet has now, in the order in which they are listed, read, or found: by server, then by name.
     pub(super) async fn members(&self, name: &str, fleet: &Fleet) -> Result<Vec<Member>, OperationError> {
         let unknown = || Err("it is not in the catalogue that was read at the start".to_owned());
         let places = self.targets().fleet(name).cloned().unwrap_or_else(unknown).map_err(|why| {
-            OperationError::refuse(RefusalCode::EnvironmentUnconfigured, why).with_cure("see `profe fleet list`")
+            let cure = "correct the fleet in config/services.toml, or the variables that it names";
+            OperationError::refuse(RefusalCode::EnvironmentUnconfigured, why).with_cure(cure)
         })?;
         let found = match (&fleet.query, &fleet.pattern) {
             (Some(query), _) => self.read(fleet, query, &places).await?,

@@ -19,6 +19,6 @@ pub use jobs::FleetHandle;
 pub use order::{FleetAim, FleetOrder};
 pub use plan::{FleetPlan, FleetPlanGroup};
 pub use status::{FleetStatus, FleetTargetStatus, VersionCount};
-pub use view::FleetRunView;
+pub use view::{FleetProgress, FleetRunView};
 
 pub(super) use jobs::FleetJobs;

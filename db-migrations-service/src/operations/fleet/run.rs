@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use migration_engine::catalogue::Fleet;
+use migration_engine::{EngineError, ErrorCode};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::drive::{Drive, LEASE};
 use super::find::Member;
 use super::jobs::FleetHandle;
-use super::order::{FleetOrder, KeptOrder, missing, waves};
-use super::view::FleetRunView;
+use super::order::{FleetAim, FleetOrder, KeptOrder, missing, waves};
+use super::view::{FleetProgress, FleetRunView};
 use crate::master::fleets::{FleetClaim, FleetRunRecord, FleetRunState, FleetTargetRecord, FleetTargetState};
 use crate::operations::run::with_reason;
 use crate::operations::runs::joined;
@@ -41,6 +42,15 @@ impl Operations {
     async fn start_fleet_run_here(&self, order: FleetOrder, caller: &Caller) -> Result<FleetHandle, OperationError> {
         let (fleet, project) = self.fleet(&order.fleet, caller)?;
         self.may_begin(&order, fleet)?;
+        if let FleetAim::Forward { to: Some(id) } = &order.aim
+            && project.migration(id).is_none()
+        {
+            // Each database would say so, the first one as a failure.
+            let message = format!("there is no migration {id}");
+            return Err(EngineError::new(ErrorCode::UnknownMigration, message)
+                .cure("`profe migrate status` lists all of them")
+                .into());
+        }
         let members = self.members(&order.fleet, fleet).await?;
         let names: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
         let kept = KeptOrder::of(&order, fleet, names.len());
@@ -48,8 +58,10 @@ impl Operations {
         let missing = missing(&names, canary);
         if !missing.is_empty() {
             let message = format!("the fleet {:?} has no {}, which should go first", order.fleet, missing.join(", "));
-            return Err(OperationError::refuse(RefusalCode::InvalidRequest, message)
-                .with_cure("correct its canary in config/services.toml: `profe fleet show` lists its databases"));
+            return Err(OperationError::refuse(RefusalCode::InvalidRequest, message).with_cure(format!(
+                "correct its canary in config/services.toml: `profe fleet status {} --each` lists its databases",
+                order.fleet
+            )));
         }
         let waves = waves(&names, canary, order.wave.unwrap_or(fleet.wave));
         let run = FleetRunRecord {
@@ -73,8 +85,9 @@ impl Operations {
         let targets: Vec<(i32, String)> = waves.iter().copied().zip(names).collect();
         let claim = self.master().begin_fleet_run(&run, &targets, LEASE).await?.ok_or_else(|| {
             let message = format!("a run of the fleet {:?} is not over", order.fleet);
-            OperationError::refuse(RefusalCode::FleetBusy, message)
-                .with_cure("wait for it, or go on with it or call it off: `profe fleet runs` names it")
+            OperationError::refuse(RefusalCode::FleetBusy, message).with_cure(
+                "wait for it, or call it off: `profe fleet runs` names it, `profe fleet cancel RUN` stops it",
+            )
         })?;
         let targets = targets.into_iter().enumerate().map(|(place, (wave, name))| pending(place, wave, name)).collect();
         Ok(self.drive(claim, Drive::new(self.clone(), run, kept, &project, members, (targets, false))))
@@ -98,7 +111,7 @@ impl Operations {
                 "the environment {:?} is backed up before each run, and the databases of a fleet are not backed up by the service",
                 fleet.environment
             );
-            return Err(migration_engine::EngineError::new(migration_engine::ErrorCode::BackupRequired, message)
+            return Err(EngineError::new(ErrorCode::BackupRequired, message)
                 .cure("back them up by other means, and say so as the reason to go without: `--no-backup REASON`")
                 .into());
         }
@@ -196,10 +209,19 @@ impl Operations {
         Ok(self.fleet_run_record(id, caller).await?.into())
     }
 
+    /// One run with how far each wave is, and each server.
+    ///
+    /// # Errors
+    /// As [`fleet_run`](Self::fleet_run).
+    pub async fn fleet_progress(&self, id: Uuid, caller: &Caller) -> Result<FleetProgress, OperationError> {
+        let run = self.fleet_run(id, caller).await?;
+        Ok(FleetProgress::of(run, self.master().fleet_counts(id).await?))
+    }
+
     async fn fleet_run_record(&self, id: Uuid, caller: &Caller) -> Result<FleetRunRecord, OperationError> {
         let run = self.master().fleet_run(id).await?.ok_or_else(|| {
             OperationError::refuse(RefusalCode::UnknownRun, format!("there is no run {id} over a fleet"))
-                .with_cure("list the runs to find its id")
+                .with_cure("`profe fleet runs` lists them, and GET /api/fleets/runs")
         })?;
         match self.catalogue().fleets.get(&run.fleet) {
             Some(fleet) => caller.check(Some(&fleet.service))?,

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::master::fleets::{FleetRunRecord, FleetRunState, FleetTargetState};
+use crate::master::fleets::{FleetCount, FleetRunRecord, FleetRunState, FleetTargetState};
 
 /// A run over a fleet.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -75,6 +75,69 @@ impl From<FleetRunRecord> for FleetRunView {
             finished_at: run.finished_at,
             why: run.why,
             held_by: run.held_by,
+        }
+    }
+}
+
+/// A part of a run: a wave, or what lies on one server.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct FleetPart {
+    /// How many databases.
+    pub targets: i64,
+    /// How many stand how, as of the whole run.
+    pub counts: BTreeMap<String, i64>,
+}
+
+/// A wave of a run.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FleetWave {
+    /// Its number; 0 are those that go first and must all succeed.
+    pub wave: i32,
+    /// How it stands.
+    #[serde(flatten)]
+    pub part: FleetPart,
+}
+
+/// What lies on one server.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FleetServer {
+    /// `host:port`.
+    #[schema(example = "db1.example.org:5432")]
+    pub server: String,
+    /// How it stands.
+    #[serde(flatten)]
+    pub part: FleetPart,
+}
+
+/// A run over a fleet with its parts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetProgress {
+    /// The run.
+    #[serde(flatten)]
+    pub run: FleetRunView,
+    /// How many databases may fail before nothing more is begun.
+    pub may_fail: Option<u64>,
+    /// In the order of their turns.
+    pub waves: Vec<FleetWave>,
+    /// By name.
+    pub servers: Vec<FleetServer>,
+}
+
+impl FleetProgress {
+    pub(super) fn of(run: FleetRunView, counts: Vec<FleetCount>) -> Self {
+        let (mut waves, mut servers) = (BTreeMap::<i32, FleetPart>::new(), BTreeMap::<String, FleetPart>::new());
+        for FleetCount { wave, server, state, targets } in counts {
+            for part in [waves.entry(wave).or_default(), servers.entry(server).or_default()] {
+                part.targets += targets;
+                *part.counts.entry(state.clone()).or_default() += targets;
+            }
+        }
+        Self {
+            may_fail: run.orders["failures"].as_u64(),
+            run,
+            waves: waves.into_iter().map(|(wave, part)| FleetWave { wave, part }).collect(),
+            servers: servers.into_iter().map(|(server, part)| FleetServer { server, part }).collect(),
         }
     }
 }

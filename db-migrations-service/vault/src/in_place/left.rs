@@ -2,7 +2,7 @@
 
 use postgres_link::AdminConn;
 
-use super::names::{self, sweep};
+use super::names;
 use super::{InPlace, Live};
 use crate::error::VaultError;
 use crate::restore::own;
@@ -35,7 +35,7 @@ async fn drop_left(live: &AdminConn, target: &InPlace) -> Result<(), VaultError>
     live.batch(&format!("SET lock_timeout = {PATIENCE_MS}")).await.map_err(own("setting how long to wait"))?;
     let (schemas, database) = (left(live).await?, target.live.database());
     tracing::warn!(database, ?schemas, "dropping schemas that a restore left behind whose process is gone");
-    sweep(live).await
+    names::drop_all(live, &schemas).await
 }
 
 async fn left(session: &AdminConn) -> Result<Vec<String>, VaultError> {

@@ -71,14 +71,23 @@ pub(crate) fn with_suffix(name: &str, suffix: &str) -> String {
 
 /// Drops what restores have left, or leave. Only whoever holds the migration lock may: there is no other restore then.
 pub(crate) async fn sweep(live: &AdminConn) -> Result<(), VaultError> {
-    let own = |error: BatchError| match error.sqlstate() {
-        Some(sqlstate::LOCK_NOT_AVAILABLE) => VaultError::InUse,
-        _ => VaultError::server(&error, "dropping schemas that a restore has left"),
-    };
-    for schema in left(live).await.map_err(own)? {
-        live.batch(&format!("DROP SCHEMA {} CASCADE", identifier(&schema))).await.map_err(own)?;
+    let schemas = left(live).await.map_err(|error| refused(&error))?;
+    drop_all(live, &schemas).await
+}
+
+/// Drops these of them, in this order.
+pub(super) async fn drop_all(live: &AdminConn, schemas: &[String]) -> Result<(), VaultError> {
+    for schema in schemas {
+        live.batch(&format!("DROP SCHEMA {} CASCADE", identifier(schema))).await.map_err(|error| refused(&error))?;
     }
     Ok(())
+}
+
+fn refused(error: &BatchError) -> VaultError {
+    match error.sqlstate() {
+        Some(sqlstate::LOCK_NOT_AVAILABLE) => VaultError::InUse,
+        _ => VaultError::server(error, "dropping schemas that a restore has left"),
+    }
 }
 
 /// What restores have left, or leave. What watches others looks at what was restored, so it comes first.

@@ -28,7 +28,8 @@ impl Operations {
     }
 
     async fn read_offers(&self, environment: &str, plan: &Plan) -> Result<Vec<CoveringBackup>, OperationError> {
-        if plan.migrations.is_empty() {
+        // Without a session on the target where there is nothing to look for.
+        if plan.migrations.is_empty() || !self.master().has_backups_of_runs(environment).await? {
             return Ok(Vec::new());
         }
         let wanted: Vec<String> = plan.migrations.iter().map(|planned| planned.migration.to_string()).collect();

@@ -1,0 +1,3 @@
+-- Undoes bind_resets_to_addresses.
+
+alter table auth.password_resets drop column email;

@@ -1,0 +1,3 @@
+-- Undoes create_errands: letters that were not sent yet never are.
+
+drop table auth.errands;

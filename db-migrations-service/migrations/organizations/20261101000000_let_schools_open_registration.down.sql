@@ -1,0 +1,3 @@
+-- Undoes let_schools_open_registration.
+
+drop function organizations.admission(uuid);
