@@ -1,0 +1,15 @@
+//! The auth service as its clients meet it: over HTTP, on the platform's migrated database, with letters in a folder.
+//! Security checks carry their number in the test's name.
+
+mod administration;
+mod answers;
+mod document;
+mod keys;
+mod letters;
+mod limits;
+mod passwords;
+mod registering;
+mod resets;
+mod sessions;
+mod tokens;
+mod world;
