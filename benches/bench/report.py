@@ -151,6 +151,21 @@ def figures(results):
         out.append(f"One row by its id, {t['clients']} clients, medians of {t['rounds']} turns of five seconds: by the data door of services, as its "
                    f"caller, {t['guarded_per_s']:,} a second (p50 {t['p50_us']:.0f} µs, p99 {t['p99_us']:,.0f} µs); pgbench's plain prepared "
                    f"select without policies {t['plain_per_s']:,}; ratio {t['ratio']:.2f} (at least 0.60).")
+    if "users" in results:
+        u = results["users"]
+        each = lambda name: f"p50 {u[name]['p50_us'] / 1000:.1f} ms, p99 {u[name]['p99_us'] / 1000:.1f} ms"  # noqa: E731
+        out.append("### A list of a large school")
+        out.append(f"The user service over HTTP with {u['people']:,} people of one school, under the policies, {u['clients']} clients on the same processors: "
+                   f"the first 20 active students {each('first')} (p99 at most 20), 20 from the middle on {each('deep')}, a search for two words "
+                   f"{each('search')}, for the beginning of a common one {each('typed')}.")
+    if "gateway" in results:
+        g = results["gateway"]
+        out.append("### The gateway beside nginx")
+        out.append(f"1 KiB of one service, {g['connections']} connections, medians of {g['rounds']} turns of four seconds, everything on the same "
+                   f"processors: straight {g['per_s']['direct']:,} a second, by nginx {g['per_s']['nginx']:,}, by the gateway {g['per_s']['ours']:,}, which "
+                   f"believes a token for each; ratio of the turns {g['ratio']:.2f} (at least 0.85). With one connection, p50: the gateway adds "
+                   f"{g['added_p50_us']['ours']} µs (at most 1,000), nginx {g['added_p50_us']['nginx']}. Resident {g['resident_mib']['ours']:.0f} MiB "
+                   f"and {g['resident_mib']['nginx']:.0f}.")
     if "backup" in results:
         out += backup(results["backup"])
     return "\n\n".join(out)
