@@ -72,6 +72,8 @@ generated: ## writes anew what is made from the code and the database: openapi/,
 	@scripts/needs.sh default-database
 	cargo build $(LOCKED) -p profe
 	$(TARGET)/debug/profe openapi >$(TARGET)/openapi.json && mv $(TARGET)/openapi.json openapi/migration-service.json
+	UPDATE_OPENAPI=1 cargo test $(LOCKED) -p auth -p users -p organizations document
+	UPDATE_GATEWAY=1 cargo test $(LOCKED) -p gateway --test deploy
 	$(TARGET)/debug/profe db erd
 
 clean: ## removes what was built; data in .profe/ stays

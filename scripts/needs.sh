@@ -58,7 +58,7 @@ libclang_package() {
 }
 
 # Programs that tests run, and Debian's packages that have them.
-test_programs="promtool=prometheus prometheus-alertmanager=prometheus-alertmanager redis-server=redis-server sqitch=sqitch aiosmtpd=python3-aiosmtpd chromedriver=chromium-driver pgbouncer=pgbouncer"
+test_programs="promtool=prometheus prometheus-alertmanager=prometheus-alertmanager redis-server=redis-server sqitch=sqitch aiosmtpd=python3-aiosmtpd chromedriver=chromium-driver pgbouncer=pgbouncer nginx=nginx-light"
 
 # The emulator of Azure's storage, which is npm's.
 azurite=azurite@3.37.0

@@ -1,22 +1,29 @@
 //! What is ours, and what came from elsewhere.
 
 /// Our own crates, as they stand in paths: only these log more than is worth knowing.
-pub const OURS: [&str; 16] = [
+pub const OURS: [&str; 23] = [
+    "auth",
     "backup_vault",
     "dashboard",
     "db_migrations_service",
     "embedded_postgres",
     "foreign_migrations",
+    "gateway",
     "identity",
     "kernel",
+    "keyring",
     "lock_forecast",
+    "mail",
     "migration_client",
     "migration_engine",
+    "organizations",
     "postgres_link",
     "profe",
     "runtime",
     "schema_catalog",
+    "service",
     "sql_grammar",
+    "users",
     "web",
 ];
 

@@ -7,6 +7,7 @@ mod crates;
 mod misused;
 mod ready;
 mod serve;
+mod services;
 mod stack;
 mod up;
 

@@ -3,10 +3,8 @@
 use clap::Args;
 use db_migrations_service::cli::{Context, Exit, Failure};
 
+use crate::services::Wanted;
 use crate::stack::{Before, Stack};
-
-/// What this program can serve.
-const SERVICES: [&str; 1] = ["migration-service"];
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -18,18 +16,13 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self, context: &Context) -> Result<Exit, Failure> {
-        if let Some(unknown) = self.only.iter().find(|name| !SERVICES.contains(&name.as_str())) {
-            return Err(Failure::usage(
-                format!("this program has no service {unknown:?}"),
-                format!("it has: {}", SERVICES.join(", ")),
-            ));
-        }
+        let wanted = Wanted::named(&self.only)?;
         if context.settings.needs_private_cluster() && !context.data_dir.join("data").exists() {
             return Err(Failure::usage(
                 format!("there is no database to serve: no URL is set, and {} holds none", context.data_dir.display()),
                 "set DATABASE_URL or MIGRATION_SERVICE_MASTER_DB_URL, or make one with `profe up`",
             ));
         }
-        Stack::prepare(context, false)?.run(context, Before::Nothing)
+        Stack::prepare(context, wanted, false)?.run(context, Before::Nothing)
     }
 }

@@ -9,9 +9,12 @@ use db_migrations_service::cli::{self, Context, Databases, Exit, Failure};
 use db_migrations_service::operations::{Operations, Recording};
 use db_migrations_service::{STARTUP_PART, Service, StartError};
 use embedded_postgres::{Cluster, ClusterOptions, StartError as ClusterError};
+use postgres_link::{ConnectOptions, connect};
 use runtime::{BoxError, CancellationToken, Component, Ready, Supervisor, SupervisorError};
+use tokio::sync::watch;
 
 use crate::ready;
+use crate::services::{self, Known, MIGRATIONS, Platform, Wanted};
 
 /// The parts end by themselves within their times; what has not by then is cut off, on a machine that is not too busy for it.
 const SLACK: Duration = Duration::from_secs(3);
@@ -30,19 +33,22 @@ pub enum Before {
 /// Everything that stands before the first task runs.
 pub struct Stack {
     pub project: Project,
-    databases: Databases,
+    wanted: Wanted,
+    /// The server that this process holds; without the migration service another one may hold it.
+    own: Option<Databases>,
     began: Instant,
 }
 
 impl Stack {
     /// Opens the project and starts the private database, where one is needed. Everything that can be refused is
     /// refused here, the quickest first.
-    pub fn prepare(context: &Context, says_so: bool) -> Result<Self, Failure> {
+    pub fn prepare(context: &Context, wanted: Wanted, says_so: bool) -> Result<Self, Failure> {
         let began = Instant::now();
         let project = context.project()?;
-        let databases =
-            if context.settings.needs_private_cluster() { private(context, says_so)? } else { Databases::default() };
-        Ok(Self { project, databases, began })
+        let wanted = wanted.for_project(&project.catalogue.project.name);
+        let holds = context.settings.needs_private_cluster() && wanted.has(MIGRATIONS);
+        let own = if holds { Some(private(context, says_so)?) } else { None };
+        Ok(Self { project, wanted, own, began })
     }
 
     /// Runs until Ctrl-C or a failure; then everything is stopped, the database last.
@@ -60,31 +66,53 @@ impl Stack {
         let shutdown = runtime::shutdown::on_signals().map_err(|error| {
             Failure::other(Exit::Failed, "runtime", format!("cannot listen for Ctrl-C: {error}"), "")
         })?;
-        let operations = context.operations(Arc::clone(&self.project), &self.databases, Recording::First)?;
-        let service = Service::bind(operations.clone(), &context.settings).await?;
-        let (address, web) = (service.address(), service.readiness());
+        let databases = self.databases(context)?;
+        let operations = context.operations(Arc::clone(&self.project), databases, Recording::First)?;
+        let migrations = if self.wanted.has(MIGRATIONS) {
+            Some(Service::bind(operations.clone(), &context.settings).await?)
+        } else {
+            None
+        };
+        let web = migrations.as_ref().map(Service::readiness);
+        let mut addresses: Vec<_> = migrations.iter().map(|service| (MIGRATIONS, service.address())).collect();
+        let known = known(context, databases, &operations, migrations.as_ref())?;
+        let (in_place, begin) = watch::channel(false);
+        let platform = Platform::prepare(context, &self.wanted, &known, begin)?;
+        let others = platform.addresses();
 
-        let patience = Service::stops_within(&context.settings) + SLACK;
+        let patience = Service::stops_within(&context.settings).max(services::stops_within(&context.variables)) + SLACK;
         let mut supervisor = Supervisor::new(shutdown.clone()).stop_within(patience);
-        if let Some(cluster) = self.databases.cluster() {
+        if let Some(cluster) = databases.cluster() {
             supervisor.add(Database(Box::pin(cluster.exited())));
         }
-        supervisor.add(service);
+        if let Some(service) = migrations {
+            supervisor.add(service);
+        }
+        let has_logins = matches!(before, Before::BringUp(_));
         let environments = match before {
             Before::Nothing => Vec::new(),
             Before::BringUp(environments) => environments,
         };
-        let startup =
-            Startup { context: context.clone(), operations: operations.clone(), environments, web: web.clone() };
-        supervisor.add(startup);
+        supervisor.add(Startup {
+            context: context.clone(),
+            operations: operations.clone(),
+            environments,
+            private: databases.private().cloned().zip(databases.private_url().map(str::to_owned)),
+            web: web.clone(),
+            in_place,
+        });
+        supervisor.add(platform);
 
         let mut parts = supervisor.readiness();
         let announced = AtomicBool::new(false);
         let announce = async {
             // Fails only when the supervisor is gone, and then there is nothing to announce.
             if parts.wait_for(runtime::Readiness::is_ready).await.is_ok() {
-                web.ready().await;
-                ready::announce(context, &operations, address, self.began.elapsed());
+                if let Some(web) = &web {
+                    web.ready().await;
+                }
+                addresses.extend(others.borrow().iter());
+                ready::announce(context, &operations, &addresses, has_logins, self.began.elapsed());
                 announced.store(true, Ordering::Relaxed);
             }
             std::future::pending::<()>().await;
@@ -105,6 +133,27 @@ impl Stack {
             Err(error) => Err(failure(error)),
         }
     }
+
+    /// The databases: this process's own, or those of whoever holds them.
+    fn databases<'a>(&'a self, context: &'a Context) -> Result<&'a Databases, Failure> {
+        match &self.own {
+            Some(own) => Ok(own),
+            None => context.databases(),
+        }
+    }
+}
+
+/// What the domain services and the gateway are to know.
+fn known(
+    context: &Context,
+    databases: &Databases,
+    operations: &Operations,
+    migrations: Option<&Service>,
+) -> Result<Known, Failure> {
+    let entry = operations.environment(context.environment())?;
+    let database = entry.target.as_ref().ok().map(|target| target.connect.database().to_owned());
+    let private = databases.private_url().map(str::to_owned).zip(database);
+    Ok(Known { migrations: migrations.map(Service::address), private })
 }
 
 /// Starts the private database. One that another process holds is not ours to serve.
@@ -175,12 +224,16 @@ impl Component for Database {
     }
 }
 
-/// Migrates and seeds, then tells the service that everything is in place.
+/// Migrates and seeds, lets the services in, then tells the migration service that everything is in place.
 struct Startup {
     context: Context,
     operations: Operations,
     environments: Vec<String>,
-    web: db_migrations_service::Readiness,
+    /// The private server, as its superuser, and its URL.
+    private: Option<(ConnectOptions, String)>,
+    web: Option<db_migrations_service::Readiness>,
+    /// Tells the platform's services that their databases are in place.
+    in_place: watch::Sender<bool>,
 }
 
 impl Component for Startup {
@@ -190,7 +243,15 @@ impl Component for Startup {
 
     async fn run(self, _ready: Ready, shutdown: CancellationToken) -> Result<(), BoxError> {
         match cli::bring_up(&self.context, &self.operations, &self.environments, &shutdown).await {
-            Ok(()) => self.web.report(STARTUP_PART, true),
+            Ok(()) => {
+                if let Some((options, url)) = &self.private {
+                    services::let_them_in(&connect(options).await?, url).await?;
+                }
+                if let Some(web) = &self.web {
+                    web.report(STARTUP_PART, true);
+                }
+                self.in_place.send_replace(true);
+            }
             // Somebody stops everything, which is no failure.
             Err(failure) if failure.exit == Exit::Cancelled && shutdown.is_cancelled() => {}
             Err(failure) => return Err(failure.into()),

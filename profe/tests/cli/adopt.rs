@@ -1,5 +1,6 @@
 //! Databases that another tool has migrated, taken over with the tool's folder as it is.
 
+mod order;
 mod refused;
 mod rights;
 mod sqitch;

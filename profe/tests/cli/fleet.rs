@@ -80,7 +80,7 @@ fn a_fleet_is_listed_planned_run_and_taken_back() {
     let fleet = Fleet::new();
     assert!(fleet.run(&["fleet", "list"], 0).contains("beta-service"));
     assert!(fleet.run(&["fleet", "plan", "tenants"], 3).contains("16 of 16 databases"));
-    assert!(fleet.run(&["fleet", "run", "tenants"], 0).contains("completed: 16 applied of 16 databases."));
+    assert!(fleet.run(&["fleet", "run", "tenants"], 0).contains("completed, 16 databases: 16 applied."));
     let status = fleet.run(&["fleet", "status", "tenants", "--each"], 0);
     assert!(status.contains("16  beta/1") && status.contains("16 up to date."), "{status}");
     assert!(fleet.run(&["fleet", "rollback", "tenants", "--steps", "1"], 0).contains("16 rolled back"));

@@ -16,6 +16,8 @@ mod faults;
 mod fleet;
 mod migrate;
 mod output;
+
+mod platform;
 mod poolers;
 mod proof;
 mod release;

@@ -49,6 +49,11 @@ pub fn profe(folder: &Path) -> Command {
             command.env(name, value);
         }
     }
+    // Many platforms run beside one another here.
+    for name in ["API_GATEWAY_PORT", "AUTH_SERVICE_PORT", "USER_SERVICE_PORT", "ORGANIZATION_SERVICE_PORT"] {
+        command.env(name, "0");
+    }
+    command.env("API_GATEWAY_METRICS", "off");
     command
 }
 

@@ -147,6 +147,19 @@ fn a_run_of_a_folder_that_nobody_has_adopted() {
     assert_eq!(block_on(fresh.value("select count(*) from migration_service.history")).as_deref(), Some("2"));
 }
 
+/// What a killed one left on the server is dropped by the next one, without a copy that serves.
+#[test]
+fn a_throwaway_database_that_was_left_is_swept_by_the_next_adoption() {
+    let legacy = golang(2, false);
+    // A name as they have, and no other test's.
+    let last = legacy.work.database.name().bytes().rev().take(6);
+    let own = last.fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
+    let left = format!("scratch_rehearsal_{own}");
+    legacy.sql(&format!("create database {left}"));
+    legacy.adopt(&["--dry-run"]).ok(0);
+    assert_eq!(legacy.value(&format!("select count(*) from pg_database where datname = '{left}'")), "0");
+}
+
 /// Killed at any moment, all of it is there or nothing, and whoever does it again comes to the same end.
 #[test]
 fn a_kill_leaves_all_or_nothing() {

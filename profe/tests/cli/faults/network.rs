@@ -150,7 +150,10 @@ impl Serving {
 
     /// With these variables, and with what `master` makes of the master database's address.
     fn starting(variables: &[(&str, &str)], master_at: impl Fn(&str) -> String) -> Self {
-        let place = with_a_gate();
+        Self::of(with_a_gate(), variables, master_at)
+    }
+
+    fn of(place: Workplace, variables: &[(&str, &str)], master_at: impl Fn(&str) -> String) -> Self {
         place.project.migration(
             "alpha/2_wait",
             "do $$ begin while not exists (select from alpha.gate) loop perform pg_sleep(0.02); end loop; end $$;",
@@ -212,6 +215,31 @@ fn a_run_outlives_the_line_to_the_master_database_and_is_written_down_when_that_
 #[test]
 fn a_run_outlives_a_half_open_line_to_the_master_database() {
     Serving::new().survives(Proxy::stall);
+}
+
+/// What came of the last database is known when nobody can write it down: whoever serves does so later, and does not begin again.
+#[test]
+fn a_fleets_run_that_ends_without_its_master_database_is_written_down_when_that_is_back() {
+    let (place, tenant) = (with_a_gate(), block_on(server().empty_database()));
+    let catalogue = place.project.read("config/services.toml");
+    let fleet = "[fleets.tenants]\nservice = \"beta-service\"\nenvironment = \"development\"";
+    place.project.write("config/services.toml", &format!("{catalogue}\n{fleet}\ndatabases = [{:?}]\n", tenant.name()));
+    let wait = "do $$ begin while not exists (select from pg_class where relname = 'open') loop perform pg_sleep(0.02); end loop; end $$;";
+    place.project.migration("beta/1_wait", wait, "select 1;");
+    let mut serving = Serving::of(place, &[], patient);
+    let asked = client().post(serving.url("/api/fleets/tenants/run")).json(&json!({})).send().expect("an answer");
+    assert_eq!(asked.status(), 202);
+    until(&tenant, SLEEPS);
+    serving.line.cut();
+    block_on(tenant.value("create table public.open ()"));
+    serving.copy.wait_for_error("is not written down yet");
+    serving.line.heal();
+    let done = "select r.state = 'completed' and r.holder is null and t.state = 'applied' and t.migrations = 1 \
+                from migration_service.fleet_run r join migration_service.fleet_target t on t.run = r.id";
+    until(&serving.master, done);
+    let (status, _, said) = serving.copy.interrupt();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!said.contains("taken up"), "{said}");
 }
 
 /// What it has in hand cannot be written down any more, so it does not wait for that: whoever serves next goes on with it.

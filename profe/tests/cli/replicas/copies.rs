@@ -173,6 +173,19 @@ pub(super) fn get(port: u16, path: &str) -> Value {
     client().get(format!("http://127.0.0.1:{port}{path}")).send().expect("an answer").json().expect("JSON")
 }
 
+/// What is to be done about the first restore of a backup, which is shown as interrupted.
+#[track_caller]
+pub(super) fn cure_of_interrupted_restore(port: u16, backup: &str) -> String {
+    let shown = get(port, &format!("/api/backup/{backup}"));
+    let restore = &shown["restores"][0];
+    assert_eq!(
+        (&restore["status"], &restore["error"]["code"]),
+        (&json!("interrupted"), &json!("interrupted")),
+        "{shown}"
+    );
+    restore["error"]["cure"].as_str().unwrap_or_else(|| panic!("no cure: {shown}")).to_owned()
+}
+
 /// Asks for something that goes on by itself.
 #[track_caller]
 pub(super) fn post(port: u16, path: &str, body: &Value) -> Value {
