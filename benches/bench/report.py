@@ -59,11 +59,30 @@ def memory(results):
                  [[name] + [size(rows, key) for _, rows in columns] for key, name in names.items()])
 
 
+# The parts' sections, by how their headings begin.
+HEADINGS = {"apply": "Applying, fsync on", "nosync": "Applying, fsync off", "nothing": "Nothing pending", "rollback": "Rolling back",
+            "count": "Counted", "prove": "Proving", "clone": "A cloned", "metrics": "A scrape", "overview": "The dashboard's overview",
+            "fleet": "A fleet", "backfill": "A backfill", "listeners": "Listeners", "tenant": "A read under", "login": "Signing in",
+            "users": "A list of a large school", "peer": "Beside FastAPI", "gateway": "The gateway"}
+
+
+def told(results, heading):
+    """When and where the part of this heading was measured."""
+    part = next((part for part, begin in HEADINGS.items() if heading.startswith(begin)), None)
+    run = results.get("runs", {}).get(part)
+    return run and (f"Measured {run['date']}: {run['machine']}, PostgreSQL {run['server'].split(' ')[0]}, {run['rounds']} rounds; load of the "
+                    f"machine over the five minutes before the end {run['load']}, of which the benchmark makes about 1.")
+
+
 def figures(results):
-    loads = ", ".join(f"{part} {load}" for part, load in results.get("loads", {}).items())
-    measured = results.get("date", datetime.date.today())
-    out = [] if not loads else [f"Measured {measured}: {results['machine']}, PostgreSQL {results['server'].split(' ')[0]}, medians of {results['rounds']} rounds. "
-           f"Load of the machine over the five minutes before each part's end: {loads}; the benchmark alone makes about 1."]
+    """The sections of what is in the results, each with the line that says when it was measured."""
+    sections = re.split(r"^### ", measured(results), flags=re.M)[1:]
+    said = ((section.strip(), told(results, section)) for section in sections)
+    return "\n\n".join("### " + "\n\n".join(filter(None, lines)) for lines in said)
+
+
+def measured(results):
+    out = []
     if "apply" in results:
         out.append("### Applying, fsync on")
         out += [applying(part, part["title"]) for part in results["apply"].values()]
@@ -198,12 +217,27 @@ def seconds(milliseconds):
     return f"{milliseconds / 1000:.1f}"
 
 
+def merged(kept, new):
+    """The sections of `kept` with those of `new` in their place; what was not there stands after what it follows in `new`."""
+    split = lambda text: {part.split("\n", 1)[0]: f"### {part.strip()}" for part in re.split(r"^### ", text, flags=re.M)[1:]}  # noqa: E731
+    old, fresh = split(kept), split(new)
+    order = list(old)
+    before = None
+    for heading in fresh:
+        if heading not in order:
+            order.insert(order.index(before) + 1 if before else 0, heading)
+        before = heading
+    return "\n\n".join((old | fresh)[heading] for heading in order)
+
+
 def write(root, results):
+    """Puts the sections of these results in the place of their last ones; the others stay as they are."""
     path = os.path.join(root, "docs/benchmarks.md")
     with open(path) as file:
         text = file.read()
     if BEGIN not in text or END not in text:
         raise SystemExit(f"{path} lacks the lines {BEGIN} and {END}")
     before, rest = text.split(BEGIN, 1)
+    kept, after = rest.split(END, 1)
     with open(path, "w") as file:
-        file.write(f"{before}{BEGIN}\n\n{figures(results)}\n\n{END}{rest.split(END, 1)[1]}")
+        file.write(f"{before}{BEGIN}\n\n{merged(kept, figures(results))}\n\n{END}{after}")
