@@ -99,11 +99,11 @@ pub(crate) async fn follow(copies: Arc<Copies>, at: usize, place: Place, resolve
         if before.as_ref() != Some(&found) {
             match &found {
                 Ok(found) => {
-                    tracing::info!(upstream = copies.name, %place, ?found, "copies were found");
+                    tracing::info!(upstream = %copies.name, %place, ?found, "copies were found");
                     copies.set(at, found.clone());
                 }
                 Err(error) => {
-                    tracing::warn!(upstream = copies.name, %place, error, "copies cannot be looked for; the last ones stay");
+                    tracing::warn!(upstream = %copies.name, %place, error, "copies cannot be looked for; the last ones stay");
                 }
             }
             before = Some(found);

@@ -32,6 +32,8 @@ pub(crate) enum State {
 
 /// A copy.
 pub(crate) struct Endpoint {
+    /// The service that it is a copy of.
+    upstream: Arc<str>,
     /// `host:port`.
     pub(crate) authority: Arc<str>,
     pub(crate) host: HeaderValue,
@@ -61,10 +63,11 @@ impl Drop for InFlight {
 }
 
 impl Endpoint {
-    pub(crate) fn new(authority: Arc<str>, check: Arc<Notify>) -> Self {
+    pub(crate) fn new(upstream: Arc<str>, authority: Arc<str>, check: Arc<Notify>) -> Self {
         // Places are read from a list of plain characters.
         let host = HeaderValue::from_str(&authority).unwrap_or(HeaderValue::from_static("localhost"));
         Self {
+            upstream,
             authority,
             host,
             state: AtomicU8::new(State::Unknown as u8),
@@ -92,7 +95,7 @@ impl Endpoint {
         let (now, name) = if is_ready { (State::Up, "ready") } else { (State::Down, "not ready") };
         let before = self.state.swap(now as u8, Ordering::Relaxed);
         if before != now as u8 {
-            tracing::info!(endpoint = %self.authority, "it is {name}");
+            tracing::info!(upstream = %self.upstream, endpoint = %self.authority, "it is {name}");
         }
         if is_ready {
             self.stumbles.store(0, Ordering::Relaxed);
@@ -105,7 +108,7 @@ impl Endpoint {
     pub(crate) fn failed(&self, why: &str) {
         self.forget_idle();
         if self.state.swap(State::Down as u8, Ordering::Relaxed) != State::Down as u8 {
-            tracing::warn!(endpoint = %self.authority, why, "it is not used until it says that it is ready");
+            tracing::warn!(upstream = %self.upstream, endpoint = %self.authority, why, "it is not used until it says that it is ready");
         }
         self.check.notify_one();
     }

@@ -99,7 +99,7 @@ impl Plan<'_> {
                 tried.push(endpoint);
             }
         }
-        tracing::warn!(upstream = self.copies.name, "no copy of it can be reached");
+        tracing::warn!(upstream = %self.copies.name, "no copy of it can be reached");
         Err(away())
     }
 

@@ -30,6 +30,7 @@ mod proxy;
 mod routing;
 mod serve;
 mod settings;
+mod spans;
 mod strict;
 mod table;
 mod tunnel;

@@ -14,6 +14,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use keyring::NotBelieved;
+use tracing::Instrument as _;
 use web::{Asked, Problem, RequestId, kinds};
 
 use crate::answer::Answer;
@@ -24,6 +25,7 @@ use crate::headers::{self, Client, X_REQUEST_ID};
 use crate::limits::{self, Key};
 use crate::metrics::RouteMetrics;
 use crate::payload::{Metered, Payload};
+use crate::spans::Trace;
 use crate::table::{Access, Found, Rate, Route};
 use crate::{ids, methods, pages, path, problems, tunnel, webhooks};
 
@@ -61,7 +63,8 @@ pub(crate) async fn answer(core: &Arc<Core>, visitor: &Visitor, mut request: Req
     };
     let page = Page::of(request.headers(), &core.origins);
     let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
-    let serving = serve(core, visitor, request, upgrade, &page, &id_value, &mut note);
+    let trace = Trace::begin(note.id.as_str(), &method, note.uri.path(), request.headers_mut());
+    let serving = serve(core, visitor, request, upgrade, &page, &id_value, &mut note).instrument(trace.span.clone());
     let served = std::panic::AssertUnwindSafe(serving).catch_unwind().await;
     let served =
         served.unwrap_or_else(|_| Err(Problem::new(kinds::INTERNAL).cure("look for the requestId in the log")));
@@ -71,13 +74,14 @@ pub(crate) async fn answer(core: &Arc<Core>, visitor: &Visitor, mut request: Req
     };
     headers::finish(response.headers_mut(), &id_value);
     page.allow(response.headers_mut());
+    trace.end(response.status(), response.headers_mut());
     let took = begun.elapsed();
     if let Some(metrics) = &note.metrics {
         metrics.count(response.status(), took);
     }
     if tracing::enabled!(tracing::Level::INFO) {
         let (status, duration_ms) = (response.status().as_u16(), took.as_millis() as u64);
-        tracing::info!(%method, path = note.uri.path(), status, duration_ms, id = %note.id, "answered");
+        trace.span.in_scope(|| tracing::info!(%method, path = note.uri.path(), status, duration_ms, "answered"));
     }
     response
 }
@@ -134,6 +138,7 @@ async fn serve(
         let address = || Key::address(metrics.number, client.address);
         count(core, user.map_or_else(address, |user| Key::user(metrics.number, user)), rate)?;
     }
+    Trace::leads_to(&route.upstream);
     let mut parts = parts;
     let wanted = parts.headers.get(UPGRADE).cloned();
     let uri = there(&parts.uri, path)?;
@@ -143,7 +148,7 @@ async fn serve(
         let tunnel = tunnel::Tunnel { core, upstream, visitor, upgrade, timeout: route.timeout };
         return tunnel.open(parts, &body, &wanted, id).await;
     }
-    let is_idempotent = methods::is_idempotent(&parts.method);
+    let is_idempotent = methods::can_be_asked_again(&parts.method, &parts.headers);
     let (payload, progress) = payload(core, body, route.body_limit, is_idempotent).await?;
     let again = is_idempotent && !matches!(payload, Payload::Stream(_));
     let copies = upstream.copies();

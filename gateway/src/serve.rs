@@ -25,6 +25,8 @@ use crate::routing::{self, Making};
 use crate::settings::Settings;
 use crate::strict::Strict;
 
+/// The platform's inventory calls it so.
+const NAME: &str = "api-gateway";
 /// The largest head of a request, bytes.
 const HEAD: usize = 32 << 10;
 /// What a connection may have read or may have to write, in memory, bytes.
@@ -115,6 +117,8 @@ impl Gateway {
     /// # Errors
     /// When a listener breaks, or no thread can be had.
     pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
+        let numbers_at = self.metrics_address().map(tracing::field::display);
+        tracing::info!(service = NAME, address = %self.address, metrics = numbers_at, "serving");
         let Self { listener, private, core, settings, table_text, .. } = self;
         let follow = async {
             match &settings.routes {
@@ -140,7 +144,7 @@ impl Gateway {
 
 impl Component for Gateway {
     fn name(&self) -> String {
-        "api-gateway".to_owned()
+        NAME.to_owned()
     }
 
     async fn run(self, ready: Ready, shutdown: CancellationToken) -> Result<(), BoxError> {

@@ -18,7 +18,7 @@ pub(crate) struct Upstream(Arc<Copies>, #[expect(dead_code, reason = "stops the 
 
 /// What the tasks share with the requests.
 pub(crate) struct Copies {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) plan: UpstreamPlan,
     all: RwLock<Arc<[Arc<Endpoint>]>>,
     /// What each place has last been found to be.
@@ -44,7 +44,7 @@ impl Upstream {
         resolver: &Resolver,
     ) -> Self {
         let copies = Arc::new(Copies {
-            name: name.to_owned(),
+            name: name.into(),
             plan,
             all: RwLock::new(Arc::from([])),
             found: Mutex::new(vec![Vec::new(); places.len()]),
@@ -89,11 +89,15 @@ impl Copies {
                 continue;
             }
             let kept = before.iter().find(|endpoint| endpoint.authority == *authority).cloned();
-            after.push(kept.unwrap_or_else(|| Arc::new(Endpoint::new(Arc::clone(authority), Arc::clone(&self.check)))));
+            after.push(kept.unwrap_or_else(|| self.endpoint(authority)));
         }
         *self.all.write().unwrap_or_else(PoisonError::into_inner) = after.into();
         drop(found);
         self.check.notify_one();
+    }
+
+    fn endpoint(&self, authority: &Arc<str>) -> Arc<Endpoint> {
+        Arc::new(Endpoint::new(Arc::clone(&self.name), Arc::clone(authority), Arc::clone(&self.check)))
     }
 
     /// Of two by chance the one that is doing less, among those that are up; where none is, among those that nobody has
@@ -149,7 +153,7 @@ mod tests {
     fn copies(names: &[&str]) -> Copies {
         let plan = UpstreamPlan { addresses: String::new(), health: "/ready".to_owned(), webhook: None };
         let copies = Copies {
-            name: "users".to_owned(),
+            name: "users".into(),
             plan,
             all: RwLock::new(Arc::from([])),
             found: Mutex::new(vec![Vec::new()]),

@@ -80,16 +80,28 @@ impl Platform {
         settings
     }
 
-    /// How a service signs in to the database: as the role that the catalogue names. Roles are the server's, so the first test
-    /// gives each its password.
+    /// How a service signs in to the database: as the role that the catalogue names.
     pub async fn login(&self, role: &str) -> ConnectOptions {
-        let session = server().session("postgres").await;
-        let give = format!(
-            "BEGIN; SELECT pg_advisory_xact_lock(hashtext('testkit role passwords')); \
-             DO $$ BEGIN IF (SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = '{role}') THEN \
-             ALTER ROLE {role} PASSWORD '{ROLE_PASSWORD}'; END IF; END $$; COMMIT"
-        );
-        session.batch(&give).await.unwrap_or_else(|error| panic!("{error}\nin: {give}"));
+        give_password(role).await;
         self.db.connect().clone().with_user(role).with_password(ROLE_PASSWORD)
     }
+}
+
+/// The URL of a migrated database for a service that signs in as this role, for programs that a test starts.
+pub async fn service_url(db: &TestDb, role: &str) -> String {
+    give_password(role).await;
+    let url = db.url();
+    let (_, place) = url.split_once('@').expect("the URL names a user");
+    format!("postgresql://{role}:{ROLE_PASSWORD}@{place}")
+}
+
+/// Roles are the server's, so the first test gives each its password.
+async fn give_password(role: &str) {
+    let session = server().session("postgres").await;
+    let give = format!(
+        "BEGIN; SELECT pg_advisory_xact_lock(hashtext('testkit role passwords')); \
+         DO $$ BEGIN IF (SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = '{role}') THEN \
+         ALTER ROLE {role} PASSWORD '{ROLE_PASSWORD}'; END IF; END $$; COMMIT"
+    );
+    session.batch(&give).await.unwrap_or_else(|error| panic!("{error}\nin: {give}"));
 }

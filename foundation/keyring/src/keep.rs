@@ -32,14 +32,27 @@ impl Rounds {
     }
 }
 
+/// So many questions at the start may go without an answer before that is told: who starts beside the auth service is a moment early.
+const EARLY: u32 = 3;
+
 /// Tells once when something goes wrong, and once when it is well again.
 struct Trouble {
     of: &'static str,
+    early: u32,
     last: Option<String>,
 }
 
 impl Trouble {
+    fn about(of: &'static str) -> Self {
+        Self { of, early: EARLY, last: None }
+    }
+
     fn note(&mut self, now: Option<String>) {
+        if now.is_some() && self.early > 0 {
+            self.early -= 1;
+            return;
+        }
+        self.early = 0;
         match &now {
             Some(error) if self.last != now => {
                 tracing::warn!(error, "{} cannot be fetched from the auth service", self.of);
@@ -52,8 +65,8 @@ impl Trouble {
 }
 
 /// Fetches keys until `stop`; one question at a time, whoever wants them.
-pub(crate) async fn keys(inner: Arc<Inner>, fetch: Fetch, settings: Settings, stop: CancellationToken) {
-    let mut trouble = Trouble { of: "the keys", last: None };
+pub(crate) async fn keys(inner: Arc<Inner>, mut fetch: Fetch, settings: Settings, stop: CancellationToken) {
+    let mut trouble = Trouble::about("the keys");
     let mut pause = FIRST_PAUSE;
     loop {
         let Some(answer) = stop.run_until_cancelled(fetch.keys()).await else { return };
@@ -92,7 +105,7 @@ async fn asked(inner: &Inner) {
 
 /// Fetches ended sessions until `stop`.
 pub(crate) async fn sessions(inner: Arc<Inner>, mut fetch: Fetch, settings: Settings, stop: CancellationToken) {
-    let mut trouble = Trouble { of: "the ended sessions", last: None };
+    let mut trouble = Trouble::about("the ended sessions");
     loop {
         let begun = Instant::now();
         let Some(answer) = stop.run_until_cancelled(fetch.ended()).await else { return };

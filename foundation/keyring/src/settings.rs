@@ -6,10 +6,13 @@ use identity::Terms;
 use reqwest::Url;
 use runtime::Collector;
 
+use crate::fetch::addresses;
+
 /// How a keyring keeps itself up to date.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `AUTH_SERVICE_URL`: where the auth service publishes, below `.well-known`. `http://localhost:3001` where nothing is said.
+    /// `AUTH_SERVICE_URL`: where the auth service publishes, below `.well-known`; of several copies all, separated by commas.
+    /// `http://localhost:3001` where nothing is said.
     pub auth: String,
     /// `AUTH_SERVICE_ISSUER`, `AUTH_SERVICE_AUDIENCE`.
     pub terms: Terms,
@@ -36,16 +39,20 @@ impl Settings {
     /// What the environment says: `AUTH_SERVICE_URL`, `AUTH_SERVICE_ISSUER`, `AUTH_SERVICE_AUDIENCE`.
     pub fn read(values: &mut Collector<'_>) -> Self {
         let mut settings = Self::default();
-        if let Some(auth) = values.optional::<Url>(AUTH_URL) {
-            if matches!(auth.scheme(), "http" | "https") && auth.has_host() {
-                settings.auth = auth.into();
+        if let Some(auth) = values.optional::<String>(AUTH_URL) {
+            if addresses(&auth).all(is_address) {
+                settings.auth = auth;
             } else {
-                values.reject(AUTH_URL, "it is no http:// or https:// URL");
+                values.reject(AUTH_URL, "it is no http:// or https:// URL, nor several of them, separated by commas");
             }
         }
         settings.terms = terms(values);
         settings
     }
+}
+
+fn is_address(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 const AUTH_URL: &str = "AUTH_SERVICE_URL";
@@ -91,12 +98,16 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused() {
-        for bad in ["auth", "ftp://auth.example.org", "localhost:3001"] {
+        for bad in
+            ["auth", "ftp://auth.example.org", "localhost:3001", "http://auth-0:3001,", "http://auth-0:3001,auth-1"]
+        {
             assert!(read(&Environment::of([("AUTH_SERVICE_URL", bad)])).is_err(), "{bad}");
         }
         let said =
             [("AUTH_SERVICE_URL", "https://auth.example.org/x"), ("AUTH_SERVICE_ISSUER", "https://id.example.org")];
         let settings = read(&Environment::of(said)).expect("good values");
+        let copies = read(&Environment::of([("AUTH_SERVICE_URL", "http://auth-0:3001, http://auth-1:3001")]));
+        assert_eq!(copies.expect("two copies").auth, "http://auth-0:3001, http://auth-1:3001");
         assert_eq!(settings.terms.issuer, "https://id.example.org");
     }
 }

@@ -247,3 +247,23 @@ async fn while_the_auth_service_is_away_the_last_keys_and_the_last_list_stand() 
     assert_eq!(keyring.believe_token(&token(&gone, &key)).await, Err(NotBelieved::Ended));
     assert!(keyring.is_known());
 }
+
+#[tokio::test]
+async fn copies_of_the_auth_service_stand_in_for_one_another() {
+    let key = key();
+    let (first, mut settings) = Auth::of(&key).await;
+    let (second, others) = Auth::of(&key).await;
+    // Nobody listens at the first place.
+    settings.auth = format!("http://127.0.0.1:9, {},{}", settings.auth, others.auth);
+    let keyring = start(settings);
+    keyring.known().await;
+    let (here, gone) = (somebody(), somebody());
+    assert_eq!(keyring.believe_token(&token(&gone, &key)).await, Ok(gone));
+    assert_eq!(*second.asked.borrow(), (0, 0), "who has answered is asked again");
+    // One that has no keys is one that is away.
+    first.publish(None);
+    second.end(&[(gone.session, OffsetDateTime::now_utc().unix_timestamp() + 600)]);
+    second.looked().await;
+    assert_eq!(keyring.believe_token(&token(&gone, &key)).await, Err(NotBelieved::Ended));
+    assert_eq!(keyring.believe_token(&token(&here, &key)).await, Ok(here));
+}

@@ -1,6 +1,7 @@
 //! The calls.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use kernel::cause;
@@ -31,7 +32,10 @@ pub struct Client(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    base: Url,
+    /// One for each copy of the migration service.
+    bases: Vec<Url>,
+    /// The copy that is asked: another one, when it is away.
+    at: AtomicUsize,
     http: reqwest::Client,
 }
 
@@ -42,15 +46,19 @@ impl Client {
     /// An address that is no URL of HTTP.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
         let wrong = |why: String| ClientError::Settings(why);
-        let base = Url::parse(&settings.url).map_err(|error| wrong(format!("its address: {error}")))?;
-        if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
-            return Err(wrong("its address is no http:// or https:// URL".to_owned()));
-        }
+        let base = |url: &str| {
+            let base = Url::parse(url.trim()).map_err(|error| wrong(format!("its address: {error}")))?;
+            if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
+                return Err(wrong("its address is no http:// or https:// URL".to_owned()));
+            }
+            Ok(base)
+        };
+        let bases = settings.url.split(',').map(base).collect::<Result<_, _>>()?;
         // The client takes the process's provider for TLS; there may be one already, and then it is ours.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().connect_timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
         let http = http.build().map_err(|error| wrong(cause(&error)))?;
-        Ok(Self(Arc::new(Inner { settings, base, http })))
+        Ok(Self(Arc::new(Inner { settings, bases, at: AtomicUsize::new(0), http })))
     }
 
     /// Who it speaks for.
@@ -172,7 +180,7 @@ impl Client {
 
     /// A path below the service's address.
     fn url(&self, parts: &[&str]) -> Url {
-        let mut url = self.0.base.clone();
+        let mut url = self.0.bases[self.0.at.load(Ordering::Relaxed) % self.0.bases.len()].clone();
         url.set_query(None);
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(parts);
@@ -188,8 +196,18 @@ impl Client {
         }
     }
 
-    /// Sends, and makes an error of what is no success.
+    /// Sends, and makes an error of what is no success. Where the copy is away, the next question is for another one.
     async fn answered(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let at = self.0.at.load(Ordering::Relaxed);
+        let answered = Self::answer(request).await;
+        if let Err(ClientError::Away(_)) = &answered {
+            // Of several that failed at once the first one moves on.
+            let _ = self.0.at.compare_exchange(at, at.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed);
+        }
+        answered
+    }
+
+    async fn answer(request: RequestBuilder) -> Result<Response, ClientError> {
         let answer = request.send().await.map_err(|error| away(&error))?;
         let status = answer.status();
         if status.is_success() {
@@ -225,7 +243,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused() {
-        for url in ["localhost:3009", "ftp://localhost", "", "migrations"] {
+        for url in ["localhost:3009", "ftp://localhost", "", "migrations", "http://localhost:3009,"] {
             let made = Client::new(Settings::new(url, "plans-service", "2.4"));
             assert!(matches!(made, Err(ClientError::Settings(_))), "{url}");
         }

@@ -18,7 +18,7 @@ pub enum WhenUnknown {
 /// Who a client speaks for.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the migration service is, as `http://localhost:3009`.
+    /// Where the migration service is, as `http://localhost:3009`; of several copies all, separated by commas.
     pub url: String,
     /// A token with the scope `release` for the service; none is needed on the same machine.
     pub token: Option<Secret>,

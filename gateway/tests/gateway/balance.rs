@@ -123,6 +123,30 @@ async fn what_may_have_been_done_is_not_done_twice() {
 }
 
 #[tokio::test]
+async fn a_change_of_one_version_is_not_asked_for_again() {
+    let (world, other) = two().await;
+    for (method, header) in [("PUT", "if-match"), ("PUT", "if-none-match"), ("DELETE", "if-match")] {
+        let before = world.things.seen().len() + other.seen().len();
+        let method = method.parse().expect("a method");
+        let request = world.http.request(method, world.url("/api/open/drop")).header(header, "\"7\"");
+        let answer = request.send().await.expect("an answer");
+        // The second time would be told 412, as if somebody else had changed it.
+        assert_eq!((answer.status().as_u16(), world.things.seen().len() + other.seen().len()), (502, before + 1));
+    }
+    assert_eq!(
+        world
+            .http
+            .get(world.url("/api/open/drop"))
+            .header("if-none-match", "\"7\"")
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
+        503
+    );
+}
+
+#[tokio::test]
 async fn a_connection_that_was_closed_while_it_lay_ready_is_not_noticed() {
     let world = World::start().await;
     usable(&world, 1).await;
