@@ -18,6 +18,7 @@ if [ "$(cat "$tools/pinned" 2>/dev/null)" != "$pinned" ]; then
 fi
 
 "$tools/bin/hadolint" deploy/Dockerfile
+sh -n deploy/prepare.sh
 "$tools/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yaml
 "$tools/bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml deploy/github/*.yml
 # Its check is required, and GitHub waits for ever for a required check of a workflow that was not run.

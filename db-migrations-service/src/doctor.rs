@@ -52,33 +52,46 @@ impl Check {
         Self { area: area.to_owned(), verdict, message: message.into(), cure: None, statements: Vec::new() }
     }
 
-    fn ok(area: &str, message: impl Into<String>) -> Self {
+    /// As it should be.
+    pub fn ok(area: &str, message: impl Into<String>) -> Self {
         Self::new(area, Verdict::Ok, message)
     }
 
-    fn note(area: &str, message: impl Into<String>) -> Self {
+    /// Worth knowing.
+    pub fn note(area: &str, message: impl Into<String>) -> Self {
         Self::new(area, Verdict::Note, message)
     }
 
-    fn warning(area: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+    /// It works, but something will not.
+    pub fn warning(area: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { cure: Some(cure.into()).filter(|c| !c.is_empty()), ..Self::new(area, Verdict::Warning, message) }
     }
 
-    fn error(area: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+    /// It does not work.
+    pub fn error(area: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { cure: Some(cure.into()).filter(|c| !c.is_empty()), ..Self::new(area, Verdict::Error, message) }
     }
 
-    fn statement(mut self, sql: impl Into<String>) -> Self {
+    /// With a statement that mends it, or a part of it.
+    #[must_use]
+    pub fn statement(mut self, sql: impl Into<String>) -> Self {
         self.statements.push(sql.into());
         self
     }
 }
 
-/// Looks at everything.
-pub fn examine(context: &Context) -> Vec<Check> {
+/// Looks at everything, or only at what matters also where nothing is migrated from.
+pub fn examine(context: &Context, migrates_here: bool) -> Vec<Check> {
     let mut checks = machine::settings(context);
     let settings_are_good = checks.iter().all(|check| check.verdict < Verdict::Error);
     checks.extend(machine::clock());
+    if !migrates_here {
+        checks.push(Check::note(
+            "databases",
+            "the migration service's are not looked at: only other parts are set up here",
+        ));
+        return checks;
+    }
     let (more, databases) = machine::server(context);
     checks.extend(more);
     checks.push(machine::port(context, databases));

@@ -4,6 +4,7 @@
 //! Here are only arguments and the composition of parts; what they do stands in the services' own crates.
 
 mod crates;
+mod doctor;
 mod misused;
 mod ready;
 mod serve;
@@ -69,7 +70,9 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let asked = context.variables.get("MIGRATION_SERVICE_LOG_LEVEL").ok().flatten().is_some();
     let level = if serves || asked { &context.settings.log_level } else { COMMAND_LOG_LEVEL };
     let traces = context.settings.traces_to.clone();
-    let traces = traces.map(|endpoint| TraceExport { endpoint, service: "profe".to_owned() });
+    let part = if let Command::Serve(serve) = &command { serve.alone() } else { None };
+    let service = part.unwrap_or("profe").to_owned();
+    let traces = traces.map(|endpoint| TraceExport { endpoint, service });
     let _telemetry = telemetry::init(level, context.settings.log_format, traces.as_ref(), &crates::OURS).map_err(
         |error| match error {
             TelemetryError::Traces(_) => Failure::settings(&[error.to_string()]),
@@ -85,6 +88,10 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let ended = match command {
         Command::Up(up) => up.run(&context),
         Command::Serve(serve) => serve.run(&context),
+        Command::Service(cli::Command::Doctor(report)) => {
+            let parts = doctor::examine(&context);
+            Ok(report.report(&context, !doctor::is_only_parts(&context), parts))
+        }
         Command::Service(command) => command.run(&context),
     };
     match ended {

@@ -1,6 +1,7 @@
 //! The lines that tell a person where everything is.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use db_migrations_service::cli::{Context, show};
@@ -25,41 +26,53 @@ const PASSWORD: &str = "profe-desarrollo";
 /// Prints them, or one JSON document.
 pub fn announce(
     context: &Context,
-    operations: &Operations,
+    operations: Option<&Operations>,
     addresses: &[(&'static str, SocketAddr)],
     has_logins: bool,
     took: Duration,
 ) {
     let places: Vec<(&str, String)> = addresses.iter().map(|(name, address)| (*name, url(*address))).collect();
     let at = |name: &str| places.iter().find(|(place, _)| *place == name).map(|(_, url)| url.as_str());
-    let environment = operations.environment(context.environment()).ok();
+    let environment = operations.and_then(|operations| operations.environment(context.environment()).ok());
     let target = environment.and_then(|entry| entry.target.as_ref().ok());
-    let database = target.map(|target| target.connect.redacted()).unwrap_or_default();
+    let database = target.map(|target| target.connect.redacted());
     let has_logins = has_logins && at(AUTH).is_some() && environment.is_some_and(|entry| !entry.protected);
     let docs = at(MIGRATIONS).map(|api| format!("{api}/docs"));
     let front = at(GATEWAY).map(|gateway| format!("{gateway}/api"));
+    let letters = at(AUTH).and_then(|_| letters(context));
     let output = context.output;
     let services: serde_json::Map<_, _> = places.iter().map(|(name, url)| ((*name).to_owned(), json!(url))).collect();
     let logins: Vec<_> = LOGINS.iter().filter(|_| has_logins).collect();
     output.json_line(&json!({
         "ready": true, "api": at(MIGRATIONS), "docs": docs, "platform": front, "services": services, "database": database,
+        "letters": letters,
         "logins": logins.iter().map(|(role, email)| json!({ "role": role, "email": email, "password": PASSWORD })).collect::<Vec<_>>(),
         "startMs": took.as_millis() as u64,
     }));
     let seconds = show::duration(took.as_millis() as u64);
     output.line(format!("\n{} in {seconds}.\n", "Profe is ready".style(show::GOOD)));
     let line = |name: &str, text: &str| output.line(format!("  {name:<21} {}", text.style(show::BOLD)));
+    let about = |text: &str| output.line(format!("  {:<21} {}", "", text.style(show::DIM)));
     if let Some(front) = &front {
         line("Platform", front);
+        about(&format!("all services behind one address; how they are: {front}/status"));
     }
-    for (name, url) in places.iter().filter(|(name, _)| *name != GATEWAY) {
+    for (name, url) in &places {
         line(name, url);
     }
     if let Some(docs) = &docs {
         line("API docs", docs);
+        if at(AUTH).is_some() {
+            about("every service has its own below /docs");
+        }
     }
-    line("Database", &database);
-    output.line(format!("  {:<21} {}", "", "with its password: profe db url".style(show::DIM)));
+    if let Some(letters) = &letters {
+        line("Letters", &letters.display().to_string());
+    }
+    if let Some(database) = &database {
+        line("Database", database);
+        about("with its password: profe db url");
+    }
     if has_logins {
         output.line(format!("\nSign in with the password {}:", PASSWORD.style(show::BOLD)));
         for (role, email) in &logins {
@@ -74,6 +87,13 @@ pub fn announce(
         }
     }
     output.line(format!("\n{}", "Ctrl-C stops everything.".style(show::DIM)));
+}
+
+/// The folder where letters lie that no server is to take.
+fn letters(context: &Context) -> Option<PathBuf> {
+    let set = |name: &str| context.variables.get(name).ok().flatten();
+    let folder = || set("MAIL_FOLDER").map_or_else(|| context.data_dir.join("mail"), PathBuf::from);
+    set("MAIL_SMTP_URL").is_none().then(folder)
 }
 
 /// Lines to copy.

@@ -23,7 +23,7 @@ pub const MIGRATIONS: &str = "migration-service";
 /// The gateway's.
 pub const GATEWAY: &str = "api-gateway";
 /// The domain services, in the order in which they are started: the first one signs the tokens of all.
-const DOMAINS: [&Definition; 3] = [&auth::DEFINITION, &users::DEFINITION, &organizations::DEFINITION];
+pub const DOMAINS: [&Definition; 3] = [&auth::DEFINITION, &users::DEFINITION, &organizations::DEFINITION];
 
 /// The name of the platform's own project; others have services of their own, which are not these.
 const PLATFORM: &str = "profe";
@@ -258,7 +258,7 @@ async fn one(definition: &Definition, environment: &Environment) -> Result<Servi
 }
 
 /// What is usual before anything listens.
-fn usual(context: &Context, known: &Known) -> Vec<(String, String)> {
+pub fn usual(context: &Context, known: &Known) -> Vec<(String, String)> {
     let data = |name: &str| context.data_dir.join(name).display().to_string();
     let mut usual = vec![("AUTH_SERVICE_DATA".to_owned(), data("auth")), ("MAIL_FOLDER".to_owned(), data("mail"))];
     // Links in letters lead to the front door.

@@ -1,6 +1,6 @@
 //! The parts that run together: database, service, and what has to happen before everything is ready.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -67,22 +67,26 @@ impl Stack {
             Failure::other(Exit::Failed, "runtime", format!("cannot listen for Ctrl-C: {error}"), "")
         })?;
         let databases = self.databases(context)?;
-        let operations = context.operations(Arc::clone(&self.project), databases, Recording::First)?;
-        let migrations = if self.wanted.has(MIGRATIONS) {
-            Some(Service::bind(operations.clone(), &context.settings).await?)
-        } else {
-            None
+        let operations = match databases {
+            Some(databases) => Some(context.operations(Arc::clone(&self.project), databases, Recording::First)?),
+            None => None,
+        };
+        let migrations = match &operations {
+            Some(operations) if self.wanted.has(MIGRATIONS) => {
+                Some(Service::bind(operations.clone(), &context.settings).await?)
+            }
+            _ => None,
         };
         let web = migrations.as_ref().map(Service::readiness);
         let mut addresses: Vec<_> = migrations.iter().map(|service| (MIGRATIONS, service.address())).collect();
-        let known = known(context, databases, &operations, migrations.as_ref())?;
+        let known = known(context, databases.zip(operations.as_ref()), migrations.as_ref().map(Service::address))?;
         let (in_place, begin) = watch::channel(false);
         let platform = Platform::prepare(context, &self.wanted, &known, begin)?;
         let others = platform.addresses();
 
         let patience = Service::stops_within(&context.settings).max(services::stops_within(&context.variables)) + SLACK;
         let mut supervisor = Supervisor::new(shutdown.clone()).stop_within(patience);
-        if let Some(cluster) = databases.cluster() {
+        if let Some(cluster) = databases.and_then(Databases::cluster) {
             supervisor.add(Database(Box::pin(cluster.exited())));
         }
         if let Some(service) = migrations {
@@ -97,7 +101,7 @@ impl Stack {
             context: context.clone(),
             operations: operations.clone(),
             environments,
-            private: databases.private().cloned().zip(databases.private_url().map(str::to_owned)),
+            private: databases.and_then(|of| of.private().cloned().zip(of.private_url().map(str::to_owned))),
             web: web.clone(),
             in_place,
         });
@@ -112,7 +116,7 @@ impl Stack {
                     web.ready().await;
                 }
                 addresses.extend(others.borrow().iter());
-                ready::announce(context, &operations, &addresses, has_logins, self.began.elapsed());
+                ready::announce(context, operations.as_ref(), &addresses, has_logins, self.began.elapsed());
                 announced.store(true, Ordering::Relaxed);
             }
             std::future::pending::<()>().await;
@@ -134,26 +138,35 @@ impl Stack {
         }
     }
 
-    /// The databases: this process's own, or those of whoever holds them.
-    fn databases<'a>(&'a self, context: &'a Context) -> Result<&'a Databases, Failure> {
+    /// The databases of the migration service: this process's own, or those of whoever holds them. The other parts do without:
+    /// each is told its own, and the gateway has none.
+    fn databases<'a>(&'a self, context: &'a Context) -> Result<Option<&'a Databases>, Failure> {
         match &self.own {
-            Some(own) => Ok(own),
-            None => context.databases(),
+            Some(own) => Ok(Some(own)),
+            None if self.wanted.has(MIGRATIONS) || has_databases(context) => context.databases().map(Some),
+            None => Ok(None),
         }
     }
 }
 
+/// Whether the migration service's databases are known: by URL, or since a `profe up` has made them here.
+pub fn has_databases(context: &Context) -> bool {
+    !context.settings.needs_private_cluster() || context.data_dir.join("data").exists()
+}
+
 /// What the domain services and the gateway are to know.
-fn known(
+pub fn known(
     context: &Context,
-    databases: &Databases,
-    operations: &Operations,
-    migrations: Option<&Service>,
+    databases: Option<(&Databases, &Operations)>,
+    migrations: Option<SocketAddr>,
 ) -> Result<Known, Failure> {
-    let entry = operations.environment(context.environment())?;
-    let database = entry.target.as_ref().ok().map(|target| target.connect.database().to_owned());
-    let private = databases.private_url().map(str::to_owned).zip(database);
-    Ok(Known { migrations: migrations.map(Service::address), private })
+    let mut known = Known { migrations, private: None };
+    if let Some((databases, operations)) = databases {
+        let entry = operations.environment(context.environment())?;
+        let database = entry.target.as_ref().ok().map(|target| target.connect.database().to_owned());
+        known.private = databases.private_url().map(str::to_owned).zip(database);
+    }
+    Ok(known)
 }
 
 /// Starts the private database. One that another process holds is not ours to serve.
@@ -227,7 +240,8 @@ impl Component for Database {
 /// Migrates and seeds, lets the services in, then tells the migration service that everything is in place.
 struct Startup {
     context: Context,
-    operations: Operations,
+    /// None where nothing is migrated and no database is known.
+    operations: Option<Operations>,
     environments: Vec<String>,
     /// The private server, as its superuser, and its URL.
     private: Option<(ConnectOptions, String)>,
@@ -242,7 +256,11 @@ impl Component for Startup {
     }
 
     async fn run(self, _ready: Ready, shutdown: CancellationToken) -> Result<(), BoxError> {
-        match cli::bring_up(&self.context, &self.operations, &self.environments, &shutdown).await {
+        let brought_up = match &self.operations {
+            Some(operations) => cli::bring_up(&self.context, operations, &self.environments, &shutdown).await,
+            None => Ok(()),
+        };
+        match brought_up {
             Ok(()) => {
                 if let Some((options, url)) = &self.private {
                     services::let_them_in(&connect(options).await?, url).await?;

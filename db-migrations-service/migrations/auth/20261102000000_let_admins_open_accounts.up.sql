@@ -1,6 +1,8 @@
 -- Administrators bring people along who have no account yet. What they open is an account without a usable password and
 -- without a shown address: nobody signs in with it before somebody has opened a letter in that mailbox and chosen a password.
--- Whoever has an account already keeps it as it is, and the administrator is not told which of both it was.
+-- Whoever has an account already keeps it as it is, and the administrator is not told which of both it was. But an account whose
+-- address nobody has shown may be a stranger's, who registered with it and waits for the owner to confirm: its password and the
+-- links that were sent for it are void from now on, and whoever reads that mailbox chooses the password.
 -- requires: users/20260901030100
 
 create function auth.only_people_services()
@@ -57,10 +59,14 @@ begin
             || rtrim(encode(uuid_send(gen_random_uuid()), 'base64'), '=') || '$'
             || rtrim(encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'base64'), '=')
     )
-    on conflict (lower(email)) do nothing
+    on conflict (lower(email)) do update set password_hash = excluded.password_hash where not users.is_verified
     returning id into person;
     if person is null then
         select u.id into person from auth.users u where lower(u.email) = lower(address);
+    else
+        update auth.email_verifications v
+        set expires_at = now()
+        where v.user_id = person and v.used_at is null and v.expires_at > now();
     end if;
     return person;
 end

@@ -17,8 +17,15 @@ pub struct Doctor;
 impl Doctor {
     #[expect(clippy::unnecessary_wraps, reason = "as every command")]
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        Ok(self.report(context, true, Vec::new()))
+    }
+
+    /// Says what was found here and, by who knows them, in other parts of the program. Where nothing is migrated from here, databases
+    /// are not looked at.
+    pub fn report(self, context: &Context, migrates_here: bool, others: Vec<Check>) -> Exit {
         let Self = self;
-        let checks = examine(context);
+        let mut checks = examine(context, migrates_here);
+        checks.extend(others);
         let number = |verdict: Verdict| checks.iter().filter(|check| check.verdict == verdict).count();
         let (errors, warnings) = (number(Verdict::Error), number(Verdict::Warning));
         context.output.document(&json!({ "checks": checks, "errors": errors, "warnings": warnings }));
@@ -36,7 +43,7 @@ impl Doctor {
             (n, w) => format!("{}, {}.", count(n, "error"), count(w, "warning")).style(BAD).to_string(),
         };
         context.output.line(format!("\n{sentence}"));
-        Ok(if errors > 0 { Exit::Failed } else { Exit::Ok })
+        if errors > 0 { Exit::Failed } else { Exit::Ok }
     }
 }
 

@@ -1,9 +1,9 @@
 //! `profe doctor`
 
 use serde_json::Value;
-use testkit::{block_on, server};
+use testkit::{block_on, server, service_url};
 
-use crate::support::{Done, Workplace, free_port, open_folder, profe, run};
+use crate::support::{Done, Running, Workplace, free_port, open_folder, profe, run};
 
 fn checks(done: Done, code: i32) -> Vec<Value> {
     let out = done.ok(code);
@@ -204,4 +204,151 @@ fn fleets_whose_servers_or_databases_are_not_there_are_told() {
     command.env("FAR_URL", "postgresql://127.0.0.1:1/postgres");
     let found = checks(run(&mut command, &[]), 1);
     assert_eq!(with(&found, "far: the server 127.0.0.1:1 does not answer")["verdict"], "error");
+}
+
+/// The variables of a service that signs in as this.
+fn of_auth(url: &str) -> [(&'static str, String); 3] {
+    [
+        ("AUTH_SERVICE_DB_URL", url.to_owned()),
+        ("AUTH_SERVICE_JWT_SECRET", "a-secret-that-is-long-enough-for-tests".to_owned()),
+        ("AUTH_SERVICE_MIGRATION_SERVICE", format!("http://127.0.0.1:{}", free_port())),
+    ]
+}
+
+#[test]
+fn a_service_that_may_too_much_is_told_what_to_take_from_it() {
+    let folder = open_folder();
+    let database = block_on(server().platform_database());
+    let doctor = |url: &str, code| {
+        let mut command = profe(folder.path());
+        command.envs(of_auth(url)).args(["--output", "json"]);
+        checks(run(&mut command, &["doctor"]), code)
+    };
+    let found = doctor(&database.url(), 1);
+    let unfit = with(&found, "it must not sign in as postgres: ");
+    assert_eq!((&unfit["verdict"], &unfit["area"]), (&Value::from("error"), &Value::from("auth-service")));
+    assert!(unfit["cure"].as_str().is_some_and(|cure| cure.contains("sign in as auth_service")), "{unfit}");
+    assert!(unfit["statements"].to_string().contains("ALTER ROLE postgres NOSUPERUSER"), "{unfit}");
+
+    let found = doctor(&block_on(service_url(&database, "users_service")), 1);
+    assert!(with(&found, "signs in to")["message"].to_string().contains("as users_service, which is not its role"));
+
+    let found = doctor(&block_on(service_url(&database, "auth_service")), 0);
+    assert_eq!(with(&found, "auth_service signs in to")["verdict"], "ok");
+    // Whether the schemas fit is the migration service's to say, and it is away.
+    let schema = with(&found, "whether its schemas fit cannot be asked at http://127.0.0.1:");
+    assert_eq!(schema["verdict"], "warning");
+    assert!(schema["cure"].to_string().contains("AUTH_SERVICE_MIGRATION_SERVICE"), "{schema}");
+    // A pod of a service has no databases of the migration service, and no server to start.
+    with(&found, "only other parts are set up here");
+
+    let found = doctor("postgresql://auth_service:wrong@127.0.0.1:1/profe_database", 1);
+    let away = with(&found, "its database cannot be used");
+    assert!(!away.to_string().contains("wrong@") && away["statements"][0] == "ALTER ROLE auth_service PASSWORD '…';");
+}
+
+#[test]
+fn schemas_that_lag_behind_a_service_are_told() {
+    let folder = open_folder();
+    let database = block_on(server().empty_database());
+    let port = free_port().to_string();
+    let mut command = profe(folder.path());
+    command.env("DATABASE_URL", database.url()).env("MIGRATION_SERVICE_PORT", &port);
+    command.env("MIGRATION_SERVICE_WATCH_INTERVAL", "off");
+    let mut serve = Running::start(&mut command, &["serve", "--only", "migration-service", "--output", "json"]);
+    serve.wait_for("\"ready\":true");
+    let doctor = |code| {
+        let mut command = profe(folder.path());
+        command.envs(of_auth(&database.url())).args(["--output", "json"]);
+        command.env("AUTH_SERVICE_MIGRATION_SERVICE", format!("http://127.0.0.1:{port}"));
+        checks(run(&mut command, &["doctor"]), code)
+    };
+    let found = doctor(1);
+    let lag = with(&found, "its schemas in development are not what it needs: ");
+    assert!(lag["verdict"] == "error" && lag["cure"].is_string(), "{lag}");
+    run(profe(folder.path()).env("DATABASE_URL", database.url()), &["migrate", "run"]).ok(0);
+    with(&doctor(1), "its schemas in development are what it needs");
+    assert_eq!(serve.interrupt().0.code(), Some(0));
+}
+
+#[test]
+fn settings_ports_and_secrets_of_the_parts_are_looked_at_together() {
+    let folder = open_folder();
+    let database = block_on(server().platform_database());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let doctor = |variables: &[(&str, &str)], code| {
+        let mut command = profe(folder.path());
+        command.env("DATABASE_URL", database.url()).env("MIGRATION_SERVICE_PORT", "0").args(["--output", "json"]);
+        command.envs(variables.iter().copied());
+        checks(run(&mut command, &["doctor"]), code)
+    };
+    let bad = [
+        ("API_GATEWAY_PORT", "30oo"),
+        ("API_GATEWAY_ROUTES", "/there/is/none.toml"),
+        ("USER_SERVICE_DB_POOL", "0"),
+        ("AUTH_SERVICE_URL", "auth"),
+    ];
+    let found = doctor(&bad, 1);
+    for (name, _) in bad {
+        assert_eq!(with(&found, name)["verdict"], "error", "{name}");
+    }
+    let of_url = found.iter().filter(|check| check["message"].to_string().contains("AUTH_SERVICE_URL"));
+    assert_eq!(of_url.count(), 1, "what several parts read is wrong once: {found:#?}");
+
+    let url = block_on(service_url(&database, "auth_service"));
+    let found = doctor(&[("AUTH_SERVICE_DB_URL", &url), ("AUTH_SERVICE_BIND", "0.0.0.0")], 1);
+    let secret = with(&found, "AUTH_SERVICE_JWT_SECRET is not set");
+    assert!(secret["cure"].as_str().is_some_and(|cure| cure.contains("openssl")), "{secret}");
+
+    let away = format!("http://127.0.0.1:{}", free_port());
+    let found = doctor(
+        &[
+            ("AUTH_SERVICE_DB_URL", &url),
+            ("AUTH_SERVICE_PORT", &port),
+            ("AUTH_SERVICE_URL", &away),
+            ("API_GATEWAY_AUTH_SERVICE", &format!("http://127.0.0.1:{port}")),
+            ("API_GATEWAY_USER_SERVICE", &away),
+            ("MAIL_SMTP_URL", &away.replace("http", "smtp")),
+            ("MAIL_FROM", "profe@escuela.example"),
+        ],
+        0,
+    );
+    for (message, cure) in [
+        (format!("127.0.0.1:{port} cannot be had"), "AUTH_SERVICE_PORT"),
+        ("publishes no keys".to_owned(), "AUTH_SERVICE_URL"),
+        (format!("user-service cannot be reached at {away}"), "API_GATEWAY_USER_SERVICE"),
+        ("the mail server 127.0.0.1:".to_owned(), "MAIL_SMTP_URL"),
+    ] {
+        let check = with(&found, &message);
+        assert!(check["verdict"] == "warning" && check["cure"].to_string().contains(cure), "{check}");
+    }
+    assert_eq!(with(&found, &format!("auth-service listens at http://127.0.0.1:{port}"))["verdict"], "ok");
+    assert_eq!(with(&found, "its route table (built in) is good")["verdict"], "ok");
+    assert!(!folder.path().join(".profe").exists(), "no secret was made up");
+}
+
+#[test]
+fn a_platform_that_runs_is_praised() {
+    let folder = open_folder();
+    let ports: Vec<_> = std::iter::repeat_with(|| free_port().to_string()).take(5).collect();
+    let names = ["MIGRATION_SERVICE", "AUTH_SERVICE", "USER_SERVICE", "ORGANIZATION_SERVICE", "API_GATEWAY"];
+    let profe = || {
+        let mut command = profe(folder.path());
+        command.envs(names.iter().map(|name| format!("{name}_PORT")).zip(&ports));
+        command
+    };
+    // Before there is anything, that is no fault.
+    let before = run(&mut profe(), &["doctor"]).ok(0);
+    assert!(before.contains("`profe up` makes it and lets the service in"), "{before}");
+    let mut up = Running::start(&mut profe(), &["up", "--output", "json"]);
+    up.wait_for("\"ready\":true");
+    let out = run(&mut profe(), &["doctor"]).ok(0);
+    assert!(out.contains("Everything is as it should be."), "{out}");
+    for (role, port) in ["auth_service", "users_service", "organizations_service"].iter().zip(&ports[1..]) {
+        assert!(out.contains(&format!("{role} signs in to profe_database")), "{role} in {out}");
+        assert!(out.contains(&format!("it serves on 127.0.0.1:{port}, and is ready")), "{port} in {out}");
+    }
+    assert!(out.contains("no mail server is named; they lie in"), "{out}");
+    assert_eq!(up.interrupt().0.code(), Some(0));
 }

@@ -9,6 +9,7 @@ mod backup;
 mod backup_policy;
 mod backup_faults;
 mod backup_kills;
+mod deploy;
 mod doctor;
 mod erd;
 mod exit_codes;
