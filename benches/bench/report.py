@@ -143,8 +143,9 @@ def measured(results):
         f = results["fleet"]
         out.append("### A fleet")
         out.append(f"{f['databases']:,} small databases on two servers, one migration forward, {f['sessions']} at once on each: "
-                   f"{statistics.median(f['profe_s']):.1f} s, the same DDL by as many libpq sessions {statistics.median(f['limit_s']):.1f} s, ratio "
-                   f"{f['ratio']:.2f} (limit 1.3).")
+                   f"{statistics.median(f['profe_s']):.1f} s, the same DDL by as many libpq sessions in the same databases "
+                   f"{statistics.median(f['limit_s']):.1f} s, ratio {f['ratio']:.2f} (limit 1.3). The audit of these databases writes down what the "
+                   f"sessions do as well; with its triggers switched off they take {statistics.median(f['spared_s']):.1f} s, ratio {f['spared_ratio']:.2f}.")
     if "backfill" in results:
         b = results["backfill"]
         waits = lambda w: f"p50 {ms(w['p50_ms'])}, p99 {ms(w['p99_ms'])}, p99.9 {ms(w['p999_ms'])}, at most {ms(w['max_ms'])} ms"
@@ -170,6 +171,14 @@ def measured(results):
         out.append(f"One row by its id, {t['clients']} clients, medians of {t['rounds']} turns of five seconds: by the data door of services, as its "
                    f"caller, {t['guarded_per_s']:,} a second (p50 {t['p50_us']:.0f} µs, p99 {t['p99_us']:,.0f} µs); pgbench's plain prepared "
                    f"select without policies {t['plain_per_s']:,}; ratio {t['ratio']:.2f} (at least 0.60).")
+    if "peer" in results:
+        out.append("### Beside FastAPI with asyncpg")
+        out += peer(results["peer"])
+    if "login" in results:
+        s = results["login"]
+        out.append("### Signing in")
+        out.append(f"Over HTTP, one client, medians of {s['rounds']} processes with {s['times']} sign-ins each: p50 {s['login_p50_ms']:.1f} ms, p99 "
+                   f"{s['login_p99_ms']:.1f}; the hash alone, in turn with them, p50 {s['hash_p50_ms']:.1f} ms; ratio {s['ratio']:.2f} (at most 1.30).")
     if "users" in results:
         u = results["users"]
         each = lambda name: f"p50 {u[name]['p50_us'] / 1000:.1f} ms, p99 {u[name]['p99_us'] / 1000:.1f} ms"  # noqa: E731
@@ -188,6 +197,20 @@ def measured(results):
     if "backup" in results:
         out += backup(results["backup"])
     return "\n\n".join(out)
+
+
+def peer(part):
+    """The user service and the same three endpoints in FastAPI."""
+    if "absent" in part:
+        return [f"Not measured: {part['absent']}."]
+    titles = {"read": "a person by id", "list": "20 students, filtered", "write": "the own profile changed"}
+    rows = [[titles[kind], f"{part['per_s']['ours'][kind]:,}", f"{part['per_s']['fastapi'][kind]:,}", f"{part['ratio'][kind]:.1f}",
+             f"{part['p50_ms']['ours'][kind]:.1f}", f"{part['p50_ms']['fastapi'][kind]:.1f}"] for kind in titles]
+    memory = part["memory_mib"]
+    return [f"One school of {part['people']:,} people, {part['connections']} connections, medians of {part['rounds']} turns of four seconds; the user service is "
+            f"one process of at most {memory['ours']:.0f} MiB, FastAPI two workers and their parent of {memory['fastapi']:.0f} MiB (proportional shares): "
+            f"{part['memory_ratio']:.2f} of it (at most 0.20).",
+            table(["", "the user service, a second", "FastAPI, a second", "ratio (at least 5)", "p50, ms", "FastAPI's, ms"], rows)]
 
 
 TITLES = {"one": "one big table (pgbench, scale 130)", "many": "forty tables of mixed text"}

@@ -1,5 +1,9 @@
-//! The user service under its lists, for the benchmark: `users-runner URL USER SCHOOL CLIENTS SECONDS SURNAME` serves it on this
-//! database and has so many clients ask it over HTTP, as the administrator USER of the school. Prints one line of JSON.
+//! The user service, for the benchmark:
+//!
+//!     users-runner URL USER SCHOOL CLIENTS SECONDS SURNAME   serves it on this database and has so many clients ask for lists over HTTP,
+//!                                                            as the administrator USER of the school; prints one line of JSON
+//!     users-runner serve URL USER SCHOOL ID,ID…              serves it until it is killed; prints a line of JSON: where, where the
+//!                                                            keys are, and tokens, of USER and of the students ID
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -22,18 +26,57 @@ const WARM: usize = 40;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, user, school, clients, seconds, surname] = arguments.as_slice() else {
-        return Err("usage: users-runner URL USER SCHOOL CLIENTS SECONDS SURNAME".into());
-    };
-    let access = Access {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve", url, user, school, students] => {
+            let students: Vec<&str> = students.split(',').collect();
+            runtime.block_on(serve(url.parse()?, &access(user, school, AppRole::Admin)?, &students, school))
+        }
+        [url, user, school, clients, seconds, surname] => {
+            let time = Duration::from_secs(seconds.parse()?);
+            let administrator = access(user, school, AppRole::Admin)?;
+            runtime.block_on(run(url.parse()?, &administrator, clients.parse()?, time, surname))
+        }
+        _ => Err("usage: users-runner [serve] URL USER SCHOOL …".into()),
+    }
+}
+
+fn access(user: &str, school: &str, role: AppRole) -> Result<Access, Failure> {
+    Ok(Access {
         user: UserId::new(user.parse()?),
         session: SessionId::new(Uuid::new_v4()),
         organization: Some(OrganizationId::new(school.parse()?)),
-        role: Some(AppRole::Admin),
-    };
-    let time = Duration::from_secs(seconds.parse()?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(run(url.parse()?, &access, clients.parse()?, time, surname))
+        role: Some(role),
+    })
+}
+
+async fn serve(database: ConnectOptions, admin: &Access, students: &[&str], school: &str) -> Result<(), Failure> {
+    let key = SigningKey::generate().map_err(|_| "no randomness")?;
+    let auth = publish(&key).await?;
+    let service = bind(database, auth.clone()).await?;
+    // Tokens of one service are good for ten minutes; a measurement may take longer.
+    let terms = Terms { lifetime: time::Duration::hours(1), ..Terms::platform() };
+    let token = |access: &Access| terms.issue(access, &key, OffsetDateTime::now_utc()).ok_or("no token");
+    let students: Vec<String> =
+        students.iter().map(|id| Ok(token(&access(id, school, AppRole::Student)?)?)).collect::<Result<_, Failure>>()?;
+    let said = serde_json::json!({
+        "address": service.address().to_string(), "auth": auth, "admin": token(admin)?, "students": students,
+    });
+    println!("{said}");
+    let mut supervisor = Supervisor::new(CancellationToken::new());
+    supervisor.add(service);
+    Ok(supervisor.run().await?)
+}
+
+async fn bind(database: ConnectOptions, auth: String) -> Result<service::Service, Failure> {
+    let mail =
+        mail::MailSettings::folder(std::env::temp_dir(), "profe@escuela.example".parse().map_err(|_| "no address")?);
+    let mut settings = users::UsersSettings::with(mail);
+    settings.service.port = 0;
+    settings.service.database = Some(database);
+    settings.service.keyring.auth = auth;
+    settings.service.migrations = "http://127.0.0.1:9".to_owned();
+    Ok(users::bind(settings).await?)
 }
 
 async fn run(
@@ -45,14 +88,7 @@ async fn run(
 ) -> Result<(), Failure> {
     let key = SigningKey::generate().map_err(|_| "no randomness")?;
     let auth = publish(&key).await?;
-    let mail =
-        mail::MailSettings::folder(std::env::temp_dir(), "profe@escuela.example".parse().map_err(|_| "no address")?);
-    let mut settings = users::UsersSettings::with(mail);
-    settings.service.port = 0;
-    settings.service.database = Some(database);
-    settings.service.keyring.auth = auth;
-    settings.service.migrations = "http://127.0.0.1:9".to_owned();
-    let service = users::bind(settings).await?;
+    let service = bind(database, auth).await?;
     let (address, shutdown) = (service.address(), CancellationToken::new());
     let mut supervisor = Supervisor::new(shutdown.clone());
     supervisor.add(service);

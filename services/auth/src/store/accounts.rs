@@ -40,6 +40,14 @@ impl Buckets {
             account: LOGIN_ACCOUNT.of(email),
         }
     }
+
+    /// Those that an attempt took from, with the seconds after which each gets one back.
+    pub(crate) fn taken(&self, is_known: bool) -> Vec<(&str, f64)> {
+        if is_known {
+            return vec![(&self.known, LOGIN_KNOWN.every_s)];
+        }
+        vec![(&self.address, LOGIN_ADDRESS.every_s), (&self.account, LOGIN_ACCOUNT.every_s)]
+    }
 }
 
 /// What a look-up came to.
@@ -86,17 +94,6 @@ fn candidate(row: &Row, id: Uuid) -> Candidate {
         is_verified: row.get("is_verified"),
         is_known_here: row.get("is_known"),
     }
-}
-
-/// Puts back what an attempt took that was none in vain.
-pub(crate) async fn give_back(tx: &mut TenantTx, buckets: &Buckets, is_known: bool) -> Result<(), TxError> {
-    let (known, of_known) = (&buckets.known, &LOGIN_KNOWN.every_s);
-    if is_known {
-        return tx.execute("SELECT auth.give_back($1, $2)", &[known, of_known]).await.map(drop);
-    }
-    let sql = "SELECT auth.give_back($1, $2), auth.give_back($3, $4)";
-    let (address, account) = (&buckets.address, &buckets.account);
-    tx.execute(sql, &[address, &LOGIN_ADDRESS.every_s, account, &LOGIN_ACCOUNT.every_s]).await.map(drop)
 }
 
 /// Address, hash and name's owner of an account that is signed in.

@@ -8,6 +8,7 @@ pub(crate) mod limits;
 pub(crate) mod links;
 pub(crate) mod people;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 
 use postgres_link::tenant::{TenantTx, TxError};
 

@@ -12,7 +12,8 @@ pub(crate) async fn who(tx: &mut TenantTx, user: UserId) -> Result<Person, TxErr
     Ok(tx.query_opt(sql, &[&user.uuid()]).await?.map(|row| person(&row)).unwrap_or_default())
 }
 
-fn person(row: &Row) -> Person {
+/// Of a row of `users.who_signs_in`.
+pub(crate) fn person(row: &Row) -> Person {
     let text = |column: &str| row.get::<_, Option<String>>(column).unwrap_or_default();
     let memberships: serde_json::Value = row.get("memberships");
     let memberships: Vec<Membership> = serde_json::from_value(memberships).unwrap_or_else(|error| {

@@ -8,43 +8,8 @@ use crate::model::{Acting, Origin, Refreshable};
 use crate::settings::Lifetimes;
 use crate::tokens::RefreshToken;
 
-/// A session that begins.
-pub(crate) async fn begin(
-    tx: &mut TenantTx,
-    session: SessionId,
-    user: UserId,
-    token: &RefreshToken,
-    acting: Acting,
-    origin: &Origin,
-    lifetimes: &Lifetimes,
-) -> Result<(), TxError> {
-    let sql = "INSERT INTO auth.sessions \
-                   (id, user_id, token, refresh_token, refreshed_at, organization_id, role, address, user_agent, ends_at, expires_at) \
-               VALUES ($1, $2, $3, $4, now(), $5, $6, $7, $8, now() + make_interval(secs => $9), \
-                   now() + make_interval(secs => least($9, $10::float8)))";
-    let (family, secret) = (token.family_hash(), token.secret_hash());
-    let parameters: &[&(dyn postgres_link::tenant::types::ToSql + Sync)] = &[
-        &session.uuid(),
-        &user.uuid(),
-        &family,
-        &secret,
-        &acting.organization.map(OrganizationId::uuid),
-        &acting.role.map(AppRole::as_str),
-        &origin.address,
-        &origin.user_agent,
-        &lifetimes.absolute.as_secs_f64(),
-        &lifetimes.idle.as_secs_f64(),
-    ];
-    tx.execute(sql, parameters).await.map(drop)
-}
-
-/// In which organization and as what the person acted last.
-pub(crate) async fn last_acting(tx: &mut TenantTx, user: UserId) -> Result<Acting, TxError> {
-    let sql = "SELECT organization_id, role FROM auth.sessions WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1";
-    Ok(tx.query_opt(sql, &[&user.uuid()]).await?.map(|row| acting(row.get(0), row.get(1))).unwrap_or_default())
-}
-
-fn acting(organization: Option<Uuid>, role: Option<String>) -> Acting {
+/// In which organization and as what a session acts, of its columns.
+pub(crate) fn acting(organization: Option<Uuid>, role: Option<String>) -> Acting {
     Acting { organization: organization.map(OrganizationId::new), role: role.and_then(|role| role.parse().ok()) }
 }
 
