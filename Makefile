@@ -60,6 +60,7 @@ deploy:
 # One PostgreSQL serves all test programs; it is started for the run and leaves nothing behind.
 tests: ## only the tests
 	@scripts/needs.sh test-database
+	@scripts/contract.sh
 	cargo test $(LOCKED) --workspace --no-run
 	$(TARGET)/debug/with-test-server cargo test $(LOCKED) --workspace --no-fail-fast
 

@@ -6,6 +6,7 @@
 //!
 //! Panics are the errors here: a test that cannot have its database has failed.
 
+mod contract;
 mod document;
 pub mod faults;
 mod issuer;
@@ -17,11 +18,12 @@ mod project;
 mod served;
 mod server;
 
+pub use contract::Contract;
 pub use document::document;
 pub use issuer::Issuer;
 pub use kill::{moments, processes_with, seed};
 pub use people::Person;
-pub use platform::Platform;
+pub use platform::{Platform, service_url};
 pub use project::{TestProject, platform_project};
 pub use served::{Seen, Served};
 pub use server::{Server, TestDb, VARIABLE, server, start_cluster};

@@ -8,6 +8,9 @@ use web::{Problem, kinds as shared};
 
 use crate::kinds;
 
+/// SQLSTATEs of texts that PostgreSQL keeps nowhere: `character_not_in_repertoire`, and `untranslatable_character` in a jsonb.
+const UNKEPT: [&str; 2] = ["22021", "22P05"];
+
 /// A handler's failure: a problem document. Made by `?` of a [`Problem`] and of a [`TxError`], which becomes what it means to a
 /// caller; what only an operator may know goes to the log.
 #[derive(Debug, Clone)]
@@ -124,6 +127,10 @@ impl From<TxError> for Fault {
                 tracing::error!(%error, "a commit in doubt");
                 let cure = "look whether it was done; with an Idempotency-Key, send it again";
                 Problem::new(kinds::OUTCOME_UNKNOWN).cure(cure)
+            }
+            TxError::Sql(why) if UNKEPT.contains(&why.sqlstate.as_str()) => {
+                let problem = Problem::new(kinds::INVALID_VALUE).detail("a text holds a NUL, which is not kept");
+                problem.cure("leave characters with the code 0 out")
             }
             TxError::ReadOnly(_) | TxError::Ended | TxError::Sql(_) | TxError::Driver(_) => {
                 return Self::broken(&error.to_string());

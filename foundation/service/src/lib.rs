@@ -32,7 +32,7 @@ mod version;
 
 pub use address::ClientAddress;
 pub use caller::{AsService, SignedIn, Tenant};
-pub use document::document;
+pub use document::{document, role_schema};
 pub use fault::Fault;
 pub use link::LinkToken;
 pub use list::{Cursor, List, MOST_COUNTED, Page, Paging};

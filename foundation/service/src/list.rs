@@ -134,6 +134,8 @@ impl Cursor {
     fn read<K: DeserializeOwned>(text: &str) -> Result<K, Fault> {
         let bytes =
             Some(text).filter(|text| text.len() <= LONGEST_CURSOR).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        // No row has a NUL in its sort key, and PostgreSQL takes none as a parameter.
+        let bytes = bytes.filter(|bytes| !bytes.windows(6).any(|six| six == b"\\u0000"));
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
             wrong(
                 "cursor",

@@ -41,7 +41,7 @@ pub struct Settings {
     pub keyring: keyring::Settings,
     /// It publishes the keys itself, so they are fetched from its own address: the auth service alone.
     pub is_issuer: bool,
-    /// `…_MIGRATION_SERVICE`: where the migration service is.
+    /// `…_MIGRATION_SERVICE`: where the migration service is; of several copies all, separated by commas.
     pub migrations: String,
     /// `…_MIGRATION_TOKEN`: a token of the scope `release`, where the migration service wants one.
     pub migrations_token: Option<Secret>,

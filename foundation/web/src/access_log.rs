@@ -28,8 +28,8 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let asked = asked.filter(|header| trace::trace_id(header).is_some());
     // With log lines of every level, so that what went wrong can be looked up.
     let trace = asked.as_deref().and_then(trace::trace_id);
-    // Probes come every few seconds: no traces, and seldom a line.
-    let is_probe = matches!(path.as_str(), "/health" | "/ready");
+    // Probes, and what services read of one another, come every few seconds: no traces, and seldom a line.
+    let is_probe = matches!(path.as_str(), "/health" | "/ready") || path.starts_with("/.well-known/");
     let span = if is_probe {
         tracing::error_span!("request", id, trace)
     } else {

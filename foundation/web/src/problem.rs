@@ -70,6 +70,7 @@ pub struct ProblemDocument {
     /// What to do now.
     pub cure: Option<String>,
     /// The request's id, as in the log.
+    #[serde(rename = "requestId")]
     pub request_id: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 //! ([`identity`]); other schemas are reached by functions that they publish. Decisions: ADR 23 (tokens) and ADR 26 (limits,
 //! sessions, registering, mail). What it keeps, its routes and its invariants: README.md beside this crate's manifest.
 
+mod breached;
 mod error;
 mod errands;
 mod hashing;

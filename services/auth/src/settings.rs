@@ -52,6 +52,9 @@ pub struct AuthSettings {
     pub public_url: Url,
     /// `AUTH_SERVICE_WEB_URL`: where the web client is; links to set a new password begin with it.
     pub web_url: Url,
+    /// `AUTH_SERVICE_BREACHED_PASSWORDS`: a list of passwords that are known from breaches, as the Pwned Passwords downloader writes
+    /// it. None of them is taken.
+    pub breached: Option<PathBuf>,
     /// `AUTH_SERVICE_HASHING_THREADS`: how many passwords are looked at at once; as many as there are cores.
     pub hashing_threads: usize,
 }
@@ -90,6 +93,7 @@ impl AuthSettings {
             mail,
             public_url: local(3000),
             web_url: local(3000),
+            breached: None,
             hashing_threads: cores(),
         }
     }
@@ -118,6 +122,7 @@ impl AuthSettings {
         };
         let public_url = values.or("AUTH_SERVICE_PUBLIC_URL", local(3000));
         let web_url = values.or("AUTH_SERVICE_WEB_URL", public_url.clone());
+        let breached = values.optional("AUTH_SERVICE_BREACHED_PASSWORDS");
         let hashing_threads = values.or("AUTH_SERVICE_HASHING_THREADS", cores());
         let data = values.or("AUTH_SERVICE_DATA", PathBuf::from(".profe/auth"));
         let mail = values.finish(|| mail)?;
@@ -125,7 +130,7 @@ impl AuthSettings {
             Some(secret) => Secret::new(secret),
             None => made_up(&service, &data)?,
         };
-        Ok(Self { service, secret, lifetimes, mail, public_url, web_url, hashing_threads })
+        Ok(Self { service, secret, lifetimes, mail, public_url, web_url, breached, hashing_threads })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use axum::extract::FromRef;
 use identity::{Access, Terms};
-use kernel::{SessionId, UserId};
+use kernel::{Secret, SessionId, UserId};
 use mail::Mailer;
 use service::web::Readiness;
 use service::{Fault, Platform, StartError, kinds};
@@ -14,10 +15,12 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 use url::Url;
 
+use crate::breached::Breached;
 use crate::error::busy;
 use crate::hashing::{Hasher, Unlooked};
 use crate::keys::Keys;
 use crate::model::Acting;
+use crate::rules::password::{self, Weak};
 use crate::seal::Seal;
 use crate::settings::{AuthSettings, AuthSettingsError, Lifetimes};
 
@@ -38,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) mailer: Mailer,
     pub(crate) public_url: Url,
     pub(crate) web_url: Url,
+    breached: Option<Arc<Breached>>,
     keys: RwLock<Arc<Keys>>,
     /// There is something for the worker.
     pub(crate) errands: Notify,
@@ -55,6 +59,17 @@ pub enum NotStarted {
     /// No thread for hashing.
     #[error("no thread for passwords can be started: {0}")]
     Threads(#[from] io::Error),
+    /// The list of breached passwords.
+    #[error(
+        "AUTH_SERVICE_BREACHED_PASSWORDS: {path} is no list of breached passwords that can be read: {source}; give the file that \
+         the Pwned Passwords downloader writes (SHA-1, one file, in order), or leave the variable out"
+    )]
+    Breached {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// No key of the secret.
     #[error("no key can be made of AUTH_SERVICE_JWT_SECRET")]
     Seal,
@@ -63,6 +78,9 @@ pub enum NotStarted {
 impl Auth {
     pub(crate) fn new(settings: AuthSettings, platform: Platform, readiness: Readiness) -> Result<Self, NotStarted> {
         readiness.report(SIGNING, false);
+        let breached = settings
+            .breached
+            .map(|path| Breached::open(&path).map(Arc::new).map_err(|source| NotStarted::Breached { path, source }));
         Ok(Self(Arc::new(Inner {
             platform,
             readiness,
@@ -73,6 +91,7 @@ impl Auth {
             mailer: Mailer::new(settings.mail),
             public_url: settings.public_url,
             web_url: settings.web_url,
+            breached: breached.transpose()?,
             keys: RwLock::default(),
             errands: Notify::new(),
         })))
@@ -87,6 +106,19 @@ impl Auth {
         self.readiness.report(SIGNING, !keys.is_empty());
         if let Ok(mut held) = self.0.keys.write() {
             *held = Arc::new(keys);
+        }
+    }
+
+    /// Looks at a new password; `context` as for [`password::check`].
+    pub(crate) async fn check_new(&self, password: &str, context: &[&str]) -> Result<(), Fault> {
+        password::check(password, context)?;
+        let Some(list) = self.breached.clone() else { return Ok(()) };
+        let password = Secret::new(password);
+        match tokio::task::spawn_blocking(move || list.holds(password.reveal())).await {
+            Ok(Ok(false)) => Ok(()),
+            Ok(Ok(true)) => Err(Weak::Breached.into()),
+            Ok(Err(error)) => Err(Fault::broken(&format!("the list of breached passwords: {error}"))),
+            Err(_) => Err(Fault::broken("the list of breached passwords was not looked at")),
         }
     }
 

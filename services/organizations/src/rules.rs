@@ -3,5 +3,5 @@
 mod config;
 mod details;
 
-pub use config::{CONFIG_KEYS, Config, check};
+pub use config::{CONFIG_KEYS, Config, check, known};
 pub use details::clean;

@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// With the pauses between them, half a day. An administrator may then have it mailed again.
 const MOST_ATTEMPTS: i32 = 14;
 const LIFE_DAYS: i64 = 14;
+/// Of letters where neither the person nor the school has chosen one.
+const USUAL_LANGUAGE: &str = "es";
 /// How long an invitation can be accepted.
 const LIFE: Duration = Duration::from_hours(24 * LIFE_DAYS as u64);
 
@@ -70,7 +72,7 @@ async fn send(users: &Users, due: &Due, token: &LinkToken) -> Result<(), String>
     link.set_path("/invitation");
     link.set_fragment(Some(&format!("token={}", token.text())));
     let template = Template::Invitation { organization: &due.organization, link: link.as_str(), days: LIFE_DAYS };
-    let letter = template.letter(address, due.name.trim(), "es");
+    let letter = template.letter(address, due.name.trim(), due.language.as_deref().unwrap_or(USUAL_LANGUAGE));
     users.mailer.send(&letter).await.map(drop).map_err(|error| error.to_string())
 }
 

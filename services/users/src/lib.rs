@@ -28,7 +28,7 @@ pub const DEFINITION: Definition = Definition {
     prefix: "USER_SERVICE",
     port: 3002,
     role: "users_service",
-    needs: &["users/20261102000100", "auth/20261102000100", "public/20261101000000"],
+    needs: &["users/20261102000100", "auth/20261102000100", "organizations/20261104000000", "public/20261101000000"],
     title: "Profe: user service",
     description: "The people of a school: who they are, what they may do, and who follows whom.",
 };

@@ -103,9 +103,14 @@ pub(crate) struct Profile {
     #[serde(default)]
     #[schema(max_length = 10)]
     pub(crate) gender: Option<String>,
-    /// Address of the picture; changed by PATCH …/avatar.
-    #[serde(default, skip_deserializing)]
+    /// Address of the picture. It is changed by PATCH …/avatar: who sends back what they were given changes nothing of it here.
+    #[serde(default, deserialize_with = "unread")]
+    #[schema(read_only)]
     pub(crate) avatar_url: Option<String>,
+}
+
+fn unread<'de, D: serde::Deserializer<'de>>(given: D) -> Result<Option<String>, D::Error> {
+    serde::de::IgnoredAny::deserialize(given).map(|_| None)
 }
 
 time::serde::format_description!(pub(crate) day_format, Date, "[year]-[month]-[day]");
@@ -120,17 +125,17 @@ mod day {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Preferences {
     /// Language, a BCP 47 tag.
-    #[schema(example = "es", max_length = 10)]
+    #[schema(example = "es", max_length = 10, pattern = "^[A-Za-z0-9]{2,8}(-[A-Za-z0-9]{2,8})*$")]
     pub(crate) language: String,
     /// Time zone, a name of the IANA database.
-    #[schema(example = "America/Bogota", max_length = 50)]
+    #[schema(example = "America/Bogota", max_length = 50, pattern = "^[A-Za-z0-9/_+-]+$")]
     pub(crate) timezone: String,
     /// Which notices, by which channel.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub(crate) notification_settings: Map<String, Value>,
     /// `light`, `dark` or `system`.
-    #[schema(example = "light")]
+    #[schema(example = "light", pattern = "^(light|dark|system)$")]
     pub(crate) theme: String,
 }
 

@@ -70,6 +70,9 @@ pub(crate) fn subjects(given: &[String]) -> Result<Vec<String>, Fault> {
 impl Profile {
     /// As it may be kept.
     pub(crate) fn checked(self) -> Result<Self, Fault> {
+        if self.date_of_birth.is_some_and(|day| day.year() < 1) {
+            return Err(Fault::invalid("dateOfBirth", "is before our era", "send a day such as 2014-05-31"));
+        }
         Ok(Self {
             first_name: name("firstName", &self.first_name)?,
             last_name: name("lastName", &self.last_name)?,

@@ -47,6 +47,15 @@ async fn a_schema_that_is_not_what_it_needs_keeps_it_from_being_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_another_service_that_is_away_is_stood_in_for() {
+    World::start_with(|settings| {
+        settings.migrations = format!("http://127.0.0.1:9,{}", settings.migrations);
+        settings.keyring.auth = format!("http://127.0.0.1:9,{}", settings.keyring.auth);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_counted_by_the_template_of_their_route() {
     let world = World::start().await;
     for school in testkit::people::SCHOOLS {
@@ -77,8 +86,14 @@ async fn its_openapi_document_says_who_must_sign_in_and_how_problems_look() {
     let document = world.get("/openapi.json", None).await.json();
     assert_eq!(document["security"], serde_json::json!([{ "bearer": [] }]));
     assert_eq!(document["paths"]["/as-service"]["get"]["security"], serde_json::json!([{}]));
-    let problem = &document["paths"]["/schools/{id}"]["put"]["responses"]["default"]["content"];
-    assert_eq!(problem["application/problem+json"]["schema"]["$ref"], "#/components/schemas/ProblemDocument");
+    assert_eq!(document["paths"]["/health"]["get"]["security"], serde_json::json!([{}]));
+    // What follows from a record's path and a body, each by its status, so that nothing is answered that is not written down.
+    let responses = &document["paths"]["/schools/{id}"]["put"]["responses"];
+    for status in ["400", "401", "404", "413", "415", "422", "503"] {
+        let problem = &responses[status]["content"]["application/problem+json"];
+        assert_eq!(problem["schema"]["$ref"], "#/components/schemas/ProblemDocument", "{status}");
+    }
+    assert!(responses["default"].is_null());
     assert!(document["components"]["schemas"]["ProblemDocument"].is_object());
 }
 

@@ -15,7 +15,7 @@ use crate::error::{WRONG_PASSWORD, limited};
 use crate::hashing::Looked;
 use crate::model::{Origin, Outcome};
 use crate::rules::limits::CHANGE_ACCOUNT;
-use crate::rules::password::{self, LONGEST_BYTES};
+use crate::rules::password::LONGEST_BYTES;
 use crate::state::Auth;
 use crate::store::{accounts, errands, events, limits, people, sessions};
 
@@ -65,7 +65,7 @@ pub(crate) async fn change_password(
     }
     let mut context = vec![email.as_str(), person.name.as_str()];
     context.extend(person.memberships.iter().filter_map(|held| held.organization.as_deref()));
-    password::check(&body.new_password, &context)?;
+    auth.check_new(&body.new_password, &context).await?;
     let hash = auth.hasher.hash(&Secret::new(body.new_password)).await?;
     let mut tx = auth.platform.work("change-password");
     if !accounts::set_password(&mut tx, user, &hash, Some(&current)).await? {

@@ -26,7 +26,7 @@ pub(crate) struct Logout {
 ///
 /// Ends the session of the access token, or of `refreshToken` where one is sent. Its tokens are refused by every service within ten
 /// seconds.
-#[utoipa::path(post, path = "/api/auth/logout", tag = "signing in", request_body = Option<Logout>, responses(
+#[utoipa::path(post, path = "/api/auth/logout", tag = "signing in", security((), ("bearer" = [])), request_body = Option<Logout>, responses(
     (status = 200, description = "Signed out", body = Done),
     (status = 401, description = "Nobody is signed in"),
 ))]

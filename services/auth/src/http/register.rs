@@ -15,7 +15,6 @@ use crate::errands::kind;
 use crate::error::{NO_SUCH_ORGANIZATION, limited};
 use crate::model::Origin;
 use crate::rules::limits::REGISTER_ADDRESS;
-use crate::rules::password;
 use crate::state::Auth;
 use crate::store::{errands, limits, people};
 
@@ -27,7 +26,7 @@ const LONGEST_NAME: usize = 200;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Register {
     /// Address to sign in with. A link that confirms it is mailed there.
-    #[schema(max_length = 254, example = "nueva.docente@escuela.example")]
+    #[schema(format = "email", max_length = 254, example = "nueva.docente@escuela.example")]
     email: String,
     /// 8 to 1,024 characters of any kind.
     #[schema(min_length = 8, max_length = 1024)]
@@ -36,7 +35,7 @@ pub(crate) struct Register {
     #[schema(min_length = 1, max_length = 200, example = "Docente Nueva")]
     name: String,
     /// As what they want to join the organization: `teacher`, `student` or `parent`.
-    #[schema(value_type = Option<String>, example = "teacher")]
+    #[schema(schema_with = service::role_schema, example = "teacher")]
     role: Option<AppRole>,
     /// Which one. The membership waits for an administrator, unless the organization lets this role join by itself.
     organization_id: Option<Uuid>,
@@ -91,7 +90,7 @@ pub(crate) async fn register(
         _ => None,
     };
     let context = [email.as_str(), name, organization.as_deref().unwrap_or_default()];
-    password::check(&body.password, &context)?;
+    auth.check_new(&body.password, &context).await?;
     let hash = auth.hasher.hash(&Secret::new(body.password)).await?;
     let details = json!({
         "email": email,

@@ -16,7 +16,6 @@ use crate::errands::kind;
 use crate::error::{limited, link_void};
 use crate::model::{Origin, Outcome};
 use crate::rules::limits::LETTER_ADDRESS;
-use crate::rules::password;
 use crate::state::Auth;
 use crate::store::{accounts, errands, events, limits, links, people, sessions};
 
@@ -53,7 +52,11 @@ pub(crate) struct LinkIsGood {
 ///
 /// With `email` a link is mailed, where the address has an account; the answer is the same, and as fast, where it has none. With
 /// `token` and `password` the password is set: the link is used up, all sessions end, and a letter says so.
-#[utoipa::path(post, path = "/api/auth/reset-password", tag = "passwords", security(()), request_body = ResetPassword, responses(
+#[utoipa::path(post, path = "/api/auth/reset-password", tag = "passwords", security(()),
+    request_body(content = ResetPassword, examples(
+        ("a link is wanted" = (value = json!({ "email": "docente1@escuela.example" }))),
+        ("the link is used" = (value = json!({ "token": "as it stands in the link", "password": "lluvia en la ventana" }))),
+    )), responses(
     (status = 200, description = "The password is set", body = Done),
     (status = 202, description = "Where the address has an account, a letter is on its way", body = Done),
     (status = 400, description = "The link does not work"),
@@ -105,7 +108,7 @@ async fn complete(auth: &Auth, mut tx: TenantTx, origin: &Origin, token: &str, p
     tx.commit().await?;
     let mut context = vec![email.as_str(), person.name.as_str()];
     context.extend(person.memberships.iter().filter_map(|held| held.organization.as_deref()));
-    password::check(&password, &context)?;
+    auth.check_new(&password, &context).await?;
     let hash = auth.hasher.hash(&Secret::new(password)).await?;
     let mut tx = auth.platform.work("reset-password");
     // Of two at once one gets here; the other one's link is void by then.

@@ -76,7 +76,7 @@ pub(crate) struct Ended {
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct EmailBody {
     /// The address.
-    #[schema(max_length = 254, example = "docente1@escuela.example")]
+    #[schema(format = "email", max_length = 254, example = "docente1@escuela.example")]
     pub(crate) email: String,
 }
 

@@ -20,6 +20,7 @@ pub(crate) struct Asked {
     /// Whose; the caller's own where nothing is said. Others' are shown to administrators of the only organization they belong to.
     user_id: Option<Uuid>,
     /// How many, 1 to 100; 20 where nothing is said.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `next` of the page before.
     cursor: Option<String>,

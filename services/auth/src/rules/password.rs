@@ -32,6 +32,8 @@ pub(crate) enum Weak {
     Common,
     /// The platform's, the organization's or the person's name and little else.
     Context,
+    /// Known from a breach: see [`crate::breached`].
+    Breached,
 }
 
 /// Looks at a new password; `context` holds what an attacker would try first: names and addresses.
@@ -85,6 +87,9 @@ impl From<Weak> for Fault {
             Weak::Common => ("common", "choose one that is not among the passwords that are guessed first".to_owned()),
             Weak::Context => {
                 ("context", "choose one that is more than the name of the platform, the school or yourself".to_owned())
+            }
+            Weak::Breached => {
+                ("breached", "choose one that was never used anywhere: this one is known from a breach".to_owned())
             }
         };
         let problem = Problem::new(WEAK_PASSWORD).detail(format!("the password is refused: {reason}"));

@@ -42,6 +42,50 @@ fn check_8_no_account_is_seeded_outside_of_development() {
         let name = entry.expect("a file").file_name().into_string().expect("a name");
         assert!(name.ends_with(".development.sql"), "{name}");
     }
+    // Nor by another schema's.
+    for folder in std::fs::read_dir(format!("{seeds}/..")).expect("the seeds") {
+        for entry in std::fs::read_dir(folder.expect("a folder").path()).expect("files") {
+            let path = entry.expect("a file").path();
+            let is_development = path.to_string_lossy().ends_with(".development.sql");
+            let text = std::fs::read_to_string(&path).expect("text");
+            assert!(is_development || !text.contains("auth.users"), "{}", path.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_18_people_of_another_school_are_nobody() {
+    let world = World::start().await;
+    let (student, other) = (world.login(&STUDENT).await, world.login(&OTHER_ADMIN).await);
+    for (method, path) in [
+        (Method::DELETE, format!("/api/auth/users/{}/sessions", STUDENT.id)),
+        (Method::POST, format!("/api/auth/users/{}/reset-password", STUDENT.id)),
+        (Method::DELETE, format!("/api/auth/sessions/{}", student.session())),
+    ] {
+        let seen = world.call(&other.token, method, &path).await;
+        assert_eq!((seen.status, seen.code().as_str()), (404, "no_such_record"), "{path}");
+    }
+    let events = format!("/api/auth/sign-ins?userId={}", STUDENT.id);
+    let seen = world.call(&other.token, Method::GET, &events).await.json();
+    assert_eq!((&seen["items"], &seen["total"]), (&json!([]), &json!(0)));
+    assert_eq!(world.refresh(&student.refresh).await.status, 200, "nothing was done to them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_20_a_role_that_is_gone_gives_no_power_at_once() {
+    let world = World::start().await;
+    let (admin, student) = (world.login(&ADMIN).await, world.login(&STUDENT).await);
+    world.sql(&format!("UPDATE users.user_roles SET is_active = false WHERE user_id = '{}'", ADMIN.id)).await;
+    // The token is good for some minutes more, and says that they are an administrator.
+    for (method, rest) in [(Method::DELETE, "sessions"), (Method::POST, "reset-password")] {
+        let path = format!("/api/auth/users/{}/{rest}", STUDENT.id);
+        let seen = world.call(&admin.token, method, &path).await;
+        // 401 as soon as the service has heard that the session ended with the role.
+        assert!([401, 403, 404].contains(&seen.status), "{rest}: {seen:?}");
+    }
+    assert_eq!(world.refresh(&student.refresh).await.status, 200, "nothing was done to them");
+    world.settled().await;
+    assert!(world.letters(STUDENT.email).iter().all(|letter| !letter.contains("#token=")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,6 +62,13 @@ async fn check_5_an_attack_from_everywhere_does_not_lock_the_owner_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_31_a_text_that_the_database_cannot_keep_is_no_defect() {
+    let world = World::start().await;
+    let seen = world.login_from("192.0.2.1", "docente\0@escuela.example", testkit::people::PASSWORD).await;
+    assert_eq!((seen.status, seen.code().as_str()), (422, "invalid_value"), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn letters_are_limited_for_who_asks_and_silently_for_who_gets_them() {
     let world = World::start().await;
     let ask = json!({ "email": TEACHER.email });

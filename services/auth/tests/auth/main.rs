@@ -3,10 +3,13 @@
 
 mod administration;
 mod answers;
+mod contract;
 mod document;
 mod keys;
 mod letters;
 mod limits;
+mod matrix;
+mod meanwhile;
 mod passwords;
 mod registering;
 mod resets;

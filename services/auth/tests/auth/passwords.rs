@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use testkit::people::{PASSWORD, STUDENT, TEACHER};
 
-use crate::world::{SignedIn, World};
+use crate::world::{SignedIn, World, link_in, token_of};
 
 const NEW: &str = "lluvia en la montaña";
 
@@ -62,6 +62,37 @@ async fn check_3_what_is_guessed_first_is_refused_wherever_a_password_is_set() {
     }
     let of_the_school = json!({ "email": "n@escuela.example", "password": "ejemplo-2026", "name": "X", "organizationId": TEACHER.school, "role": "teacher" });
     assert_eq!(world.post("/api/auth/register", of_the_school).await.json()["reason"], "context");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_3_a_breached_password_is_refused_wherever_one_is_set_where_there_is_a_list() {
+    let list = tempfile::NamedTempFile::new().expect("a file");
+    // Of "lluvia en la ventana" alone.
+    std::fs::write(list.path(), "89F4A144DF5405C0A634C60550FFB4A050F3AFB4:7\r\n").expect("a list");
+    let world = World::start_with(|settings| settings.breached = Some(list.path().to_owned())).await;
+    let (breached, path) = ("lluvia en la ventana", "/api/auth/reset-password");
+    world.post(path, json!({ "email": STUDENT.email })).await;
+    let token = token_of(&link_in(&world.letter(STUDENT.email, 1).await));
+    let here = world.login(&TEACHER).await;
+    let register = |password: &str| json!({ "email": "n@escuela.example", "password": password, "name": "N" });
+    let change = |password: &str| json!({ "currentPassword": PASSWORD, "newPassword": password });
+    for seen in [
+        world.post("/api/auth/register", register(breached)).await,
+        world.post(path, json!({ "token": token, "password": breached })).await,
+        world.call_with(&here.token, Method::POST, "/api/auth/change-password", change(breached)).await,
+    ] {
+        assert_eq!((seen.status, seen.json()["reason"].as_str()), (422, Some("breached")), "{seen:?}");
+    }
+    assert_eq!(world.post("/api/auth/register", register(NEW)).await.status, 202);
+    assert_eq!(world.post(path, json!({ "token": token, "password": NEW })).await.status, 200);
+    let changed = world.call_with(&here.token, Method::POST, "/api/auth/change-password", change(NEW)).await;
+    assert_eq!(changed.status, 200);
+    // A file that is none is told at the start, with the cure.
+    std::fs::write(list.path(), "lluvia en la ventana\n").expect("a file");
+    let mut settings = world.settings.clone();
+    settings.service.port = 0;
+    let refused = auth::bind(settings).await.err().expect("it does not start").to_string();
+    assert!(refused.contains("AUTH_SERVICE_BREACHED_PASSWORDS") && refused.contains("downloader"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use service::web::{Json, Path};
 use service::{Fault, Tenant};
 use uuid::Uuid;
 
-use crate::rules::{CONFIG_KEYS, Config, check};
+use crate::rules::{CONFIG_KEYS, Config, check, known};
 use crate::store;
 
 /// Settings by their keys; what they may be is checked by [`check`], which names the one that is not.
@@ -20,7 +20,11 @@ pub(crate) struct Settings(Map<String, Value>);
 ///
 /// For its administrators.
 #[utoipa::path(get, path = "/api/organizations/{id}/config", tag = "config", params(("id" = Uuid, Path, description = "The school")),
-    responses((status = 200, description = "What is set", body = Config)))]
+    responses(
+        (status = 200, description = "What is set", body = Config),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
 pub(crate) async fn get(tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Map<String, Value>>, Fault> {
     tenant.only(&[AppRole::Admin])?;
     let mut tx = own(tenant, id).await?;
@@ -34,7 +38,11 @@ pub(crate) async fn get(tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Map
 /// For its administrators. All of it: what is left out has its usual value afterwards. `PATCH` changes some of it.
 #[utoipa::path(put, path = "/api/organizations/{id}/config", tag = "config", request_body = Config,
     params(("id" = Uuid, Path, description = "The school")),
-    responses((status = 200, description = "What is set now", body = Config)))]
+    responses(
+        (status = 200, description = "What is set now", body = Config),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
 pub(crate) async fn put(
     tenant: Tenant,
     Path(id): Path<Uuid>,
@@ -52,7 +60,11 @@ pub(crate) async fn put(
 /// For its administrators. What is left out stays as it is; null takes a setting away (RFC 7396, for whole settings).
 #[utoipa::path(patch, path = "/api/organizations/{id}/config", tag = "config", request_body = Config,
     params(("id" = Uuid, Path, description = "The school")),
-    responses((status = 200, description = "What is set now", body = Config)))]
+    responses(
+        (status = 200, description = "What is set now", body = Config),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
 pub(crate) async fn patch(
     tenant: Tenant,
     Path(id): Path<Uuid>,
@@ -61,6 +73,7 @@ pub(crate) async fn patch(
     tenant.only(&[AppRole::Admin])?;
     let (removed, set): (Map<_, _>, Map<_, _>) = settings.into_iter().partition(|(_, value)| value.is_null());
     check(&set)?;
+    known(removed.keys())?;
     let removed = removed.into_iter().map(|(key, _)| key).collect();
     changed(tenant, id, set, removed).await
 }

@@ -14,7 +14,11 @@ use crate::{rules, store};
 /// administrator, who signs in to it, invites others and may leave it to them.
 #[utoipa::path(post, path = "/api/organizations", tag = "organizations", request_body = Details,
     params(("Idempotency-Key" = Option<String>, Header, description = "Does it once, however often it is sent")),
-    responses((status = 201, description = "It is founded; Location names it", body = Organization)))]
+    responses(
+        (status = 201, description = "It is founded; Location names it", body = Organization),
+        (status = 403, description = "The caller does not run the platform"),
+    ),
+)]
 pub(crate) async fn create(tenant: Tenant, Keyed { body, once }: Keyed<Details>) -> Result<Response, Fault> {
     tenant.only(&[AppRole::Admin])?;
     if tenant.claims.caller().organization.is_some() {

@@ -13,7 +13,11 @@ use crate::store;
 /// For administrators of the platform. Nobody can act for it any more, whoever is signed in to it is signed out, and nothing is lost:
 /// `POST …/restore` opens it again.
 #[utoipa::path(delete, path = "/api/organizations/{id}", tag = "organizations", params(("id" = Uuid, Path, description = "The school")),
-    responses((status = 200, description = "The school as it is now", body = Organization)))]
+    responses(
+        (status = 200, description = "The school as it is now", body = Organization),
+        (status = 403, description = "The caller does not run the platform"),
+    ),
+)]
 pub(crate) async fn delete(tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Organization>, Fault> {
     set_active(tenant, id, false).await
 }

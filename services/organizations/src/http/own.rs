@@ -35,7 +35,13 @@ pub(crate) struct OwnDetails {
 ///
 /// For its administrators.
 #[utoipa::path(get, path = "/api/organizations/admin/organization", tag = "web client",
-    responses((status = 200, description = "The school", body = OwnOrganization), (status = 304, description = "The caller has it already")))]
+    responses(
+        (status = 200, description = "The school", body = OwnOrganization),
+        (status = 304, description = "The caller has it already"),
+        (status = 403, description = "The caller is no administrator"),
+        (status = 404, description = "There is none, or none that the caller may see"),
+    ),
+)]
 pub(crate) async fn get(tenant: Tenant) -> Result<Versioned<OwnOrganization>, Fault> {
     tenant.only(&[AppRole::Admin])?;
     let id = tenant.organization()?;
@@ -48,7 +54,12 @@ pub(crate) async fn get(tenant: Tenant) -> Result<Versioned<OwnOrganization>, Fa
 /// For its administrators. What is left out stays as it is; the client sends back what it was given, ids and times included.
 #[utoipa::path(put, path = "/api/organizations/admin/organization", tag = "web client", request_body = OwnDetails,
     params(("If-Match" = Option<String>, Header, description = "The ETag that was read")),
-    responses((status = 200, description = "The school as it is now", body = OwnOrganization)))]
+    responses(
+        (status = 200, description = "The school as it is now", body = OwnOrganization),
+        (status = 403, description = "The caller is no administrator"),
+        (status = 404, description = "There is none, or none that the caller may see"),
+    ),
+)]
 pub(crate) async fn put(
     tenant: Tenant,
     if_match: IfMatch,

@@ -18,7 +18,11 @@ use crate::{rules, store};
         ("id" = Uuid, Path, description = "The school"),
         ("If-Match" = Option<String>, Header, description = "The ETag that was read"),
     ),
-    responses((status = 200, description = "The school as it is now", body = Organization)))]
+    responses(
+        (status = 200, description = "The school as it is now", body = Organization),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
 pub(crate) async fn update(
     tenant: Tenant,
     if_match: IfMatch,

@@ -65,10 +65,7 @@ pub enum Language {
 /// # Errors
 /// The first member that is unknown or not what it has to be.
 pub fn check(settings: &Map<String, Value>) -> Result<(), Fault> {
-    if let Some(unknown) = settings.keys().find(|key| !CONFIG_KEYS.contains(&key.as_str())) {
-        let cure = format!("use one of: {}", CONFIG_KEYS.join(", "));
-        return Err(Fault::invalid(unknown, "is no setting of a school", &cure));
-    }
+    known(settings.keys())?;
     let read = serde_path_to_error::deserialize::<_, Config>(Value::Object(settings.clone()));
     let config = read.map_err(|error| {
         let member = error.path().to_string();
@@ -100,6 +97,16 @@ pub fn check(settings: &Map<String, Value>) -> Result<(), Fault> {
         return Err(Fault::invalid("email_domains", "has something that is no domain", shape("email_domains")));
     }
     Ok(())
+}
+
+/// Whether these are settings.
+///
+/// # Errors
+/// The first that is none.
+pub fn known<'a>(mut keys: impl Iterator<Item = &'a String>) -> Result<(), Fault> {
+    let Some(unknown) = keys.find(|key| !CONFIG_KEYS.contains(&key.as_str())) else { return Ok(()) };
+    let cure = format!("use one of: {}", CONFIG_KEYS.join(", "));
+    Err(Fault::invalid(unknown, "is no setting of a school", &cure))
 }
 
 /// What to send instead.

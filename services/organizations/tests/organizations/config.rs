@@ -54,3 +54,13 @@ async fn settings_are_for_the_schools_own_administrators() {
     assert_eq!(world.get(&TEACHER, &path()).await.code(), "forbidden");
     assert_eq!(world.get(&PLATFORM_ADMIN, &path()).await.code(), "no_such_record", "not even the platform's");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_setting_that_is_none_cannot_be_taken_away_either() {
+    let world = World::start().await;
+    for name in ["colour", "colour\0"] {
+        let answer = world.ask(&ADMIN, Method::PATCH, &path(), Some(json!({ name: null }))).await;
+        assert_eq!((answer.status, answer.code().as_str()), (422, "invalid_value"), "{answer:?}");
+        assert_eq!(answer.json()["member"], name);
+    }
+}

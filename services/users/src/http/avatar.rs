@@ -22,8 +22,10 @@ pub(crate) struct AvatarBody {
 
 /// Show another picture
 #[utoipa::path(patch, path = "/api/users/{id}/profile/avatar", tag = "profiles",
-    params(("id" = Uuid, Path, description = "The person")), request_body = AvatarBody, responses(
+    params(("id" = Uuid, Path, description = "The person")), request_body = AvatarBody,
+    responses(
         (status = 200, description = "The profile as it is now", body = Profile),
+        (status = 403, description = "It is the person's own"),
     ),
 )]
 pub(crate) async fn write(

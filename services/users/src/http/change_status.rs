@@ -34,8 +34,10 @@ pub(crate) struct StatusBody {
 ///
 /// Whoever is kept out is refused everywhere within ten seconds. An account that is this school's alone is closed with it.
 #[utoipa::path(patch, path = "/api/users/{id}/status", tag = "users", params(("id" = Uuid, Path, description = "The person")),
-    request_body = StatusBody, responses(
+    request_body = StatusBody,
+    responses(
         (status = 200, description = "As they are now", body = User),
+        (status = 403, description = "The caller is no administrator of a school"),
         (status = 409, description = "It is the caller"),
     ),
 )]

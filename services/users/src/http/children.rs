@@ -12,6 +12,7 @@ use crate::store::{people, relatives};
 /// For administrators, and for the parent.
 #[utoipa::path(get, path = "/api/users/{id}/children", tag = "guardians", params(("id" = Uuid, Path, description = "The parent")), responses(
     (status = 200, description = "Those whom the caller may see", body = Relatives),
+    (status = 403, description = "The caller belongs to no school"),
 ))]
 pub(crate) async fn list(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Relatives>, Fault> {
     let school = tenant.organization()?;

@@ -21,16 +21,16 @@ use crate::store::{manage, people};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewUser {
     /// Address; whoever has an account with it keeps that.
-    #[schema(max_length = 254, example = "ana@escuela.example")]
+    #[schema(format = "email", max_length = 254, example = "ana@escuela.example")]
     email: String,
     /// Given names.
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100)]
     first_name: String,
     /// Family names.
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100)]
     last_name: String,
     /// What they are: `admin`, `teacher`, `student` or `parent`.
-    #[schema(value_type = String, example = "student")]
+    #[schema(schema_with = service::role_schema, example = "student")]
     role: AppRole,
     /// Telephone.
     #[schema(max_length = 20)]
@@ -44,8 +44,12 @@ pub(crate) struct NewUser {
 ///
 /// They get a letter with an invitation. Without an account one is opened, for which they choose a password; who belongs to
 /// another school joins this one when they accept, and their profile stays closed until then.
-#[utoipa::path(post, path = "/api/users", tag = "users", request_body = NewUser, responses(
+#[utoipa::path(post, path = "/api/users", tag = "users",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Does it once, however often it is sent")),
+    request_body = NewUser, responses(
     (status = 201, description = "Added, and invited", body = User),
+    (status = 403, description = "The caller is no administrator of a school"),
+    (status = 409, description = "Somebody of the school has this address or this number"),
 ))]
 pub(crate) async fn create(
     State(users): State<Users>,

@@ -32,6 +32,7 @@ struct Rest {
 /// would begin one has an apostrophe in front, which an import takes away again. Removed people are left out.
 #[utoipa::path(get, path = "/api/users/export", tag = "rosters", responses(
     (status = 200, description = "The file", content_type = "text/csv", body = String),
+    (status = 403, description = "The caller is no administrator of a school"),
 ))]
 pub(crate) async fn export(tenant: Tenant) -> Result<Response, Fault> {
     tenant.only(&[AppRole::Admin])?;

@@ -62,6 +62,7 @@ pub(crate) struct GuardianBody {
 /// For administrators, the student, and the guardians, who see themselves.
 #[utoipa::path(get, path = "/api/users/{id}/guardians", tag = "guardians", params(("id" = Uuid, Path, description = "The student")), responses(
     (status = 200, description = "Those whom the caller may see", body = Relatives),
+    (status = 403, description = "The caller belongs to no school"),
 ))]
 pub(crate) async fn list(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Relatives>, Fault> {
     let school = tenant.organization()?;
@@ -76,8 +77,10 @@ pub(crate) async fn list(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Jso
 ///
 /// It opens the student's plans and results to them, in this school.
 #[utoipa::path(post, path = "/api/users/{id}/guardians", tag = "guardians", params(("id" = Uuid, Path, description = "The student")),
-    request_body = GuardianBody, responses(
+    request_body = GuardianBody,
+    responses(
         (status = 201, description = "They follow the student", body = Relative),
+        (status = 403, description = "The caller is no administrator of a school"),
         (status = 409, description = "They do already"),
         (status = 422, description = "They are no student and parent of the school"),
     ),
@@ -107,7 +110,10 @@ pub(crate) async fn add(
 /// Let somebody follow a student no longer
 #[utoipa::path(delete, path = "/api/users/{id}/guardians/{parentId}", tag = "guardians",
     params(("id" = Uuid, Path, description = "The student"), ("parentId" = Uuid, Path, description = "The guardian")),
-    responses((status = 200, description = "They do no longer", body = Removed)),
+    responses(
+        (status = 200, description = "They do no longer", body = Removed),
+        (status = 403, description = "The caller is no administrator of a school"),
+    ),
 )]
 pub(crate) async fn remove(mut tenant: Tenant, Path((id, parent)): Path<(Uuid, Uuid)>) -> Result<Json<Removed>, Fault> {
     tenant.only(&[AppRole::Admin])?;

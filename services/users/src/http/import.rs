@@ -41,7 +41,8 @@ pub(crate) struct Asked {
     /// Whether everything is tried and nothing kept.
     #[serde(default)]
     dry_run: bool,
-    /// What those are whose row says no role: `admin`, `teacher`, `student` or `parent`.
+    /// What those are whose row says no role.
+    #[param(schema_with = service::role_schema)]
     role: Option<String>,
     /// Whether who has not joined yet is written to.
     #[serde(default)]
@@ -68,8 +69,10 @@ pub(crate) struct Report {
 /// `role` or the parameter. Known people are found by `sourcedId`, then by `email`, and written again; the others are added. All rows are
 /// taken or none: with mistakes, the answer names each with its line and column.
 #[utoipa::path(post, path = "/api/users/import", tag = "rosters", params(Asked),
-    request_body(content = String, content_type = "text/csv", description = "The file, in UTF-8"), responses(
+    request_body(content = String, content_type = "text/csv", description = "The file, in UTF-8"),
+    responses(
         (status = 200, description = "All rows were taken; with `dryRun`, would have been", body = Report),
+        (status = 403, description = "The caller is no administrator of a school"),
         (status = 413, description = "The file is too large"),
         (status = 415, description = "It does not say that it is text/csv"),
         (status = 422, description = "None was taken: `mistakes` says why"),

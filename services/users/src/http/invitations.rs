@@ -23,6 +23,7 @@ use crate::store::{invitations, manage};
 #[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Asked {
     /// How many, 1 to 100; 20 where nothing is said.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `next` of the page before.
     cursor: Option<String>,
@@ -33,10 +34,10 @@ pub(crate) struct Asked {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct InvitationBody {
     /// Their address.
-    #[schema(max_length = 254, example = "ana@escuela.example")]
+    #[schema(format = "email", max_length = 254, example = "ana@escuela.example")]
     email: String,
     /// What they will be: `admin`, `teacher`, `student` or `parent`.
-    #[schema(value_type = String, example = "parent")]
+    #[schema(schema_with = service::role_schema, example = "parent")]
     role: AppRole,
     /// Given names; what stands before the @ of the address where nothing is said.
     #[schema(max_length = 100)]
@@ -71,6 +72,7 @@ pub(crate) struct Joined {
 /// Whoever was invited and has not accepted, or has not chosen a password.
 #[utoipa::path(get, path = "/api/users/invitations", tag = "invitations", params(Asked), responses(
     (status = 200, description = "By family name", body = List<User>),
+    (status = 403, description = "The caller is no administrator of a school"),
 ))]
 pub(crate) async fn list(tenant: Tenant, Query(asked): Query<Asked>) -> Result<Json<List<User>>, Fault> {
     tenant.only(&[AppRole::Admin])?;
@@ -83,6 +85,7 @@ pub(crate) async fn list(tenant: Tenant, Query(asked): Query<Asked>) -> Result<J
 /// As adding them, by their address alone. Who was invited before is mailed again, and the last link is void.
 #[utoipa::path(post, path = "/api/users/invitations", tag = "invitations", request_body = InvitationBody, responses(
     (status = 201, description = "A letter is on its way", body = User),
+    (status = 403, description = "The caller is no administrator of a school"),
     (status = 409, description = "They belong to the school already"),
 ))]
 pub(crate) async fn invite(
@@ -131,7 +134,10 @@ impl InvitationBody {
 ///
 /// The link is void, and whoever was invited leaves the list.
 #[utoipa::path(delete, path = "/api/users/invitations/{id}", tag = "invitations", params(("id" = Uuid, Path, description = "Who was invited")),
-    responses((status = 200, description = "Withdrawn", body = Removed)),
+    responses(
+        (status = 200, description = "Withdrawn", body = Removed),
+        (status = 403, description = "The caller is no administrator of a school"),
+    ),
 )]
 pub(crate) async fn withdraw(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Removed>, Fault> {
     tenant.only(&[AppRole::Admin])?;

@@ -14,13 +14,16 @@ use crate::store::people::{self, Filter, Key};
 /// Whom, and how many.
 #[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Asked {
-    /// Only who is this: `admin`, `teacher`, `student` or `parent`.
+    /// Only who is this.
+    #[param(schema_with = service::role_schema)]
     role: Option<String>,
     /// Only who is `active`, `invited`, `inactive` or `deleted`; all but the removed where nothing is said.
     status: Option<String>,
     /// How many, 1 to 100; 20 where nothing is said.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// Which page, from 1 on.
+    #[param(minimum = 1)]
     page: Option<u32>,
     /// The `next` of the page before, instead of `page`.
     cursor: Option<String>,
@@ -31,6 +34,7 @@ pub(crate) struct Asked {
 /// By family name. Administrators see their school; others themselves, their children, the students of their courses.
 #[utoipa::path(get, path = "/api/users", tag = "users", params(Asked), responses(
     (status = 200, description = "Those whom the caller may see; of more than 10,000 not all are counted", body = List<User>),
+    (status = 403, description = "The caller belongs to no school"),
 ))]
 pub(crate) async fn list(tenant: Tenant, Query(asked): Query<Asked>) -> Result<Json<List<User>>, Fault> {
     let filter =

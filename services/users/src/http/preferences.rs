@@ -28,9 +28,15 @@ pub(crate) async fn get(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Resp
 /// Say how one wants the platform
 ///
 /// By the person alone.
-#[utoipa::path(put, path = "/api/users/{id}/preferences", tag = "profiles", params(("id" = Uuid, Path, description = "The caller")),
-    request_body = Preferences, responses(
+#[utoipa::path(put, path = "/api/users/{id}/preferences", tag = "profiles",
+    params(
+        ("id" = Uuid, Path, description = "The caller"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that was read"),
+    ),
+    request_body = Preferences,
+    responses(
         (status = 200, description = "As they are now", body = Preferences),
+        (status = 403, description = "It is the person's own"),
         (status = 412, description = "They were changed meanwhile"),
     ),
 )]

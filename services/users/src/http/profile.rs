@@ -41,9 +41,15 @@ async fn listed(tenant: &mut Tenant, id: Uuid) -> Result<Option<(Version, Profil
 /// Say who somebody is
 ///
 /// By the person, or by the administrator of the only school that they belong to. What is not said goes, but for the picture.
-#[utoipa::path(put, path = "/api/users/{id}/profile", tag = "profiles", params(("id" = Uuid, Path, description = "The person")),
-    request_body = Profile, responses(
+#[utoipa::path(put, path = "/api/users/{id}/profile", tag = "profiles",
+    params(
+        ("id" = Uuid, Path, description = "The person"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that was read"),
+    ),
+    request_body = Profile,
+    responses(
         (status = 200, description = "As it is now", body = Profile),
+        (status = 403, description = "It is the person's own"),
         (status = 412, description = "It was changed meanwhile"),
     ),
 )]

@@ -25,6 +25,7 @@ pub(crate) struct Removed {
 /// Their roles are suspended and their sessions end; what they made stays. `POST …/restore` takes it back.
 #[utoipa::path(delete, path = "/api/users/{id}", tag = "users", params(("id" = Uuid, Path, description = "The person")), responses(
     (status = 200, description = "Removed", body = Removed),
+    (status = 403, description = "The caller is no administrator of a school"),
     (status = 409, description = "It is the caller"),
 ))]
 pub(crate) async fn remove(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Removed>, Fault> {

@@ -15,6 +15,7 @@ use crate::store::manage;
 /// Roles that were active then are again.
 #[utoipa::path(post, path = "/api/users/{id}/restore", tag = "users", params(("id" = Uuid, Path, description = "The person")), responses(
     (status = 200, description = "As they are now", body = User),
+    (status = 403, description = "The caller is no administrator of a school"),
     (status = 404, description = "Nobody of the school was removed under this id"),
 ))]
 pub(crate) async fn restore(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Versioned<User>, Fault> {

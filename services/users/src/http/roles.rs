@@ -25,8 +25,8 @@ pub(crate) struct Roles {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoleBody {
-    /// `admin`, `teacher`, `student` or `parent`.
-    #[schema(value_type = String, example = "teacher")]
+    /// Which.
+    #[schema(schema_with = service::role_schema, example = "teacher")]
     role: AppRole,
 }
 
@@ -35,6 +35,7 @@ pub(crate) struct RoleBody {
 /// In the caller's school. For administrators, and for oneself.
 #[utoipa::path(get, path = "/api/users/{id}/roles", tag = "roles", params(("id" = Uuid, Path, description = "The person")), responses(
     (status = 200, description = "Those that the caller may see", body = Roles),
+    (status = 403, description = "The caller belongs to no school"),
 ))]
 pub(crate) async fn list(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Roles>, Fault> {
     let school = tenant.organization()?;
@@ -49,8 +50,10 @@ pub(crate) async fn list(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Jso
 ///
 /// It counts at once; who belongs to another school and has no role here gets it when they accept.
 #[utoipa::path(post, path = "/api/users/{id}/roles", tag = "roles", params(("id" = Uuid, Path, description = "The person")),
-    request_body = RoleBody, responses(
+    request_body = RoleBody,
+    responses(
         (status = 201, description = "Given", body = HeldRole),
+        (status = 403, description = "The caller is no administrator of a school"),
         (status = 409, description = "They have it, or it is the caller"),
     ),
 )]
@@ -78,6 +81,7 @@ pub(crate) async fn give(
     params(("id" = Uuid, Path, description = "The person"), ("roleId" = Uuid, Path, description = "Id of the role that they hold")),
     responses(
         (status = 200, description = "Taken", body = Removed),
+        (status = 403, description = "The caller is no administrator of a school"),
         (status = 409, description = "It is the caller"),
     ),
 )]

@@ -15,8 +15,10 @@ use crate::store::search;
 #[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Asked {
     /// Beginnings of words of a name, or the beginning of an address; accents and case do not count.
+    #[param(min_length = 1)]
     q: String,
     /// How many, 1 to 100; 20 where nothing is said.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
@@ -25,6 +27,7 @@ pub(crate) struct Asked {
 /// The first that are found, by family name; there is no next page: whoever finds too many types one letter more.
 #[utoipa::path(get, path = "/api/users/search", tag = "users", params(Asked), responses(
     (status = 200, description = "Those whom the caller may see", body = List<User>),
+    (status = 403, description = "The caller belongs to no school"),
 ))]
 pub(crate) async fn search(tenant: Tenant, Query(asked): Query<Asked>) -> Result<Json<List<User>>, Fault> {
     let wanted = wanted(&asked.q)?;

@@ -27,13 +27,13 @@ use crate::store::manage;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TeacherBody {
     /// Given names.
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100)]
     first_name: String,
     /// Family names.
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100)]
     last_name: String,
     /// Address. It is the person's: it is not changed here.
-    #[schema(max_length = 254, example = "docente4@escuela.example")]
+    #[schema(format = "email", max_length = 254, example = "docente4@escuela.example")]
     email: String,
     /// Telephone.
     #[schema(max_length = 20)]
@@ -56,6 +56,7 @@ pub(crate) struct ActiveBody {
 /// All of the school, by family name; those who have not accepted yet among them, as active.
 #[utoipa::path(get, path = "/api/users/admin/teachers", tag = "web client", responses(
     (status = 200, description = "The teachers", body = Vec<Teacher>),
+    (status = 403, description = "The caller is no administrator of a school"),
 ))]
 pub(crate) async fn list(mut tenant: Tenant) -> Result<Json<Vec<Teacher>>, Fault> {
     tenant.only(&[AppRole::Admin])?;
@@ -68,8 +69,11 @@ pub(crate) async fn list(mut tenant: Tenant) -> Result<Json<Vec<Teacher>>, Fault
 /// Add a teacher
 ///
 /// As `POST /api/users`, with the role teacher.
-#[utoipa::path(post, path = "/api/users/admin/teachers", tag = "web client", request_body = TeacherBody, responses(
+#[utoipa::path(post, path = "/api/users/admin/teachers", tag = "web client",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Does it once, however often it is sent")),
+    request_body = TeacherBody, responses(
     (status = 201, description = "Added, and invited", body = Teacher),
+    (status = 403, description = "The caller is no administrator of a school"),
     (status = 409, description = "Somebody of the school has this address"),
 ))]
 pub(crate) async fn create(
@@ -106,7 +110,12 @@ pub(crate) async fn create(
 ///
 /// Name and telephone of somebody who belongs to another school, too, are theirs to change (403).
 #[utoipa::path(put, path = "/api/users/admin/teachers/{id}", tag = "web client", params(("id" = Uuid, Path, description = "The teacher")),
-    request_body = TeacherBody, responses((status = 200, description = "As they are now", body = Teacher)),
+    request_body = TeacherBody,
+    responses(
+        (status = 200, description = "As they are now", body = Teacher),
+        (status = 403, description = "The caller is no administrator of a school, or it is the person's own"),
+        (status = 409, description = "It is the caller"),
+    ),
 )]
 pub(crate) async fn update(
     mut tenant: Tenant,
@@ -137,7 +146,11 @@ pub(crate) async fn update(
 ///
 /// As `DELETE /api/users/{id}`; whoever has another role in the school, too, loses this one only.
 #[utoipa::path(delete, path = "/api/users/admin/teachers/{id}", tag = "web client", params(("id" = Uuid, Path, description = "The teacher")),
-    responses((status = 200, description = "Removed", body = Removed)),
+    responses(
+        (status = 200, description = "Removed", body = Removed),
+        (status = 403, description = "The caller is no administrator of a school"),
+        (status = 409, description = "It is the caller"),
+    ),
 )]
 pub(crate) async fn remove(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<Json<Removed>, Fault> {
     tenant.only(&[AppRole::Admin])?;
@@ -158,7 +171,11 @@ pub(crate) async fn remove(mut tenant: Tenant, Path(id): Path<Uuid>) -> Result<J
 /// Let a teacher in, or keep them out
 #[utoipa::path(patch, path = "/api/users/admin/teachers/{id}/status", tag = "web client",
     params(("id" = Uuid, Path, description = "The teacher")), request_body = ActiveBody,
-    responses((status = 200, description = "As they are now", body = Teacher)),
+    responses(
+        (status = 200, description = "As they are now", body = Teacher),
+        (status = 403, description = "The caller is no administrator of a school"),
+        (status = 409, description = "It is the caller"),
+    ),
 )]
 pub(crate) async fn change_status(
     mut tenant: Tenant,

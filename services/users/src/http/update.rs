@@ -19,10 +19,10 @@ use crate::store::manage;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct UserBody {
     /// Given names.
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100)]
     first_name: String,
     /// Family names.
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100)]
     last_name: String,
     /// Telephone; it goes where none is said.
     #[schema(max_length = 20)]
@@ -35,9 +35,16 @@ pub(crate) struct UserBody {
 /// Change a person
 ///
 /// The name of somebody who belongs to another school, too, is theirs to change (403).
-#[utoipa::path(put, path = "/api/users/{id}", tag = "users", params(("id" = Uuid, Path, description = "The person")),
-    request_body = UserBody, responses(
+#[utoipa::path(put, path = "/api/users/{id}", tag = "users",
+    params(
+        ("id" = Uuid, Path, description = "The person"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that was read"),
+    ),
+    request_body = UserBody,
+    responses(
         (status = 200, description = "As they are now", body = User),
+        (status = 403, description = "The caller is no administrator of a school, or it is the person's own"),
+        (status = 409, description = "Somebody else has this number in the school's register"),
         (status = 412, description = "They were changed meanwhile"),
     ),
 )]

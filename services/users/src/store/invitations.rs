@@ -15,6 +15,8 @@ pub(crate) struct Due {
     pub(crate) email: String,
     pub(crate) name: String,
     pub(crate) organization: String,
+    /// What they have chosen, else the school's.
+    pub(crate) language: Option<String>,
     /// This time included.
     pub(crate) attempts: i32,
 }
@@ -28,13 +30,16 @@ pub(crate) async fn take(tx: TenantTx, lease: Duration, hash: &str, life: Durati
                      FOR UPDATE SKIP LOCKED LIMIT 1) AS due \
                WHERE m.id = due.id \
                RETURNING m.id, m.email, m.first_name || ' ' || m.last_name AS name, m.letter_attempts, \
-                   (SELECT school.name FROM organizations.admission(m.organization_id) school) AS organization";
+                   (SELECT school.name FROM organizations.admission(m.organization_id) school) AS organization, \
+                   coalesce((SELECT p.language FROM users.user_preferences p WHERE p.user_id = m.user_id), \
+                            organizations.language(m.organization_id)) AS language";
     let taken = tx.last().query_opt(sql, &[&lease.as_secs_f64(), &hash, &life.as_secs_f64()]).await?;
     Ok(taken.map(|row| Due {
         member: row.get("id"),
         email: row.get("email"),
         name: row.get("name"),
         organization: row.get::<_, Option<String>>("organization").unwrap_or_default(),
+        language: row.get("language"),
         attempts: row.get("letter_attempts"),
     }))
 }

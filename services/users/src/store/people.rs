@@ -153,9 +153,23 @@ pub(crate) async fn one(
     caller: Option<AppRole>,
     person: Uuid,
 ) -> Result<Option<(Version, User)>, TxError> {
-    let sql = if caller == Some(AppRole::Admin) { ONE } else { VISIBLE_ONE };
-    let row = tx.query_opt(sql, &[&school.uuid(), &person]).await?;
+    let row = tx.query_opt(one_as(caller), &[&school.uuid(), &person]).await?;
     Ok(row.map(|row| (Version::of(&row), user(&row))))
+}
+
+/// As [`one`], as the last thing of a transaction.
+pub(crate) async fn one_last(
+    tx: TenantTx,
+    school: OrganizationId,
+    caller: Option<AppRole>,
+    person: Uuid,
+) -> Result<Option<(Version, User)>, TxError> {
+    let row = tx.last().query_opt(one_as(caller), &[&school.uuid(), &person]).await?;
+    Ok(row.map(|row| (Version::of(&row), user(&row))))
+}
+
+fn one_as(caller: Option<AppRole>) -> &'static str {
+    if caller == Some(AppRole::Admin) { ONE } else { VISIBLE_ONE }
 }
 
 /// The total of any row; an empty page has one without a person.

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 use testkit::Seen;
-use testkit::people::ADMIN;
+use testkit::people::{ADMIN, OTHER_STUDENT};
 
 use crate::world::World;
 
@@ -75,4 +75,34 @@ async fn check_38_a_name_brings_no_header_into_a_letter() {
     assert_eq!((seen.status, seen.code().as_str()), (422, "invalid_value"));
     let body = json!({ "email": "eva@escuela.example\r\nBcc: malo@malo.example", "role": "parent" });
     assert_eq!(world.post(&ADMIN, "/api/users/invitations", body).await.status, 422);
+}
+
+/// The subject of the letter to somebody.
+async fn subject_to(world: &World, address: &str) -> String {
+    world.token_to(address).await;
+    let letters = std::fs::read_dir(world.mailbox.path()).expect("a folder").filter_map(Result::ok);
+    let letters = letters.filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+    let letter = letters.into_iter().find(|letter| letter.contains(&format!("To: {address}"))).expect("a letter");
+    letter.lines().find_map(|line| line.strip_prefix("Subject: ")).expect("a subject").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_is_in_the_persons_language_else_in_the_schools() {
+    let world = World::start().await;
+    let invite = async |email: &str| {
+        let body = json!({ "email": email, "role": "parent" });
+        assert_eq!(world.post(&ADMIN, "/api/users/invitations", body).await.status, 201);
+        subject_to(&world, email).await
+    };
+    assert_eq!(invite("eva@escuela.example").await, "Te han invitado a Profe", "where nobody has said anything");
+    let english = "INSERT INTO organizations.organization_configs AS c (organization_id, config_key, config_value) \
+                   VALUES ('{}', 'language', '\"en\"') \
+                   ON CONFLICT (organization_id, config_key) DO UPDATE SET config_value = excluded.config_value RETURNING 'set'";
+    world.value(&english.replace("{}", &ADMIN.school.to_string())).await;
+    assert_eq!(invite("ana@escuela.example").await, "You are invited to Profe");
+    // Somebody of another school, who has chosen.
+    let chosen = "INSERT INTO users.user_preferences AS p (user_id, language) VALUES ('{}', 'es-CO') \
+                  ON CONFLICT (user_id) DO UPDATE SET language = excluded.language RETURNING 'set'";
+    world.value(&chosen.replace("{}", &OTHER_STUDENT.id.to_string())).await;
+    assert_eq!(invite(OTHER_STUDENT.email).await, "Te han invitado a Profe");
 }

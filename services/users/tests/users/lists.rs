@@ -43,6 +43,22 @@ async fn check_18_everybody_sees_who_is_theirs_to_see() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_18_no_filter_search_or_export_leads_into_another_school() {
+    let world = World::start().await;
+    let own = world.get(&ADMIN, "/api/users?limit=100").await.json();
+    let ids: Vec<_> = own["items"].as_array().expect("rows").iter().map(|user| user["id"].clone()).collect();
+    assert!(ids.len() > 10, "{own}");
+    let school = format!("&organizationId={}", ADMIN.school);
+    for path in ["/api/users/export?a=b", "/api/users/search?q=docente", "/api/users?limit=100&role=teacher"] {
+        let theirs = world.get(&OTHER_ADMIN, &format!("{path}{school}")).await;
+        assert_eq!(theirs.status, 200, "{theirs:?}");
+        assert!(theirs.text.contains(&OTHER_ADMIN.school.to_string()), "{path}: they have people of their own");
+        assert!(!theirs.text.contains(&ADMIN.school.to_string()), "{path}");
+        assert!(ids.iter().all(|id| !theirs.text.contains(id.as_str().expect("an id"))), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_by_cursor_and_by_number_hold_everybody_once() {
     let world = World::start().await;
     let whole = list(&world, &ADMIN, "?limit=100").await.0;

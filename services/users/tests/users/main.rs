@@ -1,6 +1,7 @@
 //! The user service over HTTP, on a database of its own for each test.
 
 mod accounts;
+mod contract;
 mod document;
 mod guardians;
 mod invitations;

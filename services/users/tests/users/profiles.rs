@@ -44,6 +44,38 @@ async fn a_person_keeps_their_own_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_can_be_sent_back_and_moves_no_picture() {
+    let world = World::start().await;
+    let path = format!("/api/users/{}/profile", STUDENT.id);
+    let mut read = world.get(&STUDENT, &path).await.json();
+    read["phone"] = json!("+57 300");
+    read["avatarUrl"] = json!("https://escuela.example/otra.png");
+    let seen = world.ask(&STUDENT, Method::PUT, &path, Some(read)).await;
+    assert_eq!((seen.status, &seen.json()["phone"], &seen.json()["avatarUrl"]), (200, &json!("+57 300"), &json!(null)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_31_what_the_database_cannot_keep_is_no_defect() {
+    let world = World::start().await;
+    let (profile, preferences) = ("profile", "preferences");
+    let usual = json!({ "language": "es", "timezone": "America/Bogota", "theme": "light" });
+    let with = |settings: serde_json::Value| {
+        let mut body = usual.clone();
+        body["notificationSettings"] = settings;
+        body
+    };
+    for (route, body) in [
+        (profile, json!({ "firstName": "A", "lastName": "B", "dateOfBirth": "-9999-12-31" })),
+        (preferences, with(json!({ "a": "\0" }))),
+        (preferences, with(json!({ "a\0": true }))),
+    ] {
+        let path = format!("/api/users/{}/{route}", STUDENT.id);
+        let seen = world.ask(&STUDENT, Method::PUT, &path, Some(body)).await;
+        assert_eq!((seen.status, seen.code().as_str()), (422, "invalid_value"), "{seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_picture_is_an_address_that_no_browser_runs() {
     let world = World::start().await;
     let path = format!("/api/users/{}/profile/avatar", STUDENT.id);
