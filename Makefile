@@ -38,7 +38,7 @@ test: ## installs what is missing, then runs every check, every test and ten min
 	@scripts/needs.sh test-database
 	cargo test $(LOCKED) --workspace --no-run
 	cargo build $(LOCKED) -p profe -p soak
-	@$(TARGET)/debug/soak --seconds 600 --seed $(or $(SEED),20260901) $(SOAK_ARGS) >$(TARGET)/soak.log 2>&1 & soak=$$!; \
+	@$(TARGET)/debug/soak --seconds 600 --seed $(or $(SEED),20260901) $(SOAK_ARGS) >$(TARGET)/soak.log 2>&1 & soak=$$!; trap 'kill $$soak' INT TERM; \
 	checked=0; $(MAKE) --no-print-directory check || checked=$$?; \
 	soaked=0; wait $$soak || soaked=$$?; cat $(TARGET)/soak.log; [ $$checked = 0 ] && [ $$soaked = 0 ]
 	@$(MAKE) --no-print-directory tests
